@@ -1,0 +1,1 @@
+"""Session rule, encoders, ranking and releases: pure computation, no network."""

@@ -1,0 +1,1 @@
+"""Types and codecs of every byte that leaves a Millrace process."""

@@ -1,0 +1,85 @@
+"""Dead letters: the original bytes and key, and the reason in headers named as Kafka Connect names them.
+
+Writer: `streams.dead_letters`. Readers: `millrace dead-letters`, and any tool that reads Connect's dead-letter headers.
+"""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+import msgspec
+
+from schemas.timestamps import from_epoch_ms
+
+Headers = Sequence[tuple[str, bytes]]
+
+TOPIC = "__connect.errors.topic"
+PARTITION = "__connect.errors.partition"
+OFFSET = "__connect.errors.offset"
+TIMESTAMP = "__connect.errors.timestamp"
+STAGE = "__connect.errors.stage"
+CLASS_NAME = "__connect.errors.exception.class.name"
+MESSAGE = "__connect.errors.exception.message"
+STACKTRACE = "__connect.errors.exception.stacktrace"
+HOPS = "millrace.dead-letter.hops"
+"""How often the message was replayed from the dead-letter topic."""
+_OURS = frozenset({TOPIC, PARTITION, OFFSET, TIMESTAMP, STAGE, CLASS_NAME, MESSAGE, STACKTRACE})
+MAX_TEXT = 4096
+
+
+class DeadLetterReason(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a message came from and why it could not be processed."""
+
+    topic: str
+    partition: int
+    offset: int
+    failed_at_ms: int
+    stage: str
+    """`decode` (the event is invalid) or `recommend` (a bug, isolated to this event)."""
+    class_name: str
+    message: str
+    stacktrace: str = ""
+    hops: int = 0
+
+    @property
+    def failed_at(self) -> datetime:
+        """The time of the failure, UTC."""
+        return from_epoch_ms(self.failed_at_ms).astimezone(UTC)
+
+
+def dead_letter_headers(reason: DeadLetterReason, original: Headers) -> list[tuple[str, bytes]]:
+    """The headers of a dead letter: the original ones, then the reason."""
+    fields = {
+        TOPIC: reason.topic,
+        PARTITION: str(reason.partition),
+        OFFSET: str(reason.offset),
+        TIMESTAMP: str(reason.failed_at_ms),
+        STAGE: reason.stage,
+        CLASS_NAME: reason.class_name,
+        MESSAGE: reason.message[:MAX_TEXT],
+        STACKTRACE: reason.stacktrace[-MAX_TEXT:],
+    }
+    return [*original_headers(original), *((name, text.encode(errors="replace")) for name, text in fields.items())]
+
+
+def original_headers(headers: Headers) -> list[tuple[str, bytes]]:
+    """The headers that the message had before it became a dead letter."""
+    return [(name, value) for name, value in headers if name not in _OURS]
+
+
+def read_reason(headers: Headers) -> DeadLetterReason | None:
+    """The reason in a dead letter's headers; None where the headers are not ours."""
+    text = {name: value.decode(errors="replace") for name, value in headers}
+    try:
+        return DeadLetterReason(
+            topic=text[TOPIC],
+            partition=int(text[PARTITION]),
+            offset=int(text[OFFSET]),
+            failed_at_ms=int(text[TIMESTAMP]),
+            stage=text.get(STAGE, ""),
+            class_name=text.get(CLASS_NAME, ""),
+            message=text.get(MESSAGE, ""),
+            stacktrace=text.get(STACKTRACE, ""),
+            hops=int(text.get(HOPS, "0")),
+        )
+    except (KeyError, ValueError):
+        return None

@@ -1,0 +1,44 @@
+"""The names of every Redis key, in one place.
+
+Keys of one bucket share a Redis Cluster hash tag, so that one script can change them together.
+"""
+
+from collections.abc import Iterable
+from zlib import crc32
+
+from schemas.ids import SessionId
+
+ITEMS = "millrace:items"
+"""Hash item_id -> ItemMetadata JSON. Writer: `streams.catalogue`."""
+ITEMS_VERSION = "millrace:items:version"
+"""Rises with every change of the catalogue. Writer: `streams.catalogue`."""
+BUCKETS = "millrace:buckets"
+"""The number of buckets this Redis was first used with; fixed for life."""
+
+
+def bucket_of(session_id: SessionId, buckets: int) -> int:
+    """The bucket that holds a session: crc32(session_id) mod `buckets`."""
+    return crc32(session_id.encode()) % buckets
+
+
+def state_key(bucket: int, session_id: SessionId) -> str:
+    """Key of the session's SessionState."""
+    return f"millrace:{{{bucket}}}:state:{session_id}"
+
+
+def latest_key(bucket: int, session_id: SessionId) -> str:
+    """Key of the session's latest RecommendationList."""
+    return f"millrace:{{{bucket}}}:latest:{session_id}"
+
+
+def watermark_key(bucket: int, topic: str, partition: int) -> str:
+    """Key of the next offset of a partition that is to be applied to the bucket."""
+    return f"millrace:{{{bucket}}}:watermark:{topic}:{partition}"
+
+
+def by_bucket(session_ids: Iterable[SessionId], buckets: int) -> dict[int, list[SessionId]]:
+    """The sessions grouped by bucket, in the order given."""
+    grouped: dict[int, list[SessionId]] = {}
+    for session_id in session_ids:
+        grouped.setdefault(bucket_of(session_id, buckets), []).append(session_id)
+    return grouped

@@ -1,0 +1,92 @@
+"""ReleaseManifest v1: `manifest.json` of a release folder, written last; without it a release does not exist.
+
+Writer: `retrain.release_building`. Readers: `models.release`, `retrain` (list, show).
+"""
+
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from schemas.ids import ReleaseId
+from schemas.recommendation_list import Strategy
+
+SCHEMA_VERSION = 1
+MANIFEST_FILE = "manifest.json"
+
+
+class FileDigest(msgspec.Struct, frozen=True):
+    """What a file of the release must be."""
+
+    sha256: str
+    bytes: int
+
+
+class EncoderSpec(msgspec.Struct, frozen=True, kw_only=True):
+    """The shapes of `encoder.onnx`: item [b, item_dim], event_type [b], state [b, state_size] -> query [b, index_dim], next_state."""
+
+    item_dim: int
+    state_size: int
+    index_dim: int
+    opset: int
+    event_type_codes: dict[str, int]
+
+
+class IndexSpec(msgspec.Struct, frozen=True, kw_only=True):
+    """How the item vectors are searched."""
+
+    kind: str
+    """`exact`, or a FAISS kind whose index lies in `index.faiss`."""
+    parameters: dict[str, int] = {}
+
+
+class DataRange(msgspec.Struct, frozen=True, kw_only=True):
+    """What the release was trained on."""
+
+    events: int
+    sessions: int
+    items: int
+    first_event_at: datetime | None = None
+    last_event_at: datetime | None = None
+    sha256: str
+    """Of the training events, in log order."""
+
+
+class ReleaseManifest(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that one needs to know to serve a release, and where it came from."""
+
+    release_id: ReleaseId
+    created_at: datetime
+    strategy: Strategy
+    items: int
+    """The size of the vocabulary."""
+    session_gap_s: float
+    """The session rule's gap in seconds, in training and serving; 0: a session never ends by time."""
+    encoder: EncoderSpec
+    index: IndexSpec
+    data: DataRange
+    config: dict[str, Any]
+    metrics: dict[str, float]
+    code_version: str
+    files: dict[str, FileDigest]
+    schema_version: int = SCHEMA_VERSION
+
+
+_DECODER = msgspec.json.Decoder(ReleaseManifest)
+
+
+def encode_release_manifest(manifest: ReleaseManifest) -> bytes:
+    """Indented JSON bytes of the manifest."""
+    return msgspec.json.format(msgspec.json.encode(manifest), indent=2)
+
+
+def decode_release_manifest(value: bytes) -> ReleaseManifest:
+    """The manifest from its bytes.
+
+    Raises:
+        msgspec.DecodeError: the bytes are no ReleaseManifest of a known version.
+    """
+    manifest = _DECODER.decode(value)
+    if manifest.schema_version != SCHEMA_VERSION:
+        raise msgspec.ValidationError(f"manifest of version {manifest.schema_version}; version {SCHEMA_VERSION} is known")
+    return manifest

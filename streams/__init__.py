@@ -1,0 +1,1 @@
+"""The online shell: Kafka in, Redis state, Kafka out, and the HTTP lookup."""
