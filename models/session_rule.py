@@ -1,0 +1,86 @@
+"""Session rule v1: when a session starts, what an event adds to it, and which events are repeats.
+
+The same functions online (one event onto one state) and offline (`starts_session` over columns).
+Callers: `models.recommender`, `retrain.sessionize`. The encoder state is the recommender's business.
+
+The rule: events count in log order. A gap of more than `session_gap_s` since the session's latest event time starts it
+anew. Repeats of an item are not collapsed. An event that is older than the latest one joins the session, and does not
+turn its clock back. An event whose id is among the session's last 50 is a repeat and adds nothing.
+"""
+
+from typing import overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+from schemas.ids import EventId, ItemId
+from schemas.item_event import EVENT_TYPES, ItemEvent
+from schemas.session_state import HASH_BYTES, MAX_ITEMS, TIME_BYTES, SessionState, hash_event_id
+
+EVENT_TYPE_CODES: dict[str, int] = {name: code for code, name in enumerate(EVENT_TYPES)}
+"""The code of each event type, in states, training data and the encoder's input."""
+
+_MAX_TIME_S = 2 ** (8 * TIME_BYTES) - 1
+
+
+@overload
+def starts_session(last_event_at_ms: int, occurred_at_ms: int, session_gap_s: float) -> bool: ...
+@overload
+def starts_session(
+    last_event_at_ms: NDArray[np.int64], occurred_at_ms: NDArray[np.int64], session_gap_s: float
+) -> NDArray[np.bool_]: ...
+def starts_session(
+    last_event_at_ms: int | NDArray[np.int64], occurred_at_ms: int | NDArray[np.int64], session_gap_s: float
+) -> bool | NDArray[np.bool_]:
+    """Whether an event starts its session anew.
+
+    Args:
+        last_event_at_ms: the greatest event time of the session so far, epoch milliseconds; a number or int64 [n].
+        occurred_at_ms: the event's time, likewise.
+        session_gap_s: the gap in seconds; 0 means that no gap ends a session.
+
+    Returns:
+        True where the gap is longer than `session_gap_s`; a bool, or bool [n].
+    """
+    return (occurred_at_ms - last_event_at_ms > session_gap_s * 1000) & (session_gap_s > 0)
+
+
+def append_event(state: SessionState, event: ItemEvent, partition: int, session_gap_s: float) -> SessionState:
+    """The session after one more event; its encoder state is the one before the event (empty for a new session).
+
+    Args:
+        state: the session so far; `SessionState()` for one that is not known.
+        event: the event, not a repeat.
+        partition: where it came from; becomes the session's home partition.
+        session_gap_s: see `starts_session`.
+    """
+    item_ids, event_types, times_s, encoder_state = state.item_ids, state.event_types, state.times_s, state.encoder_state
+    if item_ids and starts_session(state.last_event_at_ms, event.occurred_at_ms, session_gap_s):
+        item_ids, event_types, times_s, encoder_state = (), b"", b"", b""
+    time_s = min(event.occurred_at_ms // 1000, _MAX_TIME_S)
+    event_hashes = state.event_hashes
+    if event.event_id is not None:
+        event_hashes = (event_hashes + hash_event_id(event.event_id))[-MAX_ITEMS * HASH_BYTES :]
+    return SessionState(
+        release_id=state.release_id,
+        item_ids=(*item_ids, event.item_id)[-MAX_ITEMS:],
+        event_types=(event_types + bytes((EVENT_TYPE_CODES[event.event_type],)))[-MAX_ITEMS:],
+        times_s=(times_s + time_s.to_bytes(TIME_BYTES, "little"))[-MAX_ITEMS * TIME_BYTES :],
+        event_hashes=event_hashes,
+        encoder_state=encoder_state,
+        last_event_at_ms=max(state.last_event_at_ms, event.occurred_at_ms),
+        home_partition=partition,
+    )
+
+
+def is_repeat(state: SessionState, event_id: EventId | None) -> bool:
+    """Whether the event id is among the last 50 of the session; an event without an id never is."""
+    if event_id is None or not state.event_hashes:
+        return False
+    wanted, seen = hash_event_id(event_id), state.event_hashes
+    return any(seen[at : at + HASH_BYTES] == wanted for at in range(0, len(seen), HASH_BYTES))
+
+
+def items_of_types(state: SessionState, event_types: frozenset[int]) -> set[ItemId]:
+    """The items of the session that occur with one of the event types (codes)."""
+    return {item for item, code in zip(state.item_ids, state.event_types, strict=True) if code in event_types}
