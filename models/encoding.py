@@ -1,0 +1,90 @@
+"""Encoding sessions: the encoder's step on SessionStates, and the rebuilding of states of another release.
+
+Owns the conversion between a state's bytes and the encoder's arrays. Caller: `models.recommender`.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from msgspec.structs import replace
+from numpy.typing import NDArray
+
+from models.encoder import NO_STEP
+from models.release import Release
+from models.session_rule import EVENT_TYPE_CODES
+from models.vocabulary import UNKNOWN
+from schemas.ids import SessionId
+from schemas.item_event import ItemEvent
+from schemas.session_state import SessionState
+
+
+class StateEncoder:
+    """The encoder of one release, on session states."""
+
+    def __init__(self, release: Release) -> None:
+        self._release = release
+
+    def step(
+        self, states: Sequence[SessionState], events: Sequence[ItemEvent | None]
+    ) -> tuple[list[SessionState], NDArray[np.float32], NDArray[np.bool_]]:
+        """One encoder step for each of a batch of sessions.
+
+        Args:
+            states: the sessions, the event already in their lists; their encoder states are those before it.
+            events: beside each the event, or None where there is no step to make.
+
+        Returns:
+            The states after the step, the queries float32 [batch, index_dim], and bool [batch]: whether the session
+            has any item that the release knows. An unknown item makes no step.
+        """
+        rows = [UNKNOWN if event is None else self._release.vocabulary.row(event.item_id) for event in events]
+        codes = [0 if event is None else EVENT_TYPE_CODES[event.event_type] for event in events]
+        queries, encoded = self._run(np.array(rows), np.array(codes), self._unpack(states))
+        known = np.array([row != UNKNOWN or bool(state.encoder_state) for row, state in zip(rows, states, strict=True)])
+        after = [
+            replace(state, encoder_state=encoded[at].tobytes(), release_id=self._release.release_id) if known[at] else state
+            for at, state in enumerate(states)
+        ]
+        return after, queries, known
+
+    def rebuild(self, states: Mapping[SessionId, SessionState]) -> dict[SessionId, SessionState]:
+        """Replay the item lists of the states of other releases through this release's encoder.
+
+        Returns:
+            The states that were not of this release, rebuilt; the others are not in it.
+        """
+        stale = {key: state for key, state in states.items() if state.release_id != self._release.release_id}
+        if not stale:
+            return {}
+        lists = [self._release.vocabulary.rows(state.item_ids) for state in stale.values()]
+        encoded = self._replay(lists, [np.frombuffer(state.event_types, np.uint8) for state in stale.values()])
+        return {
+            key: replace(
+                state,
+                release_id=self._release.release_id,
+                encoder_state=encoded[at].tobytes() if (lists[at] != UNKNOWN).any() else b"",
+            )
+            for at, (key, state) in enumerate(stale.items())
+        }
+
+    def _replay(self, rows: list[NDArray[np.int32]], codes: list[NDArray[np.uint8]]) -> NDArray[np.float16]:
+        """Fold lists of rows from the zero state: float16 [lists, state_size]."""
+        encoded = np.zeros((len(rows), self._release.manifest.encoder.state_size), dtype=np.float16)
+        for depth in range(max(map(len, rows))):
+            longer = [at for at, one in enumerate(rows) if len(one) > depth]
+            step_rows = np.array([rows[at][depth] for at in longer])
+            step_codes = np.array([codes[at][depth] for at in longer])
+            _, encoded[longer] = self._run(step_rows, step_codes, encoded[longer])
+        return encoded
+
+    def _run(
+        self, rows: NDArray[np.int_], codes: NDArray[np.int_], encoded: NDArray[np.float16]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float16]]:
+        event_type = np.where(rows == UNKNOWN, NO_STEP, codes).astype(np.int64)
+        item = self._release.item_vectors[np.maximum(rows, 0)]
+        return self._release.encoder.step(item, event_type, encoded)
+
+    def _unpack(self, states: Sequence[SessionState]) -> NDArray[np.float16]:
+        size = self._release.manifest.encoder.state_size
+        zero = bytes(2 * size)
+        return np.frombuffer(b"".join(state.encoder_state or zero for state in states), np.float16).reshape(-1, size)

@@ -1,0 +1,209 @@
+"""The recommender: sessions and events in, lists and new sessions out. Pure; the same code in the worker and in evaluation.
+
+Owns the order of the steps of one batch. Callers: `streams.recommend_agent`, `retrain.evaluation`.
+
+A batch goes in waves: the first event of every session, then the second, and so on, so that each encoder step serves
+many sessions and each event still sees the one before it.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.encoding import StateEncoder
+from models.ranking import RankedRows, allowed_candidates, top_allowed
+from models.release import Release
+from models.session_rule import append_event, is_repeat, items_of_types
+from schemas.ids import EventId, SessionId
+from schemas.item_event import EraseSession, ItemEvent
+from schemas.recommendation_list import Strategy
+from schemas.session_state import SessionState
+
+SEARCH_BATCH = 256
+"""Queries in one index search; bounds the score matrix."""
+CANDIDATES_PER_ITEM = 2
+"""Candidates retrieved at first for each item of the list; more are fetched for lists that the filters leave short."""
+
+
+@dataclass(frozen=True)
+class SessionEvent:
+    """An event and the partition that it came from."""
+
+    event: ItemEvent | EraseSession
+    partition: int
+
+
+@dataclass(frozen=True, eq=False)
+class Recommendation:
+    """The list for one event."""
+
+    ranked: RankedRows
+    strategy: Strategy
+    repeat_of: EventId | None = None
+    stored: bool = True
+    """False: the list is emitted, but neither it nor the event is kept (no consent)."""
+
+
+@dataclass(eq=False)
+class Recommended:
+    """The outcome of a batch."""
+
+    recommendations: list[Recommendation | None]
+    """Beside each event its list; None for an erased session."""
+    states: dict[SessionId, SessionState | None]
+    """The sessions that changed, as they now are; None: delete what is stored."""
+
+
+@dataclass(eq=False)
+class _Pending:
+    """The events of a batch on their way from state to query."""
+
+    states: list[SessionState | None]
+    repeats: list[EventId | None]
+    queries: NDArray[np.float32]
+    known: NDArray[np.bool_] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.known = np.zeros(len(self.states), dtype=np.bool_)
+
+
+class Recommender:
+    """One release and the policy under which it is served; immutable."""
+
+    def __init__(
+        self,
+        release: Release,
+        k: int = 20,
+        excluded_types: frozenset[int] = frozenset(),
+        unavailable: NDArray[np.bool_] | None = None,
+    ) -> None:
+        """Bind a release to a policy.
+
+        Args:
+            release: what to serve.
+            k: the length of a list, ≥ 1.
+            excluded_types: event type codes; an item that the session has under one of them is not shown to it.
+            unavailable: bool [items], True for items that are shown to nobody.
+        """
+        self.release = release
+        self.k = k
+        self._excluded_types = excluded_types
+        self._unavailable = unavailable
+        self._encoder = StateEncoder(release)
+
+    def recommend(self, states: Mapping[SessionId, SessionState | None], events: Sequence[SessionEvent]) -> Recommended:
+        """Advance the sessions by a batch of events and rank a list for each event.
+
+        Args:
+            states: what is stored of the sessions; a session that is not known is absent or None.
+            events: in log order.
+
+        Returns:
+            A list an event and the changed sessions. Nothing of `states` is changed.
+        """
+        current = {item.event.session_id: states.get(item.event.session_id) for item in events}
+        stored = self._encoder.rebuild({key: state for key, state in current.items() if state is not None})
+        current.update(stored)
+        changed: dict[SessionId, SessionState | None] = {}
+        pending = _Pending(
+            states=[None] * len(events),
+            repeats=[None] * len(events),
+            queries=np.zeros((len(events), self.release.manifest.encoder.index_dim), dtype=np.float32),
+        )
+        for wave in _waves(events):
+            self._advance(wave, events, current, changed, pending)
+        ranked = self._rank(pending)
+        return Recommended([self._outcome(at, events[at], pending, ranked) for at in range(len(events))], changed)
+
+    def _advance(
+        self,
+        wave: list[int],
+        events: Sequence[SessionEvent],
+        current: dict[SessionId, SessionState | None],
+        changed: dict[SessionId, SessionState | None],
+        pending: _Pending,
+    ) -> None:
+        """One event for each of several sessions: history, encoder step, query."""
+        steps: list[tuple[int, SessionState, ItemEvent | None]] = []
+        for at in wave:
+            event = events[at].event
+            if isinstance(event, EraseSession):
+                current[event.session_id] = changed[event.session_id] = None
+                continue
+            before = current[event.session_id] or SessionState()
+            if event.consent and is_repeat(before, event.event_id):
+                pending.repeats[at] = event.event_id
+                steps.append((at, before, None))
+            else:
+                history = before if event.consent else SessionState()
+                after = append_event(history, event, events[at].partition, self.release.manifest.session_gap_s)
+                steps.append((at, after, event))
+        if not steps:
+            return
+        ats = [at for at, _, _ in steps]
+        after_states, queries, known = self._encoder.step([state for _, state, _ in steps], [event for _, _, event in steps])
+        pending.queries[ats], pending.known[ats] = queries, known
+        for (at, _, event), state in zip(steps, after_states, strict=True):
+            pending.states[at] = state
+            if event is not None and event.consent:
+                current[event.session_id] = changed[event.session_id] = state
+
+    def _rank(self, pending: _Pending) -> dict[int, RankedRows]:
+        ranked: dict[int, RankedRows] = {}
+        known = np.flatnonzero(pending.known)
+        for start in range(0, len(known), SEARCH_BATCH):
+            ats = known[start : start + SEARCH_BATCH]
+            self._search(ats, pending, CANDIDATES_PER_ITEM * self.k, ranked)
+        return ranked
+
+    def _search(self, ats: NDArray[np.intp], pending: _Pending, n: int, ranked: dict[int, RankedRows]) -> None:
+        """Retrieve, filter and rank; where the filters leave a list short, again with more candidates."""
+        items = self.release.manifest.items
+        rows, scores = self.release.index.search(pending.queries[ats], min(n, items))
+        excluded = [self._excluded_rows(pending.states[at]) for at in ats]
+        allowed = allowed_candidates(rows, excluded, self._unavailable)
+        found = top_allowed(rows, scores, allowed, self.k)
+        short = [place for place, one in enumerate(found) if len(one.rows) < self.k and n < items]
+        ranked.update((int(at), one) for at, one in zip(ats, found, strict=True))
+        if short:
+            self._search(ats[short], pending, 4 * n, ranked)
+
+    def _outcome(
+        self, at: int, item: SessionEvent, pending: _Pending, ranked: dict[int, RankedRows]
+    ) -> Recommendation | None:
+        if isinstance(item.event, EraseSession):
+            return None
+        by_model = ranked.get(at)
+        return Recommendation(
+            ranked=by_model if by_model is not None else self._popular(pending.states[at]),
+            strategy=self.release.manifest.strategy if by_model is not None else "popular",
+            repeat_of=pending.repeats[at],
+            stored=item.event.consent,
+        )
+
+    def _popular(self, state: SessionState | None) -> RankedRows:
+        popular = self.release.popular
+        rows, scores = popular["row"][None, :], popular["score"][None, :]
+        allowed = allowed_candidates(rows, [self._excluded_rows(state)], self._unavailable)
+        return top_allowed(rows, scores, allowed, self.k)[0]
+
+    def _excluded_rows(self, state: SessionState | None) -> NDArray[np.int32] | None:
+        if state is None or not self._excluded_types:
+            return None
+        items = items_of_types(state, self._excluded_types)
+        return self.release.vocabulary.rows(items) if items else None
+
+
+def _waves(events: Sequence[SessionEvent]) -> list[list[int]]:
+    """Places of the events such that each wave holds at most one event of a session, in order."""
+    waves: list[list[int]] = []
+    count: dict[SessionId, int] = {}
+    for at, item in enumerate(events):
+        depth = count.get(item.event.session_id, 0)
+        count[item.event.session_id] = depth + 1
+        if depth == len(waves):
+            waves.append([])
+        waves[depth].append(at)
+    return waves
