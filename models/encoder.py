@@ -39,7 +39,9 @@ class OnnxEncoder:
         options.inter_op_num_threads = 1
         options.log_severity_level = 3
         try:
-            self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+            self._session = onnxruntime.InferenceSession(
+                str(path), options, providers=["CPUExecutionProvider"]
+            )
         except Exception as error:  # ONNX Runtime raises bare C++ errors of many classes
             raise InvalidRelease(f"{path}: {error}") from error
         self._check_signature(path)
@@ -66,7 +68,9 @@ class OnnxEncoder:
         inputs = {node.name: node.shape for node in self._session.get_inputs()}
         outputs = {node.name: node.shape for node in self._session.get_outputs()}
         if sorted(inputs) != sorted(_INPUTS) or sorted(outputs) != sorted(_OUTPUTS):
-            raise InvalidRelease(f"{path}: inputs {sorted(inputs)} and outputs {sorted(outputs)}; {_INPUTS} and {_OUTPUTS} are needed")
+            raise InvalidRelease(
+                f"{path}: inputs {sorted(inputs)} and outputs {sorted(outputs)}; {_INPUTS} and {_OUTPUTS} are needed"
+            )
         sizes = {
             "item_dim": (inputs["item"][-1], self.spec.item_dim),
             "state_size": (inputs["state"][-1], self.spec.state_size),

@@ -40,9 +40,13 @@ class StateEncoder:
         rows = [UNKNOWN if event is None else self._release.vocabulary.row(event.item_id) for event in events]
         codes = [0 if event is None else EVENT_TYPE_CODES[event.event_type] for event in events]
         queries, encoded = self._run(np.array(rows), np.array(codes), self._unpack(states))
-        known = np.array([row != UNKNOWN or bool(state.encoder_state) for row, state in zip(rows, states, strict=True)])
+        known = np.array(
+            [row != UNKNOWN or bool(state.encoder_state) for row, state in zip(rows, states, strict=True)]
+        )
         after = [
-            replace(state, encoder_state=encoded[at].tobytes(), release_id=self._release.release_id) if known[at] else state
+            replace(state, encoder_state=encoded[at].tobytes(), release_id=self._release.release_id)
+            if known[at]
+            else state
             for at, state in enumerate(states)
         ]
         return after, queries, known
@@ -57,7 +61,9 @@ class StateEncoder:
         if not stale:
             return {}
         lists = [self._release.vocabulary.rows(state.item_ids) for state in stale.values()]
-        encoded = self._replay(lists, [np.frombuffer(state.event_types, np.uint8) for state in stale.values()])
+        encoded = self._replay(
+            lists, [np.frombuffer(state.event_types, np.uint8) for state in stale.values()]
+        )
         return {
             key: replace(
                 state,
@@ -87,4 +93,6 @@ class StateEncoder:
     def _unpack(self, states: Sequence[SessionState]) -> NDArray[np.float16]:
         size = self._release.manifest.encoder.state_size
         zero = bytes(2 * size)
-        return np.frombuffer(b"".join(state.encoder_state or zero for state in states), np.float16).reshape(-1, size)
+        return np.frombuffer(b"".join(state.encoder_state or zero for state in states), np.float16).reshape(
+            -1, size
+        )

@@ -44,7 +44,8 @@ def top_allowed(
     """The first k allowed candidates of each list; the order of the candidates is kept.
 
     Args:
-        rows, scores: [batch, n], sorted by (score descending, row ascending).
+        rows: int32 [batch, n], sorted by (score descending, row ascending).
+        scores: float32 [batch, n], beside the rows.
         allowed: bool [batch, n].
         k: the cutoff; a list is shorter where fewer are allowed.
     """

@@ -93,7 +93,9 @@ class Recommender:
         self._unavailable = unavailable
         self._encoder = StateEncoder(release)
 
-    def recommend(self, states: Mapping[SessionId, SessionState | None], events: Sequence[SessionEvent]) -> Recommended:
+    def recommend(
+        self, states: Mapping[SessionId, SessionState | None], events: Sequence[SessionEvent]
+    ) -> Recommended:
         """Advance the sessions by a batch of events and rank a list for each event.
 
         Args:
@@ -115,7 +117,9 @@ class Recommender:
         for wave in _waves(events):
             self._advance(wave, events, current, changed, pending)
         ranked = self._rank(pending)
-        return Recommended([self._outcome(at, events[at], pending, ranked) for at in range(len(events))], changed)
+        return Recommended(
+            [self._outcome(at, events[at], pending, ranked) for at in range(len(events))], changed
+        )
 
     def _advance(
         self,
@@ -138,12 +142,16 @@ class Recommender:
                 steps.append((at, before, None))
             else:
                 history = before if event.consent else SessionState()
-                after = append_event(history, event, events[at].partition, self.release.manifest.session_gap_s)
+                after = append_event(
+                    history, event, events[at].partition, self.release.manifest.session_gap_s
+                )
                 steps.append((at, after, event))
         if not steps:
             return
         ats = [at for at, _, _ in steps]
-        after_states, queries, known = self._encoder.step([state for _, state, _ in steps], [event for _, _, event in steps])
+        after_states, queries, known = self._encoder.step(
+            [state for _, state, _ in steps], [event for _, _, event in steps]
+        )
         pending.queries[ats], pending.known[ats] = queries, known
         for (at, _, event), state in zip(steps, after_states, strict=True):
             pending.states[at] = state
@@ -158,7 +166,9 @@ class Recommender:
             self._search(ats, pending, CANDIDATES_PER_ITEM * self.k, ranked)
         return ranked
 
-    def _search(self, ats: NDArray[np.intp], pending: _Pending, n: int, ranked: dict[int, RankedRows]) -> None:
+    def _search(
+        self, ats: NDArray[np.intp], pending: _Pending, n: int, ranked: dict[int, RankedRows]
+    ) -> None:
         """Retrieve, filter and rank; where the filters leave a list short, again with more candidates."""
         items = self.release.manifest.items
         rows, scores = self.release.index.search(pending.queries[ats], min(n, items))

@@ -65,7 +65,9 @@ def read_manifest(folder: Path) -> ReleaseManifest:
     try:
         return decode_release_manifest(path.read_bytes())
     except OSError as error:
-        raise InvalidRelease(f"{folder} is no release: {MANIFEST_FILE} cannot be read ({error.strerror})") from error
+        raise InvalidRelease(
+            f"{folder} is no release: {MANIFEST_FILE} cannot be read ({error.strerror})"
+        ) from error
     except msgspec.DecodeError as error:
         raise InvalidRelease(f"{path}: {error}") from error
 
@@ -78,14 +80,20 @@ def verify_files(folder: Path, manifest: ReleaseManifest) -> None:
     """
     needed = {ENCODER_FILE, VECTORS_FILE, VOCABULARY_FILE, POPULAR_FILE, SIMILAR_FILE}
     if missing := needed - manifest.files.keys():
-        raise InvalidRelease(f"release {manifest.release_id}: the manifest lists no {', '.join(sorted(missing))}")
+        raise InvalidRelease(
+            f"release {manifest.release_id}: the manifest lists no {', '.join(sorted(missing))}"
+        )
     for name, promised in manifest.files.items():
         try:
             found = sha256_of(folder / name)
         except OSError as error:
-            raise InvalidRelease(f"release {manifest.release_id}: {name} cannot be read ({error.strerror})") from error
+            raise InvalidRelease(
+                f"release {manifest.release_id}: {name} cannot be read ({error.strerror})"
+            ) from error
         if found != promised.sha256:
-            raise InvalidRelease(f"release {manifest.release_id}: {name} is corrupt, its SHA-256 is {found}, not {promised.sha256}")
+            raise InvalidRelease(
+                f"release {manifest.release_id}: {name} is corrupt, its SHA-256 is {found}, not {promised.sha256}"
+            )
 
 
 def load_tables(folder: Path) -> ReleaseTables:
@@ -138,9 +146,13 @@ def sha256_of(path: Path) -> str:
 def _tables(folder: Path, manifest: ReleaseManifest) -> ReleaseTables:
     vocabulary = load_vocabulary(folder / VOCABULARY_FILE)
     if len(vocabulary) != manifest.items:
-        raise InvalidRelease(f"release {manifest.release_id}: {len(vocabulary)} items in the vocabulary, {manifest.items} in the manifest")
+        raise InvalidRelease(
+            f"release {manifest.release_id}: {len(vocabulary)} items in the vocabulary, {manifest.items} in the manifest"
+        )
     popular = np.load(folder / POPULAR_FILE)
     similar = np.load(folder / SIMILAR_FILE, mmap_mode="r")
     if popular.dtype != SCORED_ROW or similar.dtype != SCORED_ROW or len(similar) != manifest.items:
-        raise InvalidRelease(f"release {manifest.release_id}: {POPULAR_FILE} or {SIMILAR_FILE} has the wrong type or length")
+        raise InvalidRelease(
+            f"release {manifest.release_id}: {POPULAR_FILE} or {SIMILAR_FILE} has the wrong type or length"
+        )
     return ReleaseTables(manifest=manifest, vocabulary=vocabulary, popular=popular, similar=similar)

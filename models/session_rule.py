@@ -54,7 +54,12 @@ def append_event(state: SessionState, event: ItemEvent, partition: int, session_
         partition: where it came from; becomes the session's home partition.
         session_gap_s: see `starts_session`.
     """
-    item_ids, event_types, times_s, encoder_state = state.item_ids, state.event_types, state.times_s, state.encoder_state
+    item_ids, event_types, times_s, encoder_state = (
+        state.item_ids,
+        state.event_types,
+        state.times_s,
+        state.encoder_state,
+    )
     if item_ids and starts_session(state.last_event_at_ms, event.occurred_at_ms, session_gap_s):
         item_ids, event_types, times_s, encoder_state = (), b"", b"", b""
     time_s = min(event.occurred_at_ms // 1000, _MAX_TIME_S)

@@ -33,7 +33,9 @@ def nearest_items(embeddings: NDArray[np.float32], n: int = MAX_SIMILAR) -> NDAr
         own = np.arange(start, min(start + _BLOCK, items))
         rows, scores = index.search(unit[own], n + 1)
         others = rows != own[:, None]
-        others[others.all(axis=1), -1] = False  # the item itself lies beyond the cut: more than n vectors equal it
+        others[others.all(axis=1), -1] = (
+            False  # the item itself lies beyond the cut: more than n vectors equal it
+        )
         similar["row"][own] = rows[others].reshape(len(own), n)
         similar["score"][own] = scores[others].reshape(len(own), n)
     return similar

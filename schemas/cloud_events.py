@@ -1,7 +1,8 @@
-"""CloudEvents 1.0 around an ItemEvent: structured mode (one JSON object) and binary mode (Kafka headers).
+"""CloudEvents 1.0 around an ItemEvent: structured mode (one JSON object), binary mode (Kafka headers).
 
 Specification: CloudEvents 1.0.2, JSON event format and Kafka protocol binding. Caller: `schemas.item_event`.
-The attributes `id`, `time` and `type` stand in for `event_id`, `occurred_at` and `event_type` where the data lacks them.
+The attributes `id`, `time` and `type` stand in for `event_id`, `occurred_at` and `event_type` where the data
+lacks them.
 """
 
 from collections.abc import Sequence
@@ -44,7 +45,9 @@ def open_envelope(value: bytes, headers: Sequence[tuple[str, bytes]]) -> tuple[E
     Raises:
         InvalidEvent: an envelope that breaks CloudEvents 1.0.
     """
-    attributes = {name[len(_HEADER_PREFIX) :]: text for name, text in headers if name.startswith(_HEADER_PREFIX)}
+    attributes = {
+        name[len(_HEADER_PREFIX) :]: text for name, text in headers if name.startswith(_HEADER_PREFIX)
+    }
     if "specversion" in attributes:
         return _binary(attributes), value
     if _is_structured(value, headers):
@@ -53,7 +56,10 @@ def open_envelope(value: bytes, headers: Sequence[tuple[str, bytes]]) -> tuple[E
 
 
 def _is_structured(value: bytes, headers: Sequence[tuple[str, bytes]]) -> bool:
-    if any(name.lower() == "content-type" and text.startswith(b"application/cloudevents") for name, text in headers):
+    if any(
+        name.lower() == "content-type" and text.startswith(b"application/cloudevents")
+        for name, text in headers
+    ):
         return True
     try:
         return "specversion" in msgspec.json.decode(value, type=dict[str, msgspec.Raw])

@@ -43,7 +43,8 @@ def kafka_ssl_context(settings: SharedSettings) -> ssl.SSLContext:
             context.load_cert_chain(settings.kafka_ssl_certfile, settings.kafka_ssl_keyfile)
     except OSError as error:
         raise UsageError(
-            f"MILLRACE_KAFKA_SSL_CAFILE, _CERTFILE or _KEYFILE cannot be used: {error}; give readable PEM files"
+            f"MILLRACE_KAFKA_SSL_CAFILE, _CERTFILE or _KEYFILE cannot be used: {error}; "
+            "give readable PEM files"
         ) from error
     return context
 

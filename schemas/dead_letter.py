@@ -1,6 +1,6 @@
 """Dead letters: the original bytes and key, and the reason in headers named as Kafka Connect names them.
 
-Writer: `streams.dead_letters`. Readers: `millrace dead-letters`, and any tool that reads Connect's dead-letter headers.
+Writer: `streams.dead_letters`. Readers: `millrace dead-letters`, any tool that knows Connect's dead letters.
 """
 
 from collections.abc import Sequence
@@ -58,7 +58,10 @@ def dead_letter_headers(reason: DeadLetterReason, original: Headers) -> list[tup
         MESSAGE: reason.message[:MAX_TEXT],
         STACKTRACE: reason.stacktrace[-MAX_TEXT:],
     }
-    return [*original_headers(original), *((name, text.encode(errors="replace")) for name, text in fields.items())]
+    return [
+        *original_headers(original),
+        *((name, text.encode(errors="replace")) for name, text in fields.items()),
+    ]
 
 
 def original_headers(headers: Headers) -> list[tuple[str, bytes]]:

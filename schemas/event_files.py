@@ -1,8 +1,9 @@
 """Event files: Parquet, CSV or JSONL with the columns of ItemEvent, one row an event, in log order.
 
-Readers: `train`, `evaluate`, `replay`, `demo`. Writers: `import`. Polars inside; imported by the commands that read files only.
-Columns: `session_id`, `item_id`; optional `event_type` (default view), `occurred_at` (RFC 3339, a datetime or epoch ms)
-or `timestamp` (epoch ms), `split` (train/test), `user_id`, `event_id`, `price`, `quantity`. Others are ignored.
+Readers: `train`, `evaluate`, `replay`, `demo`. Writers: `import`. Polars inside; imported by those commands only.
+Columns: `session_id`, `item_id`; optional `event_type` (default view), `occurred_at` (RFC 3339, a datetime or
+epoch ms) or `timestamp` (epoch ms), `split` (train/test), `user_id`, `event_id`, `price`, `quantity`. Others are
+ignored.
 """
 
 from collections.abc import Mapping
@@ -14,7 +15,13 @@ from schemas.errors import UsageError
 from schemas.item_event import DEFAULT_EVENT_TYPE_MAP, EVENT_TYPES
 
 TRAIN, TEST = "train", "test"
-_OPTIONAL = {"user_id": pl.String, "event_id": pl.String, "price": pl.Float64, "quantity": pl.Float64, "split": pl.String}
+_OPTIONAL = {
+    "user_id": pl.String,
+    "event_id": pl.String,
+    "price": pl.Float64,
+    "quantity": pl.Float64,
+    "split": pl.String,
+}
 _READERS = {
     ".parquet": pl.read_parquet,
     ".csv": lambda path: pl.read_csv(path, infer_schema=False),
@@ -30,8 +37,8 @@ def read_events(path: Path, event_type_map: Mapping[str, str] = DEFAULT_EVENT_TY
         event_type_map: other names of event types -> `view`, `cart` or `purchase`.
 
     Returns:
-        Columns `session_id`, `item_id`, `event_type` (strings), `occurred_at_ms` (Int64, null where the file has no
-        time) and those optional ones that the file has, in the file's order.
+        Columns `session_id`, `item_id`, `event_type` (strings), `occurred_at_ms` (Int64, null where the file
+        has no time) and those optional ones that the file has, in the file's order.
 
     Raises:
         UsageError: the file is missing, unreadable or empty, lacks a column, or a value in it is wrong.
@@ -39,10 +46,15 @@ def read_events(path: Path, event_type_map: Mapping[str, str] = DEFAULT_EVENT_TY
     events = _read(path)
     for column in ("session_id", "item_id"):
         if column not in events.columns:
-            raise UsageError(f"{path}: no column {column!r}; found {', '.join(events.columns)}. Rename yours or see `millrace import`")
+            raise UsageError(
+                f"{path}: no column {column!r}; found {', '.join(events.columns)}. "
+                "Rename yours or see `millrace import`"
+            )
     if events.is_empty():
         raise UsageError(f"{path}: no events in the file")
-    optional = [pl.col(name).cast(kind, strict=False) for name, kind in _OPTIONAL.items() if name in events.columns]
+    optional = [
+        pl.col(name).cast(kind, strict=False) for name, kind in _OPTIONAL.items() if name in events.columns
+    ]
     typed = events.select(
         pl.col("session_id").cast(pl.String),
         pl.col("item_id").cast(pl.String),
@@ -65,7 +77,9 @@ def _read(path: Path) -> pl.DataFrame:
     except (pl.exceptions.PolarsError, OSError) as error:
         if isinstance(error, pl.exceptions.NoDataError):
             raise UsageError(f"{path}: no events in the file") from error
-        raise UsageError(f"{path}: cannot be read as {path.suffix[1:]}: {str(error).splitlines()[0]}") from error
+        raise UsageError(
+            f"{path}: cannot be read as {path.suffix[1:]}: {str(error).splitlines()[0]}"
+        ) from error
 
 
 def _event_type(events: pl.DataFrame, event_type_map: Mapping[str, str]) -> pl.Expr:
@@ -90,11 +104,15 @@ def _occurred_at_ms(path: Path, events: pl.DataFrame) -> pl.Expr:
         time_ms = pl.coalesce(digits, text)
         unread = events.filter(column.is_not_null() & (column != "") & time_ms.is_null())
         if not unread.is_empty():
-            raise UsageError(f"{path}: column {name!r}: {unread[name][0]!r} is neither RFC 3339 nor epoch milliseconds")
+            raise UsageError(
+                f"{path}: column {name!r}: {unread[name][0]!r} is neither RFC 3339 nor epoch milliseconds"
+            )
     elif kind.is_numeric() or kind == pl.Null:
         time_ms = column.cast(pl.Int64)
     else:
-        raise UsageError(f"{path}: column {name!r} has type {kind}; RFC 3339, a datetime or epoch milliseconds are needed")
+        raise UsageError(
+            f"{path}: column {name!r} has type {kind}; RFC 3339, a datetime or epoch milliseconds are needed"
+        )
     return time_ms.alias("occurred_at_ms")
 
 

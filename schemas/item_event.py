@@ -109,7 +109,9 @@ def decode_event(
     return _checked(wire, envelope, event_type_map)
 
 
-def _checked(wire: ItemEventV1, envelope: Envelope, event_type_map: Mapping[str, str]) -> ItemEvent | EraseSession:
+def _checked(
+    wire: ItemEventV1, envelope: Envelope, event_type_map: Mapping[str, str]
+) -> ItemEvent | EraseSession:
     event_type = _event_type(wire.event_type or envelope.event_type, event_type_map)
     session_id = SessionId(_checked_id(wire.session_id, "session_id"))
     occurred_at_ms = _time_ms(wire.occurred_at if wire.occurred_at is not None else envelope.occurred_at)
@@ -129,7 +131,9 @@ def _checked(wire: ItemEventV1, envelope: Envelope, event_type_map: Mapping[str,
         quantity=wire.quantity,
         context=wire.context,
         consent=wire.consent,
-        recommendation_id=None if wire.recommendation_id is None else RecommendationId(wire.recommendation_id),
+        recommendation_id=None
+        if wire.recommendation_id is None
+        else RecommendationId(wire.recommendation_id),
         position=wire.position,
     )
 
@@ -137,7 +141,9 @@ def _checked(wire: ItemEventV1, envelope: Envelope, event_type_map: Mapping[str,
 def _checked_id(raw: str | int, field: str) -> str:
     text = raw if isinstance(raw, str) else str(raw)
     if not text or len(text) > MAX_ID_BYTES or (not text.isascii() and len(text.encode()) > MAX_ID_BYTES):
-        raise InvalidEvent(f"$.{field}", f"an id has 1 to {MAX_ID_BYTES} bytes, this one has {len(text.encode())}")
+        raise InvalidEvent(
+            f"$.{field}", f"an id has 1 to {MAX_ID_BYTES} bytes, this one has {len(text.encode())}"
+        )
     return text
 
 
@@ -150,7 +156,8 @@ def _event_type(name: str | None, event_type_map: Mapping[str, str]) -> str:
     if mapped is None:
         raise InvalidEvent(
             "$.event_type",
-            f"unknown event type {name[:64]!r}; known are {', '.join(EVENT_TYPES)}, {ERASE} and the names in MILLRACE_EVENT_TYPE_MAP",
+            f"unknown event type {name[:64]!r}; known are {', '.join(EVENT_TYPES)}, {ERASE} "
+            "and the names in MILLRACE_EVENT_TYPE_MAP",
         )
     return mapped
 
@@ -160,7 +167,9 @@ def _time_ms(moment: datetime | int | None) -> int:
         raise InvalidEvent("$.occurred_at", "the field is missing")
     if isinstance(moment, datetime):
         if moment.tzinfo is None:
-            raise InvalidEvent("$.occurred_at", f"{moment.isoformat()} has no zone; RFC 3339 wants Z or an offset")
+            raise InvalidEvent(
+                "$.occurred_at", f"{moment.isoformat()} has no zone; RFC 3339 wants Z or an offset"
+            )
         moment = to_epoch_ms(moment)
     if not 0 <= moment <= MAX_TIME_MS:
         raise InvalidEvent("$.occurred_at", f"{moment} is not between 1970 and 9999 in epoch milliseconds")

@@ -47,5 +47,7 @@ def decode_item_metadata(value: bytes) -> ItemMetadata:
         reason, _, path = str(error).partition(" - at `")
         raise InvalidEvent(path.rstrip("`") or "$", reason) from error
     if not 1 <= len(item.item_id.encode()) <= MAX_ID_BYTES:
-        raise InvalidEvent("$.item_id", f"an id has 1 to {MAX_ID_BYTES} bytes, this one has {len(item.item_id.encode())}")
+        raise InvalidEvent(
+            "$.item_id", f"an id has 1 to {MAX_ID_BYTES} bytes, this one has {len(item.item_id.encode())}"
+        )
     return item

@@ -1,6 +1,6 @@
 """RecommendationList v1: what the worker writes to the `recommendations` topic, as JSON.
 
-Writer: `streams.emitter`; the same bytes are stored as the session's latest list. Readers: the shop, `streams.lookup`.
+Writer: `streams.emitter`; its bytes are stored as the session's latest list. Readers: shop, `streams.lookup`.
 Readers upsert by `recommendation_id` and keep, per session, the list with the greatest `source.offset`.
 """
 

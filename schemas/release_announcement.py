@@ -1,7 +1,8 @@
 """ReleaseAnnouncement v1: the message on the `releases` topic that makes workers swap, as JSON.
 
 Writer: `retrain` (publish, promote, rollback). Readers: `streams.release_watcher` in workers and lookups.
-The topic is compacted, has one partition, and the key is the release line's name, so its last message is the running release.
+The topic is compacted, has one partition, and the key is the release line's name, so its last message is the
+running release.
 """
 
 from datetime import datetime

@@ -23,7 +23,11 @@ class FileDigest(msgspec.Struct, frozen=True):
 
 
 class EncoderSpec(msgspec.Struct, frozen=True, kw_only=True):
-    """The shapes of `encoder.onnx`: item [b, item_dim], event_type [b], state [b, state_size] -> query [b, index_dim], next_state."""
+    """The shapes of `encoder.onnx`.
+
+    Inputs: item [batch, item_dim], event_type [batch], state [batch, state_size].
+    Outputs: query [batch, index_dim], next_state [batch, state_size].
+    """
 
     item_dim: int
     state_size: int
@@ -88,5 +92,7 @@ def decode_release_manifest(value: bytes) -> ReleaseManifest:
     """
     manifest = _DECODER.decode(value)
     if manifest.schema_version != SCHEMA_VERSION:
-        raise msgspec.ValidationError(f"manifest of version {manifest.schema_version}; version {SCHEMA_VERSION} is known")
+        raise msgspec.ValidationError(
+            f"manifest of version {manifest.schema_version}; version {SCHEMA_VERSION} is known"
+        )
     return manifest

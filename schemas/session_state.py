@@ -1,9 +1,9 @@
 """SessionState v1: what Redis keeps of a session, as a MessagePack array.
 
 Writer: `streams.redis_session_store` (the save script). Readers: the same. Folded by `models.session_rule`.
-The item list is the truth. The encoder state is a cache that belongs to the release named beside it: under another
-release it is rebuilt from the list. Packed columns keep the value under 1.5 KB at 50 items with ids of 10 bytes and
-100 units, and make an append a concatenation of bytes.
+The item list is the truth. The encoder state is a cache that belongs to the release named beside it: under
+another release it is rebuilt from the list. Packed columns keep the value under 1.5 KB at 50 items with ids
+of 10 bytes and 100 units, and make an append a concatenation of bytes.
 """
 
 from hashlib import blake2b
@@ -58,7 +58,9 @@ def decode_session_state(value: bytes) -> SessionState:
     """
     state = _DECODER.decode(value)
     if state.version != VERSION:
-        raise msgspec.ValidationError(f"session state of version {state.version}; this worker reads version {VERSION}")
+        raise msgspec.ValidationError(
+            f"session state of version {state.version}; this worker reads version {VERSION}"
+        )
     return state
 
 

@@ -1,12 +1,12 @@
-"""The settings that every program shares, and how any settings are read: from `MILLRACE_*` variables, once, validated.
+"""The settings that all programs share, and how settings are read: once, from `MILLRACE_*`, validated.
 
-Owns reading the environment; `streams.settings` and `retrain.settings` add their own. Nothing else reads the environment.
+Owns reading the environment; `streams.settings` and `retrain.settings` add their own. Nothing else reads it.
 """
 
 import difflib
 import os
 from collections.abc import Iterable, Mapping
-from typing import Annotated, Any, Literal, Self, TypeVar
+from typing import Annotated, Literal, Self, TypeVar
 
 from pydantic import BeforeValidator, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -22,14 +22,17 @@ def _split(value: object) -> object:
 
 
 def parse_event_type_map(value: object) -> object:
-    """`addtocart=cart,order=purchase` -> a map that extends the default one; anything but a string comes back as it is."""
+    """`addtocart=cart,order=purchase` -> the default map, extended; what is no string comes back as it is."""
     if not isinstance(value, str):
         return value
     pairs = [part.partition("=") for part in value.split(",") if part.strip()]
     given = {name.strip(): target.strip() for name, _, target in pairs}
     for name, target in given.items():
         if target not in (*EVENT_TYPES, ERASE):
-            raise ValueError(f"{name}={target}: map to one of {', '.join(EVENT_TYPES)}, as in addtocart=cart,order=purchase")
+            raise ValueError(
+                f"{name}={target}: map to one of {', '.join(EVENT_TYPES)}, "
+                "as in addtocart=cart,order=purchase"
+            )
     return {**DEFAULT_EVENT_TYPE_MAP, **given}
 
 
@@ -42,7 +45,9 @@ class SharedSettings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore")
 
-    kafka_bootstrap_servers: str = Field("localhost:9092", description="Kafka brokers, host:port, comma-separated")
+    kafka_bootstrap_servers: str = Field(
+        "localhost:9092", description="Kafka brokers, host:port, comma-separated"
+    )
     kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
         "PLAINTEXT", description="how to talk to the brokers"
     )
@@ -51,31 +56,47 @@ class SharedSettings(BaseSettings):
     )
     kafka_sasl_username: str | None = Field(None, description="SASL user name")
     kafka_sasl_password: str | None = Field(None, description="SASL password", repr=False)
-    kafka_ssl_cafile: str | None = Field(None, description="CA certificates (PEM file) that sign the brokers' certificates")
+    kafka_ssl_cafile: str | None = Field(
+        None, description="CA certificates (PEM file) that sign the brokers' certificates"
+    )
     kafka_ssl_certfile: str | None = Field(None, description="client certificate (PEM file)")
     kafka_ssl_keyfile: str | None = Field(None, description="client key (PEM file)")
-    redis_url: str = Field("redis://localhost:6379/0", description="Redis, as redis:// or rediss:// URL", repr=False)
-    redis_buckets: int = Field(
-        1, ge=1, le=16384, description="hash buckets of session keys; 1 on one Redis, 16 per node on a cluster; fixed for life"
+    redis_url: str = Field(
+        "redis://localhost:6379/0", description="Redis, as redis:// or rediss:// URL", repr=False
     )
-    event_topics: CommaSeparated = Field(["events"], min_length=1, description="event topics, comma-separated, of equal partition counts")
+    redis_buckets: int = Field(
+        1,
+        ge=1,
+        le=16384,
+        description="hash buckets of session keys; 1 on one Redis, 16 per node on a cluster; fixed for life",
+    )
+    event_topics: CommaSeparated = Field(
+        ["events"], min_length=1, description="event topics, comma-separated, of equal partition counts"
+    )
     recommendations_topic: str = Field("recommendations", description="where the lists go")
     dead_letter_topic: str = Field("dead-letter", description="where events go that can never be processed")
     items_topic: str = Field("items", description="the item catalogue")
     releases_topic: str = Field("releases", description="announcements of releases")
-    releases: str = Field("releases", description="folder of releases (or an fsspec URL such as s3://bucket/releases)")
+    releases: str = Field(
+        "releases", description="folder of releases (or an fsspec URL such as s3://bucket/releases)"
+    )
     event_type_map: EventTypeMap = Field(
         dict(DEFAULT_EVENT_TYPE_MAP),
-        description="other names of event types, as in addtocart=cart,order=purchase; extends the default map",
+        description="more names of event types, as in addtocart=cart,order=purchase; extends the default map",
     )
-    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="the least level that is logged")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="the least level that is logged"
+    )
     log_format: Literal["text", "json"] = Field("text", description="how a log line is written")
 
     @model_validator(mode="after")
     def _sasl_needs_credentials(self) -> Self:
-        if self.kafka_security_protocol.startswith("SASL") and not (self.kafka_sasl_username and self.kafka_sasl_password):
+        if self.kafka_security_protocol.startswith("SASL") and not (
+            self.kafka_sasl_username and self.kafka_sasl_password
+        ):
             raise ValueError(
-                f"{PREFIX}KAFKA_SECURITY_PROTOCOL={self.kafka_security_protocol} needs {PREFIX}KAFKA_SASL_USERNAME and {PREFIX}KAFKA_SASL_PASSWORD"
+                f"{PREFIX}KAFKA_SECURITY_PROTOCOL={self.kafka_security_protocol} needs "
+                f"{PREFIX}KAFKA_SASL_USERNAME and {PREFIX}KAFKA_SASL_PASSWORD"
             )
         return self
 
@@ -83,7 +104,7 @@ class SharedSettings(BaseSettings):
 S = TypeVar("S", bound=SharedSettings)
 
 
-def read_settings(program: type[S], **overrides: Any) -> S:
+def read_settings(program: type[S], **overrides: object) -> S:
     """Read a program's settings from the environment.
 
     Args:
@@ -99,12 +120,14 @@ def read_settings(program: type[S], **overrides: Any) -> S:
         problem = error.errors()[0]
         if not problem["loc"]:
             raise UsageError(problem["msg"].removeprefix("Value error, ")) from error
-        variable = f"{PREFIX}{str(problem["loc"][0]).upper()}"
+        variable = f"{PREFIX}{str(problem['loc'][0]).upper()}"
         reason = problem["msg"].removeprefix("Value error, ")
         raise UsageError(f"{variable}={problem['input']!s}: {reason[:1].lower()}{reason[1:]}") from error
 
 
-def unknown_variables(programs: Iterable[type[SharedSettings]], environment: Mapping[str, str] | None = None) -> list[str]:
+def unknown_variables(
+    programs: Iterable[type[SharedSettings]], environment: Mapping[str, str] | None = None
+) -> list[str]:
     """One line for each `MILLRACE_*` variable that no program reads, with the nearest name that one does."""
     environment = os.environ if environment is None else environment
     known = {f"{PREFIX}{name.upper()}" for program in programs for name in program.model_fields}

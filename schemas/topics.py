@@ -25,7 +25,7 @@ def topic_definitions(
 ) -> list[TopicDefinition]:
     """All topics with their partition counts and cleanup policies.
 
-    `recommendations` gets the partitions of the event topics: a list goes to the partition number of its event.
+    `recommendations` gets the event topics' partitions: a list goes to the partition number of its event.
     """
     delete = {"cleanup.policy": "delete", "retention.ms": str(7 * 24 * HOUR_MS)}
     latest = {
