@@ -10,6 +10,8 @@ from schemas.ids import SessionId
 
 ITEMS = "millrace:items"
 """Hash item_id -> ItemMetadata JSON. Writer: `streams.catalogue`."""
+UNAVAILABLE_ITEMS = "millrace:items:unavailable"
+"""Set of the item ids that must not be shown. Writer: `streams.catalogue`, together with the hash."""
 ITEMS_VERSION = "millrace:items:version"
 """Rises with every change of the catalogue. Writer: `streams.catalogue`."""
 BUCKETS = "millrace:buckets"

@@ -5,6 +5,8 @@ import msgspec
 HOUR_MS = 3_600_000
 MAX_EVENT_BYTES = 1_000_000
 """A larger event is dead-lettered; Kafka's own default limit lies just above."""
+MAX_DEAD_LETTER_BYTES = 10_000_000
+"""What the dead-letter topic takes: an oversized event whole, with its reason."""
 
 
 class TopicDefinition(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,7 +35,7 @@ def topic_definitions(
         "retention.ms": str(7 * 24 * HOUR_MS),
         "min.compaction.lag.ms": str(24 * HOUR_MS),
     }
-    letters = {"cleanup.policy": "delete", "retention.ms": str(30 * 24 * HOUR_MS)}
+    letters = {"cleanup.policy": "delete", "retention.ms": str(30 * 24 * HOUR_MS), "max.message.bytes": str(MAX_DEAD_LETTER_BYTES)}
     compact = {"cleanup.policy": "compact"}
     return [
         *(TopicDefinition(name=name, partitions=partitions, config=delete) for name in event_topics),

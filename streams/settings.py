@@ -82,3 +82,11 @@ class TopicSettings(SharedSettings):
     replication_factor: int = Field(
         1, ge=1, le=32_767, description="replicas of each partition; 3 in production"
     )
+
+
+PROGRAMS: dict[str, type[SharedSettings]] = {
+    "worker": WorkerSettings,
+    "lookup": LookupSettings,
+    "topics create": TopicSettings,
+}
+"""The commands of this package and what they read, for `millrace config`."""

@@ -1,0 +1,47 @@
+"""Availability: which items must not be shown, as the catalogue in Redis says. Written by `streams.catalogue`.
+
+Callers: the worker and the lookup, which ask for the version every second and load the set when it has risen.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from redis.asyncio import Redis
+
+from models.vocabulary import UNKNOWN, Vocabulary
+from schemas.ids import ItemId
+from schemas.redis_keys import ITEMS_VERSION, UNAVAILABLE_ITEMS
+
+
+class Availability(NamedTuple):
+    """The unavailable items at one version of the catalogue; version 0: the shop has sent none."""
+
+    version: int = 0
+    unavailable: frozenset[ItemId] = frozenset()
+
+    def mask(self, vocabulary: Vocabulary) -> NDArray[np.bool_] | None:
+        """bool [items], True where an item must not be shown; None where all may."""
+        rows = vocabulary.rows(self.unavailable)
+        rows = rows[rows != UNKNOWN]
+        if not len(rows):
+            return None
+        mask = np.zeros(len(vocabulary), dtype=np.bool_)
+        mask[rows] = True
+        return mask
+
+
+async def load_availability(redis: Redis, known: Availability) -> Availability:
+    """The availability as it is now; `known` itself where the version has not changed.
+
+    Raises:
+        redis.RedisError: Redis does not answer.
+    """
+    version = int(await redis.get(ITEMS_VERSION) or 0)
+    if version == known.version:
+        return known
+    async with redis.pipeline(transaction=True) as pipe:
+        pipe.get(ITEMS_VERSION)
+        pipe.smembers(UNAVAILABLE_ITEMS)
+        version_now, members = await pipe.execute()
+    return Availability(int(version_now or 0), frozenset(ItemId(member.decode()) for member in members))

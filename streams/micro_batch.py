@@ -1,0 +1,42 @@
+"""MicroBatch: what one poll brought, with the positions it counts on, and the promise of its outcome.
+
+Made by `streams.event_source`, resolved by the agent in `streams.worker` through `streams.batch_processor`.
+"""
+
+import asyncio
+from dataclasses import dataclass, field
+
+from aiokafka import ConsumerRecord, TopicPartition
+
+Watermarks = tuple[int | None, ...]
+"""A partition's next offset to apply, one for each bucket; None where Redis has none."""
+Record = ConsumerRecord[bytes | None, bytes | None]
+
+
+@dataclass(frozen=True)
+class BatchOutcome:
+    """What became of a batch."""
+
+    applied: dict[TopicPartition, int] = field(default_factory=dict)
+    """The partitions whose events are emitted and saved, with the next offset."""
+    refused: dict[TopicPartition, Watermarks] = field(default_factory=dict)
+    """The partitions where Redis had other watermarks than expected, with those: nothing was saved."""
+
+
+class Abandoned(Exception):
+    """The batch was given up because its partitions are being taken away; nothing more may be done for it."""
+
+
+@dataclass(eq=False)
+class MicroBatch:
+    """Records in log order per partition."""
+
+    records: dict[TopicPartition, list[Record]]
+    expected: dict[TopicPartition, Watermarks]
+    outcome: asyncio.Future[BatchOutcome]
+    abandoned: bool = False
+
+    @property
+    def next_offsets(self) -> dict[TopicPartition, int]:
+        """Where each partition stands after the batch."""
+        return {partition: records[-1].offset + 1 for partition, records in self.records.items()}

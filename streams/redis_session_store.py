@@ -1,0 +1,165 @@
+"""The SessionStore on Redis: one MGET to load, one script to save, per bucket.
+
+Writer: this module alone writes the keys `state`, `latest` and `watermark`. Readers: this module; `streams.lookup` reads `latest`.
+The save script is the one compare-and-set of the design: a partition's watermark, states and lists change together or not at all.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Collection
+from typing import Any, TypeVar
+
+import msgspec
+import structlog
+from aiokafka import TopicPartition
+from redis import exceptions
+from redis.asyncio import Redis
+
+from schemas.errors import Unavailable, UsageError
+from schemas.ids import SessionId
+from schemas.redis_keys import BUCKETS, bucket_of, by_bucket, latest_key, state_key, watermark_key
+from schemas.session_state import SessionState, decode_session_state, encode_session_state
+from streams.micro_batch import Watermarks
+from streams.session_store import Loaded, PartitionSave
+
+log = structlog.get_logger("millrace.redis")
+T = TypeVar("T")
+
+# KEYS, per partition: its watermark, then the keys to write. ARGV: the TTL in seconds, then per partition the expected
+# watermark ('' for none), the new one, the number of keys, and a value for each ('' deletes).
+_SAVE = """
+local ttl, refused = ARGV[1], {}
+local key, arg = 1, 2
+while key <= #KEYS do
+  local expected, new, count = ARGV[arg], ARGV[arg + 1], tonumber(ARGV[arg + 2])
+  local stored = redis.call('GET', KEYS[key]) or ''
+  if stored == expected then
+    redis.call('SET', KEYS[key], new)
+    for i = 1, count do
+      local value = ARGV[arg + 2 + i]
+      if value == '' then
+        redis.call('DEL', KEYS[key + i])
+      else
+        redis.call('SET', KEYS[key + i], value, 'EX', ttl)
+      end
+    end
+  else
+    refused[#refused + 1] = KEYS[key]
+    refused[#refused + 1] = stored
+  end
+  key, arg = key + 1 + count, arg + 3 + count
+end
+return refused
+"""
+_INCURABLE = (exceptions.AuthenticationError, exceptions.NoPermissionError)
+
+
+class RedisSessionStore:
+    """Sessions in Redis, under the keys of `schemas.redis_keys`."""
+
+    def __init__(self, redis: "Redis", buckets: int, ttl_s: int) -> None:
+        """Use a client; it is neither opened nor closed here.
+
+        Args:
+            redis: a client that returns bytes.
+            buckets: see `schemas.redis_keys.bucket_of`; fixed for the life of the data.
+            ttl_s: how long states and lists live after their last event; watermarks live on.
+        """
+        self.buckets = buckets
+        self._redis = redis
+        self._ttl_s = ttl_s
+        self._save_script = redis.register_script(_SAVE)
+
+    async def check(self) -> None:
+        """Compare the number of buckets with the one that this Redis was first used with.
+
+        Raises:
+            UsageError: they differ.
+            Unavailable: Redis does not answer.
+        """
+        await _answered(self._redis.set(BUCKETS, self.buckets, nx=True))
+        stored = int(await _answered(self._redis.get(BUCKETS)) or self.buckets)
+        if stored != self.buckets:
+            raise UsageError(
+                f"MILLRACE_REDIS_BUCKETS={self.buckets}: this Redis was first used with {stored}; "
+                f"set it to {stored}, or start with an empty Redis"
+            )
+
+    async def load(self, partitions: Collection[TopicPartition], sessions: Collection[SessionId]) -> Loaded:
+        """See `SessionStore.load`: one MGET per bucket."""
+        grouped = by_bucket(sessions, self.buckets)
+        answers = await asyncio.gather(
+            *(self._load_bucket(bucket, partitions, grouped.get(bucket, [])) for bucket in range(self.buckets))
+        )
+        watermarks = {
+            partition: tuple(answer[place] for answer, _ in answers) for place, partition in enumerate(partitions)
+        }
+        return Loaded(watermarks, {session: state for _, states in answers for session, state in states.items()})
+
+    async def save(self, saves: Collection[PartitionSave]) -> dict[TopicPartition, Watermarks]:
+        """See `SessionStore.save`: one script per bucket."""
+        answers = await asyncio.gather(*(self._save_bucket(bucket, saves) for bucket in range(self.buckets)))
+        refused: dict[TopicPartition, Watermarks] = {}
+        for save in saves:
+            stored = tuple(answer.get(save.partition, save.new) for answer in answers)
+            if any(save.partition in answer for answer in answers):
+                refused[save.partition] = stored
+        return refused
+
+    async def _load_bucket(
+        self, bucket: int, partitions: Collection[TopicPartition], sessions: list[SessionId]
+    ) -> tuple[list[int | None], dict[SessionId, SessionState]]:
+        keys = [watermark_key(bucket, *partition) for partition in partitions]
+        keys += [state_key(bucket, session) for session in sessions]
+        if not keys:
+            return [], {}
+        values = await _answered(self._redis.mget(keys))
+        watermarks = [None if value is None else int(value) for value in values[: len(partitions)]]
+        stored = zip(sessions, values[len(partitions) :], strict=True)
+        return watermarks, {
+            session: state for session, value in stored if value is not None and (state := _decoded(session, value))
+        }
+
+    async def _save_bucket(self, bucket: int, saves: Collection[PartitionSave]) -> dict[TopicPartition, int | None]:
+        keys: list[str] = []
+        arguments: list[Any] = [self._ttl_s]
+        by_key = {watermark_key(bucket, *save.partition): save.partition for save in saves}
+        for save in saves:
+            values = self._values(bucket, save)
+            expected = save.expected[bucket]
+            keys += [watermark_key(bucket, *save.partition), *values]
+            arguments += ["" if expected is None else expected, save.new, len(values), *values.values()]
+        answer: list[bytes] = await _answered(self._save_script(keys, arguments))
+        pairs = zip(answer[::2], answer[1::2], strict=True)
+        return {by_key[key.decode()]: int(stored) if stored else None for key, stored in pairs}
+
+    def _values(self, bucket: int, save: PartitionSave) -> dict[str, bytes]:
+        """Key -> value of the bucket's part of a save; b"" deletes."""
+        values: dict[str, bytes] = {}
+        for session, state in save.states.items():
+            if bucket_of(session, self.buckets) == bucket:
+                values[state_key(bucket, session)] = b"" if state is None else encode_session_state(state)
+                if state is None:
+                    values[latest_key(bucket, session)] = b""
+        for session, latest in save.latest.items():
+            if bucket_of(session, self.buckets) == bucket:
+                values[latest_key(bucket, session)] = latest
+        return values
+
+
+def _decoded(session: SessionId, value: bytes) -> SessionState | None:
+    """The state, or None where the bytes are none: the session then starts anew, which loses less than stopping."""
+    try:
+        return decode_session_state(value)
+    except msgspec.DecodeError as error:
+        log.error("stored session state cannot be read, the session starts anew", session_id=session, error=str(error))
+        return None
+
+
+async def _answered(command: Awaitable[T]) -> T:
+    """The command's answer, with Redis's errors sorted by their fate."""
+    try:
+        return await command
+    except _INCURABLE as error:
+        raise UsageError(f"Redis refuses the worker: {error}; check user and password in MILLRACE_REDIS_URL") from error
+    except (exceptions.RedisError, OSError) as error:
+        raise Unavailable(f"Redis: {error}") from error
