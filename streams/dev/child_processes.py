@@ -1,8 +1,8 @@
-"""Child processes of the demo, of `millrace up` and of the tests: started, awaited, ended; none is left behind.
+"""Child processes of the demo, of `millrace up` and of the tests: started, awaited, ended, none left behind.
 
-Owns their lives: each child has its own process group and log file, is ended on the way out of the `with` block (SIGTERM, then
-SIGKILL), and also when this process is killed (`orphan_guard`). It signals only processes that it started. It does not know
-what the children do.
+Owns their lives: each child has its own process group and log file, is ended on the way out of the `with`
+block (SIGTERM, then SIGKILL), and also when this process is killed (`orphan_guard`). It signals only
+processes that it started. It does not know what the children do.
 
 Callers: `embedded_redis`, the demo, `millrace up`; the services and chaos tests.
 """

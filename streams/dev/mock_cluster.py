@@ -1,11 +1,12 @@
 """A process that is a Kafka broker in memory: librdkafka's mock cluster, driven through its C interface.
 
-Owns the cluster and its topics. The protocol with the parent: the first line of standard output is the bootstrap
-address; each line `TOPIC PARTITIONS` on standard input creates a topic and is answered by a line, `ok` or the reason;
-when standard input closes, the process ends.
+Owns the cluster and its topics. The protocol with the parent: the first line of standard output is the
+bootstrap address; each line `TOPIC PARTITIONS` on standard input creates a topic and is answered by a line,
+`ok` or the reason; when standard input closes, the process ends.
 
-The mock has no compaction, retention by time, transactions, time lookup, nor topics made by clients. A partition keeps
-5 MiB, then drops its oldest messages silently. An empty fetch waits for the whole of the consumer's maximum.
+The mock has no compaction, retention by time, transactions, time lookup, nor topics made by clients. A
+partition keeps 5 MiB, then drops its oldest messages silently. An empty fetch waits for the whole of the
+consumer's maximum.
 
 Caller: `embedded_kafka`, as `python -m streams.dev.mock_cluster`.
 """
@@ -39,7 +40,7 @@ def find_librdkafka() -> Path:
         if found := sorted(folder.glob("librdkafka*")):
             return found[0]
     raise UsageError(
-        f"no librdkafka beside {package}: the embedded Kafka broker needs the wheel of confluent-kafka from PyPI"
+        f"no librdkafka beside {package}: the embedded Kafka broker needs confluent-kafka's own wheel"
     )
 
 
@@ -119,9 +120,15 @@ def answer(line: str, create_topic: Callable[[str, int], None]) -> str:
 def main() -> None:
     """Serve until standard input closes."""
     cluster = MockCluster(ctypes.CDLL(str(find_librdkafka())), brokers=1)
-    print(cluster.bootstrap_servers(), flush=True)
+    tell_parent(cluster.bootstrap_servers())
     for line in sys.stdin:
-        print(answer(line, cluster.create_topic), flush=True)
+        tell_parent(answer(line, cluster.create_topic))
+
+
+def tell_parent(line: str) -> None:
+    """Write one line, at once."""
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
 
 
 if __name__ == "__main__":

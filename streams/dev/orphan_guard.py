@@ -1,8 +1,9 @@
-"""A watchdog that ends what its parent leaves behind: children outlive a parent that was killed, and nobody else ends them then.
+"""A watchdog that ends what its parent leaves behind: children outlive a parent that was killed.
 
-Owns the end of orphans only; whoever starts a child also ends it in the ordinary course. The guard is a process of its own that
-reads process ids from its standard input: when that closes, the parent is gone, and what is still listed is ended.
-(Linux's parent-death signal would not do: it fires when the *thread* that started the child ends, and macOS has none.)
+Owns the end of orphans only; whoever starts a child also ends it in the ordinary course. The guard is a
+process of its own that reads process ids from its standard input: when that closes, the parent is gone, and
+what is still listed is ended. (Linux's parent-death signal would not do: it fires when the *thread* that
+started the child ends, and macOS has none.)
 
 Caller: `child_processes`.
 """

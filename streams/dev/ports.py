@@ -1,4 +1,7 @@
-"""Free loopback ports, for servers that cannot choose one themselves. Callers: `embedded_redis`, the demo, tests."""
+"""Free loopback ports, for servers that cannot choose one themselves.
+
+Callers: `embedded_redis`, the demo, tests.
+"""
 
 import socket
 
