@@ -11,7 +11,8 @@ app = typer.Typer()
 @app.command("schema")
 def write_schemas(
     out: Annotated[
-        Path | None, typer.Option("--out", help="Folder to write to; without it, AsyncAPI goes to standard output.")
+        Path | None,
+        typer.Option("--out", help="Folder to write to; without it, AsyncAPI goes to standard output."),
     ] = None,
 ) -> None:
     """Write JSON Schema of every message and an AsyncAPI document of every topic."""

@@ -35,7 +35,11 @@ def topic_definitions(
         "retention.ms": str(7 * 24 * HOUR_MS),
         "min.compaction.lag.ms": str(24 * HOUR_MS),
     }
-    letters = {"cleanup.policy": "delete", "retention.ms": str(30 * 24 * HOUR_MS), "max.message.bytes": str(MAX_DEAD_LETTER_BYTES)}
+    letters = {
+        "cleanup.policy": "delete",
+        "retention.ms": str(30 * 24 * HOUR_MS),
+        "max.message.bytes": str(MAX_DEAD_LETTER_BYTES),
+    }
     compact = {"cleanup.policy": "compact"}
     return [
         *(TopicDefinition(name=name, partitions=partitions, config=delete) for name in event_topics),

@@ -1,0 +1,104 @@
+"""The command line `millrace`: mounts the commands of each package and turns expected errors into one line.
+
+Owns exit codes (0 done, 2 called wrongly or not possible now, 130 interrupted) and `config`, which shows the settings
+of every program. The packages' `cli` modules import what a command needs only when it runs.
+"""
+
+import os
+import sys
+from collections.abc import Sequence
+from importlib.metadata import version
+from typing import Annotated
+
+import typer
+
+import retrain.cli
+import schemas.cli
+import streams.cli
+from schemas.errors import MillraceError, UsageError
+
+app = typer.Typer(
+    name="millrace",
+    help="Events in, recommendations out: a streaming recommender on Kafka and Redis.",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.add_typer(streams.cli.app)
+app.add_typer(retrain.cli.app)
+app.add_typer(schemas.cli.app)
+
+
+@app.callback(invoke_without_command=True)
+def show_version(
+    context: typer.Context,
+    wanted: Annotated[bool, typer.Option("--version", help="Print the version and stop.")] = False,
+) -> None:
+    """Events in, recommendations out: a streaming recommender on Kafka and Redis."""
+    if wanted:
+        typer.echo(f"millrace {version('millrace')}")
+        raise typer.Exit
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+        raise typer.Exit(2)
+
+
+@app.command("config")
+def show_config(
+    markdown: Annotated[
+        bool, typer.Option("--markdown", help="Print the table of docs/configuration.md.")
+    ] = False,
+    check: Annotated[
+        bool,
+        typer.Option(
+            "--check", help="Fail on wrong values and on MILLRACE_* variables that no program reads."
+        ),
+    ] = False,
+) -> None:
+    """Show every setting: its variable, default, present value and meaning."""
+    from retrain.settings import PROGRAMS as RETRAIN_PROGRAMS
+    from schemas.settings import read_settings, unknown_variables
+    from schemas.settings_table import describe_settings, settings_markdown, settings_table
+    from streams.settings import PROGRAMS as STREAMS_PROGRAMS
+
+    programs = {**STREAMS_PROGRAMS, **RETRAIN_PROGRAMS}
+    described = describe_settings(programs, os.environ)
+    if markdown:
+        typer.echo(settings_markdown(described))
+        return
+    unknown = unknown_variables(programs.values())
+    if check:
+        for program in programs.values():
+            read_settings(program)
+        if unknown:
+            raise UsageError("; ".join(unknown))
+        typer.echo("the settings are valid")
+        return
+    settings_table(described)
+    for line in unknown:
+        typer.echo(f"warning: {line}", err=True)
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command.
+
+    Args:
+        arguments: the command line without the program's name.
+
+    Returns:
+        The exit code. Errors that are the caller's to mend have become one line on standard error.
+    """
+    try:
+        return app(arguments, prog_name="millrace", standalone_mode=False) or 0
+    except (MillraceError, typer.TyperException) as error:
+        message = error.format_message() if isinstance(error, typer.TyperException) else str(error)
+        typer.echo(f"millrace: {' '.join(message.split())}", err=True)
+        return 2
+
+
+def main() -> None:
+    """The console script."""
+    sys.exit(run(sys.argv[1:]))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Training, evaluation, publishing and announcing of releases: the offline side."""

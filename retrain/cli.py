@@ -1,0 +1,11 @@
+"""The commands of the offline side. Mounted by `millrace.py`.
+
+Thin: each command reads its settings and calls one function of its own module, imported when the command runs.
+"""
+
+import typer
+
+from retrain import release_commands
+
+app = typer.Typer()
+app.add_typer(release_commands.app, name="releases")
