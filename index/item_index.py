@@ -1,0 +1,94 @@
+"""ItemIndex: item vectors in, the rows with the greatest inner products out.
+
+Owns the kinds of index and how one is built, saved and loaded. Knows rows only, no ids, no model.
+Callers: `models.release` loads, `models.recommender` and `models.similar_items` search,
+`retrain.release_building` builds.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal, Protocol, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from index.exact_index import ExactIndex
+from index.ivf_index import IvfIndex, build_ivf_index, load_ivf_index
+from schemas.errors import InvalidRelease
+
+IndexKind = Literal["exact", "ivf_flat"]
+INDEX_KINDS: tuple[str, ...] = get_args(IndexKind)
+"""`exact` scores every item, best below ~100 000 items; `ivf_flat` (FAISS) visits the nearest lists only."""
+
+
+class ItemIndex(Protocol):
+    """Search by inner product over the items of one release; immutable, safe to share between threads."""
+
+    @property
+    def kind(self) -> str:
+        """One of `INDEX_KINDS`."""
+        ...
+
+    @property
+    def parameters(self) -> dict[str, int]:
+        """What `load_index` needs to know besides the kind; goes into the manifest."""
+        ...
+
+    def search(self, queries: NDArray[np.float32], n: int) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+        """The n items with the greatest inner product of each query.
+
+        Args:
+            queries: float32 [batch, dim].
+            n: how many, at least 1.
+
+        Returns:
+            rows int32 [batch, n'] and scores float32 [batch, n'], n' = min(n, items), sorted by
+            (score descending, row ascending). An approximate index that finds fewer fills up with row -1 and
+            score -inf.
+        """
+        ...
+
+    def save(self, path: Path) -> None:
+        """Write what `load_index` needs besides the vectors; for the exact kind nothing, and no file."""
+        ...
+
+
+def build_index(
+    kind: str, vectors: NDArray[np.float32], parameters: Mapping[str, int] | None = None
+) -> ExactIndex | IvfIndex:
+    """Build an index over item vectors.
+
+    Args:
+        kind: one of `INDEX_KINDS`.
+        vectors: float32 [items, dim]; kept, not copied, by the exact kind.
+        parameters: of the kind, in place of those that follow from the number of items.
+
+    Raises:
+        ValueError: the kind is not known.
+    """
+    if kind == "exact":
+        return ExactIndex(vectors)
+    if kind == "ivf_flat":
+        return build_ivf_index(vectors, parameters or {})
+    raise ValueError(f"index kind {kind!r} is not known; there are {', '.join(INDEX_KINDS)}")
+
+
+def load_index(
+    kind: str, path: Path, vectors: NDArray[np.float32], parameters: Mapping[str, int]
+) -> ExactIndex | IvfIndex:
+    """Load the index of a release.
+
+    Args:
+        kind: as the manifest says.
+        path: what `save` wrote; not looked at by the exact kind.
+        vectors: float32 [items, dim], the release's `item_vectors.npy`, memory-mapped.
+        parameters: as the manifest says.
+
+    Raises:
+        InvalidRelease: the kind is not known, or the file is not an index over as many vectors.
+    """
+    if kind == "exact":
+        return ExactIndex(vectors)
+    if kind == "ivf_flat":
+        return load_ivf_index(path, vectors, parameters)
+    raise InvalidRelease(f"index kind {kind!r} is not known; this version reads {', '.join(INDEX_KINDS)}")

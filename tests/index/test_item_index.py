@@ -1,0 +1,161 @@
+"""The contract of every kind of index, and what is particular to each."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from numpy.typing import NDArray
+
+from index.exact_index import GROUP, ExactIndex
+from index.item_index import INDEX_KINDS, build_index, load_index
+from schemas.errors import InvalidRelease
+
+Found = tuple[NDArray[np.int32], NDArray[np.float32]]
+
+
+def brute_force(vectors: NDArray[np.float32], queries: NDArray[np.float32], n: int) -> Found:
+    """All scores, sorted by (score descending, row ascending)."""
+    scores = queries @ vectors.T
+    order = np.stack([np.lexsort((np.arange(len(vectors)), -line)) for line in scores])[:, :n]
+    return order.astype(np.int32), np.take_along_axis(scores, order, axis=1)
+
+
+def planted(items: int, dim: int, seed: int = 7) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Items around 40 centres, and queries near some of the items."""
+    random = np.random.default_rng(seed)
+    centres = 3 * random.standard_normal((40, dim), dtype=np.float32)
+    vectors = centres[random.integers(40, size=items)] + random.standard_normal(
+        (items, dim), dtype=np.float32
+    )
+    near = vectors[random.integers(items, size=64)]
+    return vectors, near + 0.3 * random.standard_normal(near.shape, dtype=np.float32)
+
+
+def whole_numbers(*shape: int, greatest: int, seed: int) -> NDArray[np.float32]:
+    """Small whole numbers: their inner products are exact, and many of them tie."""
+    random = np.random.default_rng(seed)
+    return random.integers(-greatest, greatest, size=shape, endpoint=True).astype(np.float32)
+
+
+@given(
+    items=st.integers(1, 40 * GROUP),
+    batch=st.sampled_from([1, 3, 16, 33]),
+    greatest=st.integers(0, 3),
+    n=st.integers(1, 60),
+    seed=st.integers(0, 1000),
+)
+def test_exact_index_equals_brute_force_ties_included(
+    items: int, batch: int, greatest: int, n: int, seed: int
+) -> None:
+    vectors = whole_numbers(items, 5, greatest=greatest, seed=seed)
+    queries = whole_numbers(batch, 5, greatest=greatest, seed=seed + 1)
+    rows, scores = ExactIndex(vectors).search(queries, n)
+    expected_rows, expected_scores = brute_force(vectors, queries, n)
+    np.testing.assert_array_equal(rows, expected_rows)
+    np.testing.assert_array_equal(scores, expected_scores)
+
+
+@given(
+    hnp.arrays(np.float32, (50, 2), elements=st.floats(-(2.0**60), 2.0**60, width=32)),
+    hnp.arrays(np.float32, (2,), elements=st.floats(-(2.0**60), 2.0**60, width=32)),
+)
+def test_exact_index_orders_any_scores(vectors: NDArray[np.float32], query: NDArray[np.float32]) -> None:
+    rows, scores = ExactIndex(vectors).search(query[None, :], 50)
+    assert sorted(rows[0]) == list(range(50))
+    pairs = list(zip(-scores[0], rows[0], strict=True))
+    assert pairs == sorted(pairs)
+
+
+def test_exact_index_searches_long_batches_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    vectors, queries = planted(items=500, dim=8)
+    expected = ExactIndex(vectors).search(queries, 10)
+    monkeypatch.setattr("index.exact_index._MAX_SCORES", 20 * 512)
+    rows, scores = ExactIndex(vectors).search(queries, 10)
+    np.testing.assert_array_equal(rows, expected[0])
+    np.testing.assert_allclose(scores, expected[1], rtol=1e-5)
+
+
+def test_exact_index_writes_no_file(tmp_path: Path) -> None:
+    ExactIndex(np.ones((3, 2), dtype=np.float32)).save(tmp_path / "index.faiss")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("kind", INDEX_KINDS)
+def test_catalogue_of_one_item_is_always_found(kind: str) -> None:
+    index = build_index(kind, np.array([[1, 2, 3]], dtype=np.float32))
+    rows, scores = index.search(np.array([[1, 0, 0], [0, 0, -1]], dtype=np.float32), 20)
+    assert rows.tolist() == [[0], [0]]
+    assert scores.tolist() == [[1], [-3]]
+
+
+@pytest.mark.parametrize("kind", INDEX_KINDS)
+def test_more_than_the_catalogue_gives_the_whole_catalogue(kind: str) -> None:
+    vectors = np.arange(20, dtype=np.float32).reshape(10, 2)
+    rows, scores = build_index(kind, vectors).search(np.array([[1, 0]], dtype=np.float32), 11)
+    assert rows.tolist() == [[9, 8, 7, 6, 5, 4, 3, 2, 1, 0]]
+    assert scores.dtype == np.float32
+    assert rows.dtype == np.int32
+
+
+@pytest.mark.parametrize("kind", INDEX_KINDS)
+def test_equal_vectors_come_in_the_order_of_their_rows(kind: str) -> None:
+    vectors = np.ones((12, 4), dtype=np.float32)
+    rows, _ = build_index(kind, vectors).search(np.ones((2, 4), dtype=np.float32), 5)
+    assert rows.tolist() == [[0, 1, 2, 3, 4]] * 2
+
+
+@pytest.mark.parametrize("kind", INDEX_KINDS)
+def test_saved_index_answers_the_same_after_loading(kind: str, tmp_path: Path) -> None:
+    vectors, queries = planted(items=2000, dim=10)
+    index = build_index(kind, vectors)
+    path = tmp_path / "index.faiss"
+    index.save(path)
+    loaded = load_index(kind, path, vectors, index.parameters)
+    assert loaded.kind == kind
+    assert loaded.parameters == index.parameters
+    rows, scores = index.search(queries, 20)
+    loaded_rows, loaded_scores = loaded.search(queries, 20)
+    np.testing.assert_array_equal(loaded_rows, rows)
+    np.testing.assert_array_equal(loaded_scores, scores)
+
+
+def test_ivf_finds_95_of_100_true_neighbours_in_planted_data() -> None:
+    vectors, queries = planted(items=6000, dim=20)
+    expected, _ = brute_force(vectors, queries, 50)
+    rows, _ = build_index("ivf_flat", vectors).search(queries, 50)
+    shared = [len(np.intersect1d(*pair)) for pair in zip(rows, expected, strict=True)]
+    assert np.mean(shared) >= 0.95 * 50
+
+
+def test_ivf_fills_up_with_minus_one_where_the_visited_lists_hold_too_few() -> None:
+    vectors, queries = planted(items=400, dim=6)
+    rows, scores = build_index("ivf_flat", vectors, {"nlist": 10, "nprobe": 1}).search(queries, 400)
+    assert rows.shape == (64, 400)
+    assert (rows[:, 0] >= 0).all()
+    assert (rows[:, -1] == -1).all()
+    assert np.isneginf(scores[:, -1]).all()
+
+
+def test_ivf_refuses_a_file_that_is_no_index(tmp_path: Path) -> None:
+    path = tmp_path / "index.faiss"
+    path.write_bytes(b"no index")
+    with pytest.raises(InvalidRelease, match=r"index\.faiss: FAISS cannot read it"):
+        load_index("ivf_flat", path, np.ones((3, 2), dtype=np.float32), {})
+
+
+def test_ivf_refuses_an_index_over_other_vectors(tmp_path: Path) -> None:
+    path = tmp_path / "index.faiss"
+    build_index("ivf_flat", np.ones((3, 2), dtype=np.float32)).save(path)
+    with pytest.raises(InvalidRelease, match="not an inverted file of 4 vectors of 16 dimensions"):
+        load_index("ivf_flat", path, np.ones((4, 2), dtype=np.float32), {})
+
+
+def test_unknown_kind_is_refused(tmp_path: Path) -> None:
+    vectors = np.ones((3, 2), dtype=np.float32)
+    with pytest.raises(ValueError, match="'hnsw' is not known"):
+        build_index("hnsw", vectors)
+    with pytest.raises(InvalidRelease, match="'hnsw' is not known"):
+        load_index("hnsw", tmp_path / "index.faiss", vectors, {})
