@@ -6,7 +6,7 @@ Owns reading the environment; `streams.settings` and `retrain.settings` add thei
 import difflib
 import os
 from collections.abc import Iterable, Mapping
-from typing import Annotated, Literal, Self, TypeVar
+from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import BeforeValidator, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -104,7 +104,7 @@ class SharedSettings(BaseSettings):
 S = TypeVar("S", bound=SharedSettings)
 
 
-def read_settings(program: type[S], **overrides: object) -> S:
+def read_settings(program: type[S], **overrides: Any) -> S:
     """Read a program's settings from the environment.
 
     Args:

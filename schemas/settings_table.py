@@ -42,7 +42,8 @@ def describe_settings(
     """
     readers: dict[str, list[str]] = {}
     fields: dict[str, FieldInfo] = {}
-    for program, settings in {ALL_PROGRAMS: SharedSettings, **programs}.items():
+    everything: dict[str, type[SharedSettings]] = {ALL_PROGRAMS: SharedSettings, **programs}
+    for program, settings in everything.items():
         for name, field in settings.model_fields.items():
             if program == ALL_PROGRAMS or name not in SharedSettings.model_fields:
                 readers.setdefault(name, []).append(program)

@@ -1,0 +1,128 @@
+"""Fetching a release into a local folder: where it lies, or a verified copy of it in the cache.
+
+Owns the cache folder: `<cache>/<release_id>` is complete or absent. Does not load anything of the release.
+Caller: `streams.release_watcher`.
+"""
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import fsspec
+import msgspec
+
+from models.release import read_manifest, verify_files
+from schemas.errors import InvalidRelease, Unavailable, UsageError
+from schemas.ids import ReleaseId
+from schemas.release_manifest import MANIFEST_FILE, ReleaseManifest, decode_release_manifest
+
+
+def fetch_release(releases: str, release_id: ReleaseId, cache: Path) -> Path:
+    """The local folder of a release.
+
+    Args:
+        releases: a local folder, whose releases are used in place, or an fsspec URL such as s3://bucket/releases.
+        release_id: which one.
+        cache: where releases from elsewhere are copied to; one that lies there whole is not copied again.
+
+    Raises:
+        InvalidRelease: there is no such release, or what was copied is not what its manifest says.
+        Unavailable: the object store does not answer.
+        UsageError: the URL's protocol is not known or not installed.
+    """
+    _check_plain(release_id, "release id")
+    if "://" not in releases:
+        return _in_place(Path(releases), release_id)
+    files, root = _open_store(releases)
+    if "file" in files.protocol:
+        return _in_place(Path(root), release_id)
+    source = f"{root}/{release_id}"
+    manifest_bytes = _read_manifest_bytes(files, source)
+    manifest = _decode(manifest_bytes, source)
+    target = cache / release_id
+    if _holds(target, manifest_bytes):
+        return target
+    cache.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".fetch-", dir=cache) as name:
+        copy = Path(name) / release_id
+        copy.mkdir()
+        _copy_files(files, source, manifest, copy)
+        (copy / MANIFEST_FILE).write_bytes(manifest_bytes)
+        verify_files(copy, manifest)
+        _move_into_place(copy, target, manifest_bytes)
+    return target
+
+
+def _in_place(releases: Path, release_id: ReleaseId) -> Path:
+    folder = releases / release_id
+    if not (folder / MANIFEST_FILE).is_file():
+        raise InvalidRelease(f"{folder} is no release: it has no {MANIFEST_FILE}")
+    return folder
+
+
+def _open_store(releases: str) -> tuple[Any, str]:
+    try:
+        files, root = fsspec.core.url_to_fs(releases)
+    except (ImportError, ValueError) as error:
+        raise UsageError(f"MILLRACE_RELEASES={releases}: {error}") from error
+    except Exception as error:  # a client that connects when it is made raises errors of its own classes
+        raise Unavailable(f"{releases}: {error}") from error
+    return files, str(root).rstrip("/")
+
+
+def _read_manifest_bytes(files: Any, source: str) -> bytes:
+    try:
+        files.invalidate_cache()
+        return bytes(files.cat_file(f"{source}/{MANIFEST_FILE}"))
+    except FileNotFoundError as error:
+        raise InvalidRelease(f"{source} is no release: it has no {MANIFEST_FILE}") from error
+    except Exception as error:  # each object store's client raises errors of its own classes
+        raise Unavailable(f"{source}/{MANIFEST_FILE}: {error}") from error
+
+
+def _decode(manifest: bytes, source: str) -> ReleaseManifest:
+    try:
+        decoded = decode_release_manifest(manifest)
+    except msgspec.DecodeError as error:
+        raise InvalidRelease(f"{source}/{MANIFEST_FILE}: {error}") from error
+    for name in decoded.files:
+        _check_plain(name, f"{source}/{MANIFEST_FILE}: file name")
+    return decoded
+
+
+def _copy_files(files: Any, source: str, manifest: ReleaseManifest, copy: Path) -> None:
+    for name in manifest.files:
+        try:
+            files.get_file(f"{source}/{name}", str(copy / name))
+        except FileNotFoundError as error:
+            raise InvalidRelease(f"release {manifest.release_id}: {name} is missing in {source}") from error
+        except Exception as error:  # each object store's client raises errors of its own classes
+            raise Unavailable(f"{source}/{name}: {error}") from error
+
+
+def _holds(target: Path, manifest_bytes: bytes) -> bool:
+    """Whether the cache has the release whole and as the manifest says."""
+    try:
+        if (target / MANIFEST_FILE).read_bytes() != manifest_bytes:
+            return False
+        verify_files(target, read_manifest(target))
+    except (OSError, InvalidRelease):
+        return False
+    return True
+
+
+def _move_into_place(copy: Path, target: Path, manifest_bytes: bytes) -> None:
+    """Rename the copy to its place; another process may have been quicker, or have left a broken one."""
+    try:
+        copy.rename(target)
+    except OSError:
+        if _holds(target, manifest_bytes):
+            return
+        target.rename(copy.with_name("broken"))
+        copy.rename(target)
+
+
+def _check_plain(name: str, what: str) -> None:
+    """Names become paths: nothing that leads elsewhere."""
+    if name in {"", ".", ".."} or "/" in name or "\\" in name or "\0" in name:
+        raise InvalidRelease(f"{what} {name!r} is not a plain name")
