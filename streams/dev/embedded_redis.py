@@ -70,7 +70,7 @@ class EmbeddedRedis:
         self._at_end.close()
 
 
-def start_redis(children: ChildProcesses, server: Path, port: int, folder: Path) -> Child:
+def start_redis(children: ChildProcesses, server: Path, port: int, folder: Path, databases: int = 1) -> Child:
     """Start a Redis that keeps nothing by itself, with its files in `folder`, and wait until it answers.
 
     Raises:
@@ -79,6 +79,7 @@ def start_redis(children: ChildProcesses, server: Path, port: int, folder: Path)
     options = {
         "--bind": "127.0.0.1",
         "--port": str(port),
+        "--databases": str(databases),
         "--dir": str(folder),
         "--save": "",
         "--appendonly": "no",

@@ -1,0 +1,75 @@
+"""What every test may ask for: a real Kafka, a real Redis, names of its own.
+
+Kafka and Redis start once per run, when the first test asks for them, and end with it.
+"""
+
+import os
+import re
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from schemas.errors import UsageError
+from streams.dev.child_processes import ChildProcesses
+from tests.services.kafka_broker import Kafka, running_kafka
+from tests.services.kafka_choice import Machine, choose_kafka, look_around
+from tests.services.redis_servers import PrivateRedis, RedisServer, running_redis
+
+NAME_LENGTH = 40
+
+
+@pytest.fixture(scope="session")
+def machine() -> Machine:
+    """What this machine can run services with."""
+    return look_around()
+
+
+@pytest.fixture(scope="session")
+def kafka(machine: Machine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kafka]:
+    """The Kafka of this run."""
+    try:
+        kind = choose_kafka(os.environ, machine)
+    except UsageError as error:
+        pytest.fail(str(error), pytrace=False)
+    with running_kafka(kind, machine, tmp_path_factory.mktemp("kafka")) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def redis_server(machine: Machine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    """The Redis of this run; a test takes `redis_url`."""
+    with running_redis(machine.docker, tmp_path_factory.mktemp("redis")) as running:
+        yield running
+
+
+@pytest.fixture
+def redis_url(redis_server: RedisServer) -> str:
+    """A Redis database of this test's own, empty."""
+    return redis_server.fresh_database()
+
+
+@pytest.fixture
+def private_redis(tmp_path: Path) -> Iterator[PrivateRedis]:
+    """A Redis server of this test's own, to stop, pause, kill and set back."""
+    folder = tmp_path / "private-redis"
+    folder.mkdir()
+    with ChildProcesses(folder) as children:
+        yield PrivateRedis(children, folder)
+
+
+@pytest.fixture
+def children(tmp_path: Path) -> Iterator[ChildProcesses]:
+    """Starts child processes, `millrace` for one, that end with the test; logs in its temporary folder."""
+    folder = tmp_path / "logs"
+    folder.mkdir()
+    with ChildProcesses(folder) as running:
+        yield running
+
+
+@pytest.fixture
+def prefix(request: pytest.FixtureRequest) -> str:
+    """What this test puts before the names of its topics and sessions, so that no other test meets them."""
+    test = re.sub(r"[^a-zA-Z0-9]+", "-", request.node.name).strip("-")[:NAME_LENGTH]
+    return f"{test}-{uuid.uuid4().hex[:8]}."

@@ -1,0 +1,140 @@
+"""One Kafka for the whole test run, of whichever kind `kafka_choice` chose; the fixture `kafka` hands it out.
+
+Owns starting it, and creating topics in it. All kinds but the embedded one are Apache Kafka 4.1.1 in KRaft
+mode with the same properties.
+"""
+
+import socket
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewTopic
+from testcontainers.core.container import DockerContainer
+from testcontainers.core.wait_strategies import LogMessageWaitStrategy
+
+from streams.dev.child_processes import ChildProcesses
+from streams.dev.embedded_kafka import EmbeddedKafka
+from streams.dev.ports import free_port
+from tests.services.kafka_choice import KafkaKind, Machine
+from tests.services.kafka_jars import KAFKA_VERSION, cache_folder, fetch_jars
+
+START_TIMEOUT_S = 60.0
+CLUSTER_ID = "bWlsbHJhY2UtdGVzdHMtMQ"
+COMMON_PROPERTIES = {
+    "process.roles": "broker,controller",
+    "node.id": "1",
+    "controller.listener.names": "CONTROLLER",
+    "listener.security.protocol.map": "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT",
+    "auto.create.topics.enable": "false",
+    "offsets.topic.replication.factor": "1",
+    "offsets.topic.num.partitions": "4",
+    "transaction.state.log.replication.factor": "1",
+    "transaction.state.log.min.isr": "1",
+    "group.initial.rebalance.delay.ms": "0",
+    "group.min.session.timeout.ms": "500",  # a test need not wait 6 s for a killed worker to be noticed
+}
+
+
+@dataclass(frozen=True)
+class Kafka:
+    """A running Kafka.
+
+    Attributes:
+        kind: how it runs.
+        bootstrap_servers: its address.
+    """
+
+    kind: KafkaKind
+    bootstrap_servers: str
+    _create: Callable[[str, int, Mapping[str, str]], None]
+
+    def create_topic(self, name: str, partitions: int = 4, config: Mapping[str, str] | None = None) -> str:
+        """Create a topic and return its name.
+
+        Args:
+            name: its name; put the fixture `prefix` before it.
+            partitions: number of partitions.
+            config: properties such as `cleanup.policy`, which the embedded broker does not know and ignores.
+        """
+        self._create(name, partitions, config or {})
+        return name
+
+
+@contextmanager
+def running_kafka(kind: KafkaKind, machine: Machine, folder: Path) -> Iterator[Kafka]:
+    """A Kafka of the given kind, for the length of the `with` block; its files and logs are in `folder`."""
+    if kind == "embedded":
+        with EmbeddedKafka() as embedded:
+            yield Kafka(kind, embedded.bootstrap_servers, lambda name, n, _: embedded.create_topic(name, n))
+    elif kind == "container":
+        with _container() as address:
+            yield Kafka(kind, address, _topic_creator(address))
+    else:
+        with ChildProcesses(folder) as children:
+            address = _start_jars(children, machine, folder)
+            yield Kafka(kind, address, _topic_creator(address))
+
+
+def _start_jars(children: ChildProcesses, machine: Machine, folder: Path) -> str:
+    assert machine.java is not None
+    assert machine.maven is not None
+    port, controller_port = free_port(), free_port()
+    properties = folder / "server.properties"
+    own = {
+        "controller.quorum.voters": f"1@127.0.0.1:{controller_port}",
+        "listeners": f"PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}",
+        "log.dirs": str(folder / "log"),
+    }
+    properties.write_text("".join(f"{key}={value}\n" for key, value in {**COMMON_PROPERTIES, **own}.items()))
+    jars = fetch_jars(machine.maven, cache_folder())
+    quick_start = ["-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]
+    java: list[str | Path] = [machine.java, *quick_start, "-cp", f"{jars}/*"]
+    storage = [*java, "kafka.tools.StorageTool", "format", "-t", CLUSTER_ID, "-c", properties]
+    children.start("kafka-format", storage).wait(START_TIMEOUT_S)
+    broker = children.start("kafka", [*java, "kafka.Kafka", properties])
+    broker.wait_until(lambda: accepts_connections(port), START_TIMEOUT_S)
+    return f"127.0.0.1:{port}"
+
+
+@contextmanager
+def _container() -> Iterator[str]:
+    port = free_port()  # a fixed one: the broker must know the address that clients reach it under
+    container = DockerContainer(f"apache/kafka:{KAFKA_VERSION}").with_bind_ports(9092, port)
+    address = f"{container.get_container_host_ip()}:{port}"
+    own = {
+        "controller.quorum.voters": "1@localhost:9093",
+        "listeners": "PLAINTEXT://:9092,CONTROLLER://:9093",
+        "advertised.listeners": f"PLAINTEXT://{address}",
+    }
+    container.with_envs(**container_environment({**COMMON_PROPERTIES, **own}))
+    container.waiting_for(
+        LogMessageWaitStrategy("Kafka Server started").with_startup_timeout(int(START_TIMEOUT_S))
+    )
+    with container:
+        yield address
+
+
+def container_environment(properties: Mapping[str, str]) -> dict[str, str]:
+    """Kafka's properties as the variables that the image apache/kafka reads: `node.id` is `KAFKA_NODE_ID`."""
+    return {f"KAFKA_{key.upper().replace('.', '_')}": value for key, value in properties.items()}
+
+
+def accepts_connections(port: int) -> bool:
+    """Whether something listens on this loopback port now."""
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=1.0):
+            return True
+    except OSError:
+        return False
+
+
+def _topic_creator(bootstrap_servers: str) -> Callable[[str, int, Mapping[str, str]], None]:
+    def create(name: str, partitions: int, config: Mapping[str, str]) -> None:
+        admin = AdminClient({"bootstrap.servers": bootstrap_servers})
+        topic = NewTopic(name, num_partitions=partitions, replication_factor=1, config=dict(config))
+        admin.create_topics([topic], operation_timeout=30)[name].result(timeout=30)
+
+    return create
