@@ -5,8 +5,8 @@ Owns the behaviour; the items are `shop_catalogue`. Callers: the demo, `millrace
 A shopper enters at a main item of one shelf (popular ones more often), and compares: a bargain hunter goes
 down in price, an upgrader up. What they decide for goes into the cart; then come the accessories of that very
 item, in the order in which people look at them, and perhaps the purchase. Readers take a first volume, then
-the next. Now and then somebody looks at something else. So the next item depends on the whole visit, such as the
-direction of the search, and not on the last item alone.
+the next. Now and then somebody looks at something else. So the next item depends on the whole visit, such as
+the direction of the search, and not on the last item alone.
 """
 
 from collections.abc import Iterator
