@@ -1,12 +1,12 @@
 """Event files: Parquet, CSV or JSONL with the columns of ItemEvent, one row an event, in log order.
 
-Readers: `train`, `evaluate`, `replay`, `demo`. Writers: `import`. Polars inside; imported by those commands only.
-Columns: `session_id`, `item_id`; optional `event_type` (default view), `occurred_at` (RFC 3339, a datetime or
-epoch ms) or `timestamp` (epoch ms), `split` (train/test), `user_id`, `event_id`, `price`, `quantity`. Others are
-ignored.
+Readers: `train`, `evaluate`, `replay`, `demo`. Writer: `import`. Polars inside; imported by those commands
+only. Columns: `session_id`, `item_id`; optional `event_type` (default view), `occurred_at` (RFC 3339, a
+datetime or epoch ms) or `timestamp` (epoch ms), `split` (train/test), `user_id`, `event_id`, `price`,
+`quantity`. Others are ignored.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import polars as pl
@@ -22,7 +22,7 @@ _OPTIONAL = {
     "quantity": pl.Float64,
     "split": pl.String,
 }
-_READERS = {
+_READERS: dict[str, Callable[[Path], pl.DataFrame]] = {
     ".parquet": pl.read_parquet,
     ".csv": lambda path: pl.read_csv(path, infer_schema=False),
     ".jsonl": lambda path: pl.read_ndjson(path, infer_schema_length=None),

@@ -1,6 +1,6 @@
 """The table of all settings: variable, default, present value, meaning. Generated from the settings classes.
 
-Callers: `millrace config`, and the test that holds `docs/configuration.md` equal to it. Secrets are never shown.
+Callers: `millrace config`, the test that holds `docs/configuration.md` equal to it. Secrets are never shown.
 """
 
 import sys

@@ -110,8 +110,7 @@ class ReleaseWatcher(Generic[T]):
         """Stop following; what is served stays readable."""
         if self._task is not None:
             self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+            await asyncio.wait({self._task})
 
     async def _until(self, event: asyncio.Event) -> None:
         """Wait for the event; should the following end before it, raise what ended it."""
@@ -133,6 +132,9 @@ class ReleaseWatcher(Generic[T]):
                 with contextlib.suppress(Unavailable):
                     while True:
                         await self._serve_newest(await self._topic.next())
+        except UsageError as error:
+            self._health.fail(STORE_PART, str(error))
+            raise
         finally:
             await self._topic.close()
 

@@ -1,0 +1,161 @@
+"""`ReleaseWatcher` on a real Kafka: which release is served after which announcements."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from aiokafka import AIOKafkaProducer
+from prometheus_client import Gauge
+
+from models.release import ReleaseTables, load_tables
+from schemas.errors import UsageError
+from schemas.ids import ReleaseId
+from schemas.release_announcement import RELEASE_LINE, ReleaseAnnouncement, encode_release_announcement
+from streams.announcement_topic import AnnouncementTopic
+from streams.dev.ports import free_port
+from streams.health import Health
+from streams.release_watcher import ReleaseWatcher
+from tests.release_builder import corrupt, write_release_tables
+from tests.services.kafka_broker import Kafka
+from tests.waiting import DEADLINE_S, until
+
+
+class Stage:
+    """A releases topic, a folder of releases, and what the watcher told."""
+
+    def __init__(self, bootstrap_servers: str, topic: str, releases: Path) -> None:
+        self.kafka = {"bootstrap_servers": bootstrap_servers}
+        self.topic = topic
+        self.releases = releases
+        self.health = Health(Gauge("ready", "", registry=None))
+        self.swapped: list[ReleaseId] = []
+        self.refused: list[ReleaseId] = []
+
+    async def announce(self, *values: tuple[str, int] | bytes) -> None:
+        async with AIOKafkaProducer(**self.kafka) as producer:
+            for value in values:
+                raw = value if isinstance(value, bytes) else an_announcement(*value)
+                await producer.send_and_wait(self.topic, raw, key=RELEASE_LINE)
+
+    def watcher(self, releases: str | None = None) -> ReleaseWatcher[ReleaseTables]:
+        return ReleaseWatcher(
+            load_tables,
+            releases or str(self.releases),
+            self.releases / "cache",
+            AnnouncementTopic(self.kafka, self.topic),
+            self.health,
+            on_swap=lambda tables: self.swapped.append(tables.release_id),
+            on_refused=lambda release_id, _: self.refused.append(release_id),
+        )
+
+    @asynccontextmanager
+    async def watching(self) -> AsyncIterator[ReleaseWatcher[ReleaseTables]]:
+        watcher = self.watcher()
+        try:
+            await asyncio.wait_for(watcher.start(), DEADLINE_S)
+            yield watcher
+        finally:
+            await watcher.stop()
+
+
+def an_announcement(release_id: str, generation: int) -> bytes:
+    return encode_release_announcement(
+        ReleaseAnnouncement(
+            release_id=ReleaseId(release_id),
+            generation=generation,
+            announced_at=datetime(2026, 1, 1, tzinfo=UTC),
+        )
+    )
+
+
+@pytest.fixture
+def stage(kafka: Kafka, prefix: str, tmp_path: Path) -> Stage:
+    for release_id in ("r1", "r2", "r3"):
+        write_release_tables(tmp_path, release_id, ["a", "b"])
+    topic = kafka.create_topic(f"{prefix}releases", partitions=1)
+    return Stage(kafka.bootstrap_servers, topic, tmp_path)
+
+
+async def test_start_serves_the_last_announcement(stage: Stage) -> None:
+    await stage.announce(("r1", 1), ("r2", 2))
+    async with stage.watching() as watcher:
+        assert watcher.current is not None
+        assert (watcher.current.release_id, watcher.release_id, watcher.generation) == ("r2", "r2", 2)
+        assert (await watcher.wait_for_release()).release_id == "r2"
+    assert stage.swapped == ["r2"]
+
+
+async def test_start_without_announcements_serves_nothing_until_the_first(stage: Stage) -> None:
+    async with stage.watching() as watcher:
+        assert (watcher.current, watcher.release_id, watcher.generation) == (None, None, 0)
+        await stage.announce(("r1", 1))
+        assert (await asyncio.wait_for(watcher.wait_for_release(), DEADLINE_S)).release_id == "r1"
+
+
+async def test_later_announcement_is_swapped_in(stage: Stage) -> None:
+    await stage.announce(("r1", 1))
+    async with stage.watching() as watcher:
+        await stage.announce(("r2", 2), ("r1", 3))
+        await until(lambda: watcher.generation == 3)
+        assert watcher.release_id == "r1"
+
+
+async def test_lower_and_equal_generations_are_ignored(stage: Stage) -> None:
+    await stage.announce(("r2", 5), ("r1", 4), ("r3", 5))
+    async with stage.watching() as watcher:
+        assert watcher.release_id == "r2"
+        await stage.announce(("r1", 5), ("r3", 6))
+        await until(lambda: watcher.generation == 6)
+    assert stage.swapped == ["r2", "r3"]
+
+
+async def test_start_falls_back_where_the_last_release_is_corrupt(stage: Stage) -> None:
+    corrupt(stage.releases, ReleaseId("r2"))
+    await stage.announce(("r1", 1), ("r2", 2), ("missing", 3))
+    async with stage.watching() as watcher:
+        assert (watcher.release_id, watcher.generation) == ("r1", 1)
+    assert stage.refused == ["missing", "r2"]
+
+
+async def test_corrupt_release_is_refused_and_the_old_one_stays(stage: Stage) -> None:
+    corrupt(stage.releases, ReleaseId("r2"))
+    await stage.announce(("r1", 1))
+    async with stage.watching() as watcher:
+        served = watcher.current
+        await stage.announce(("r2", 2))
+        await until(lambda: stage.refused)
+        assert watcher.current is served
+        await stage.announce(("r3", 3))
+        await until(lambda: watcher.release_id == "r3")
+    assert stage.refused == ["r2"]
+
+
+async def test_messages_that_are_no_announcement_are_passed_over(stage: Stage) -> None:
+    await stage.announce(("r1", 1), b"{}", b"\xff", b"")
+    async with stage.watching() as watcher:
+        assert watcher.release_id == "r1"
+    assert stage.refused == []
+
+
+async def test_wrong_setting_of_the_releases_stops_the_start(stage: Stage) -> None:
+    await stage.announce(("r1", 1))
+    watcher = stage.watcher(releases="nope://bucket")
+    with pytest.raises(UsageError, match="MILLRACE_RELEASES"):
+        await asyncio.wait_for(watcher.start(), DEADLINE_S)
+    with pytest.raises(UsageError):
+        await watcher.wait_for_release()
+    assert "release store" in stage.health.troubles
+    await watcher.stop()
+
+
+async def test_start_waits_for_kafka_and_says_so(tmp_path: Path) -> None:
+    stage = Stage(f"127.0.0.1:{free_port()}", "releases", tmp_path)
+    watcher = stage.watcher()
+    starting = asyncio.create_task(watcher.start())
+    await until(lambda: "releases topic" in stage.health.troubles)
+    assert not starting.done()
+    starting.cancel()
+    await watcher.stop()
