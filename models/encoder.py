@@ -1,6 +1,7 @@
 """The session encoder at serving time: one ONNX graph, one step for a batch of sessions.
 
-Owns the ONNX Runtime session. The item vectors stay outside the graph, memory-mapped. Caller: `models.recommender`.
+Owns the ONNX Runtime session. The item vectors stay outside the graph, memory-mapped. Caller:
+`models.recommender`.
 """
 
 from pathlib import Path
@@ -13,7 +14,8 @@ from schemas.errors import InvalidRelease
 from schemas.release_manifest import EncoderSpec
 
 NO_STEP = -1
-"""The event type of a batch row without an event: its state passes unchanged, its query is that of the state as it stands."""
+"""The event type of a batch row without an event: its state passes unchanged, its query is that of the state
+as it stands."""
 
 _INPUTS = ["item", "event_type", "state"]
 _OUTPUTS = ["query", "next_state"]
@@ -69,7 +71,8 @@ class OnnxEncoder:
         outputs = {node.name: node.shape for node in self._session.get_outputs()}
         if sorted(inputs) != sorted(_INPUTS) or sorted(outputs) != sorted(_OUTPUTS):
             raise InvalidRelease(
-                f"{path}: inputs {sorted(inputs)} and outputs {sorted(outputs)}; {_INPUTS} and {_OUTPUTS} are needed"
+                f"{path}: inputs {sorted(inputs)} and outputs {sorted(outputs)}; {_INPUTS} and {_OUTPUTS} "
+                "are needed"
             )
         sizes = {
             "item_dim": (inputs["item"][-1], self.spec.item_dim),

@@ -34,7 +34,8 @@ class StateEncoder:
             events: beside each the event, or None where there is no step to make.
 
         Returns:
-            The states after the step, the queries float32 [batch, index_dim], and bool [batch]: whether the session
+            The states after the step, the queries float32 [batch, index_dim], and bool [batch]: whether the
+            session
             has any item that the release knows. An unknown item makes no step.
         """
         rows = [UNKNOWN if event is None else self._release.vocabulary.row(event.item_id) for event in events]

@@ -1,6 +1,7 @@
 """Popularity: the last resort, for sessions of which nothing is known.
 
-Owns the making of `popular.npy`. Callers: `retrain.release_building`; served through `models.recommender` and the lookup.
+Owns the making of `popular.npy`. Callers: `retrain.release_building`; served through `models.recommender` and
+the lookup.
 """
 
 import numpy as np
@@ -21,7 +22,8 @@ def most_popular(item_rows: NDArray[np.int32], items: int, n: int = MAX_POPULAR)
         n: how many to list.
 
     Returns:
-        `SCORED_ROW` [min(n, items)], score = the item's share of all events; by (score descending, row ascending).
+        `SCORED_ROW` [min(n, items)], score = the item's share of all events; by (score descending, row
+        ascending).
     """
     counts = np.bincount(item_rows, minlength=items)
     order = np.lexsort((np.arange(items), -counts))[:n]

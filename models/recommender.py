@@ -1,8 +1,10 @@
-"""The recommender: sessions and events in, lists and new sessions out. Pure; the same code in the worker and in evaluation.
+"""The recommender: sessions and events in, lists and new sessions out. Pure; the same code in the worker and
+in evaluation.
 
 Owns the order of the steps of one batch. Callers: `streams.recommend_agent`, `retrain.evaluation`.
 
-A batch goes in waves: the first event of every session, then the second, and so on, so that each encoder step serves
+A batch goes in waves: the first event of every session, then the second, and so on, so that each encoder step
+serves
 many sessions and each event still sees the one before it.
 """
 
@@ -24,7 +26,8 @@ from schemas.session_state import SessionState
 SEARCH_BATCH = 256
 """Queries in one index search; bounds the score matrix."""
 CANDIDATES_PER_ITEM = 2
-"""Candidates retrieved at first for each item of the list; more are fetched for lists that the filters leave short."""
+"""Candidates retrieved at first for each item of the list; more are fetched for lists that the filters leave
+short."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +87,8 @@ class Recommender:
         Args:
             release: what to serve.
             k: the length of a list, ≥ 1.
-            excluded_types: event type codes; an item that the session has under one of them is not shown to it.
+            excluded_types: event type codes; an item that the session has under one of them is not shown to
+            it.
             unavailable: bool [items], True for items that are shown to nobody.
         """
         self.release = release
@@ -153,10 +157,10 @@ class Recommender:
             [state for _, state, _ in steps], [event for _, _, event in steps]
         )
         pending.queries[ats], pending.known[ats] = queries, known
-        for (at, _, event), state in zip(steps, after_states, strict=True):
+        for (at, _, step), state in zip(steps, after_states, strict=True):
             pending.states[at] = state
-            if event is not None and event.consent:
-                current[event.session_id] = changed[event.session_id] = state
+            if step is not None and step.consent:
+                current[step.session_id] = changed[step.session_id] = state
 
     def _rank(self, pending: _Pending) -> dict[int, RankedRows]:
         ranked: dict[int, RankedRows] = {}

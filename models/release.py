@@ -1,6 +1,7 @@
 """Release: everything that one training produced, verified and loaded, immutable.
 
-Reads a local folder; fetching a release into one is the shells' work. Callers: the worker, the lookup (tables only), the evaluator.
+Reads a local folder; fetching a release into one is the shells' work. Callers: the worker, the lookup (tables
+only), the evaluator.
 """
 
 import hashlib
@@ -92,7 +93,8 @@ def verify_files(folder: Path, manifest: ReleaseManifest) -> None:
             ) from error
         if found != promised.sha256:
             raise InvalidRelease(
-                f"release {manifest.release_id}: {name} is corrupt, its SHA-256 is {found}, not {promised.sha256}"
+                f"release {manifest.release_id}: {name} is corrupt, its SHA-256 is {found}, not "
+                f"{promised.sha256}"
             )
 
 
@@ -115,7 +117,8 @@ def load_release(folder: Path, threads: int = 1) -> Release:
         threads: threads of one encoder step and one search.
 
     Raises:
-        InvalidRelease: the release is incomplete, corrupt or of an unknown version; nothing of it is served then.
+        InvalidRelease: the release is incomplete, corrupt or of an unknown version; nothing of it is served
+        then.
     """
     manifest = read_manifest(folder)
     verify_files(folder, manifest)
@@ -147,7 +150,8 @@ def _tables(folder: Path, manifest: ReleaseManifest) -> ReleaseTables:
     vocabulary = load_vocabulary(folder / VOCABULARY_FILE)
     if len(vocabulary) != manifest.items:
         raise InvalidRelease(
-            f"release {manifest.release_id}: {len(vocabulary)} items in the vocabulary, {manifest.items} in the manifest"
+            f"release {manifest.release_id}: {len(vocabulary)} items in the vocabulary, {manifest.items} in "
+            "the manifest"
         )
     popular = np.load(folder / POPULAR_FILE)
     similar = np.load(folder / SIMILAR_FILE, mmap_mode="r")

@@ -3,8 +3,10 @@
 The same functions online (one event onto one state) and offline (`starts_session` over columns).
 Callers: `models.recommender`, `retrain.sessionize`. The encoder state is the recommender's business.
 
-The rule: events count in log order. A gap of more than `session_gap_s` since the session's latest event time starts it
-anew. Repeats of an item are not collapsed. An event that is older than the latest one joins the session, and does not
+The rule: events count in log order. A gap of more than `session_gap_s` since the session's latest event time
+starts it
+anew. Repeats of an item are not collapsed. An event that is older than the latest one joins the session, and
+does not
 turn its clock back. An event whose id is among the session's last 50 is a repeat and adds nothing.
 """
 
@@ -35,7 +37,8 @@ def starts_session(
     """Whether an event starts its session anew.
 
     Args:
-        last_event_at_ms: the greatest event time of the session so far, epoch milliseconds; a number or int64 [n].
+        last_event_at_ms: the greatest event time of the session so far, epoch milliseconds; a number or int64
+        [n].
         occurred_at_ms: the event's time, likewise.
         session_gap_s: the gap in seconds; 0 means that no gap ends a session.
 
@@ -46,7 +49,8 @@ def starts_session(
 
 
 def append_event(state: SessionState, event: ItemEvent, partition: int, session_gap_s: float) -> SessionState:
-    """The session after one more event; its encoder state is the one before the event (empty for a new session).
+    """The session after one more event; its encoder state is the one before the event (empty for a new
+    session).
 
     Args:
         state: the session so far; `SessionState()` for one that is not known.

@@ -21,7 +21,8 @@ def nearest_items(embeddings: NDArray[np.float32], n: int = MAX_SIMILAR) -> NDAr
         n: neighbours an item.
 
     Returns:
-        `SCORED_ROW` [items, min(n, items - 1)], score = cosine; each line by (score descending, row ascending).
+        `SCORED_ROW` [items, min(n, items - 1)], score = cosine; each line by (score descending, row
+        ascending).
     """
     items = len(embeddings)
     lengths = np.linalg.norm(embeddings, axis=1, keepdims=True)

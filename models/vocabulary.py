@@ -1,6 +1,7 @@
 """Vocabulary: the one place where an item's id and its row are converted.
 
-Owns the order of rows in `item_vectors.npy`, the index, `popular` and `similar`. Callers: everything in `models` and `retrain`.
+Owns the order of rows in `item_vectors.npy`, the index, `popular` and `similar`. Callers: everything in
+`models` and `retrain`.
 """
 
 from collections.abc import Iterable, Sequence

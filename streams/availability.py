@@ -1,4 +1,5 @@
-"""Availability: which items must not be shown, as the catalogue in Redis says. Written by `streams.catalogue`.
+"""Availability: which items must not be shown, as the catalogue in Redis says. Written by
+`streams.catalogue`.
 
 Callers: the worker and the lookup, which ask for the version every second and load the set when it has risen.
 """
@@ -21,7 +22,7 @@ class Availability(NamedTuple):
     unavailable: frozenset[ItemId] = frozenset()
 
     def mask(self, vocabulary: Vocabulary) -> NDArray[np.bool_] | None:
-        """bool [items], True where an item must not be shown; None where all may."""
+        """Bool [items], True where an item must not be shown; None where all may."""
         rows = vocabulary.rows(self.unavailable)
         rows = rows[rows != UNKNOWN]
         if not len(rows):

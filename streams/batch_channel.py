@@ -1,6 +1,7 @@
 """The channel between the event source and the agent.
 
-Faust's own channel queue is suspended and cleared at every rebalance of Faust's group, which loses batches that wait in
+Faust's own channel queue is suspended and cleared at every rebalance of Faust's group, which loses batches
+that wait in
 it (FlowControlQueue with clear_on_resume). This one keeps what is in it. Callers: `streams.worker`.
 """
 

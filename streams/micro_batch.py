@@ -5,12 +5,13 @@ Made by `streams.event_source`, resolved by the agent in `streams.worker` throug
 
 import asyncio
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 from aiokafka import ConsumerRecord, TopicPartition
 
-Watermarks = tuple[int | None, ...]
+Watermarks: TypeAlias = tuple[int | None, ...]
 """A partition's next offset to apply, one for each bucket; None where Redis has none."""
-Record = ConsumerRecord[bytes | None, bytes | None]
+Record: TypeAlias = "ConsumerRecord[bytes | None, bytes | None]"
 
 
 @dataclass(frozen=True)

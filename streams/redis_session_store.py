@@ -1,7 +1,9 @@
 """The SessionStore on Redis: one MGET to load, one script to save, per bucket.
 
-Writer: this module alone writes the keys `state`, `latest` and `watermark`. Readers: this module; `streams.lookup` reads `latest`.
-The save script is the one compare-and-set of the design: a partition's watermark, states and lists change together or not at all.
+Writer: this module alone writes the keys `state`, `latest` and `watermark`. Readers: this module;
+`streams.lookup` reads `latest`.
+The save script is the one compare-and-set of the design: a partition's watermark, states and lists change
+together or not at all.
 """
 
 import asyncio
@@ -24,7 +26,8 @@ from streams.session_store import Loaded, PartitionSave
 log = structlog.get_logger("millrace.redis")
 T = TypeVar("T")
 
-# KEYS, per partition: its watermark, then the keys to write. ARGV: the TTL in seconds, then per partition the expected
+# KEYS, per partition: its watermark, then the keys to write. ARGV: the TTL in seconds, then per partition the
+# expected
 # watermark ('' for none), the new one, the number of keys, and a value for each ('' deletes).
 _SAVE = """
 local ttl, refused = ARGV[1], {}
@@ -88,12 +91,18 @@ class RedisSessionStore:
         """See `SessionStore.load`: one MGET per bucket."""
         grouped = by_bucket(sessions, self.buckets)
         answers = await asyncio.gather(
-            *(self._load_bucket(bucket, partitions, grouped.get(bucket, [])) for bucket in range(self.buckets))
+            *(
+                self._load_bucket(bucket, partitions, grouped.get(bucket, []))
+                for bucket in range(self.buckets)
+            )
         )
         watermarks = {
-            partition: tuple(answer[place] for answer, _ in answers) for place, partition in enumerate(partitions)
+            partition: tuple(answer[place] for answer, _ in answers)
+            for place, partition in enumerate(partitions)
         }
-        return Loaded(watermarks, {session: state for _, states in answers for session, state in states.items()})
+        return Loaded(
+            watermarks, {session: state for _, states in answers for session, state in states.items()}
+        )
 
     async def save(self, saves: Collection[PartitionSave]) -> dict[TopicPartition, Watermarks]:
         """See `SessionStore.save`: one script per bucket."""
@@ -112,14 +121,18 @@ class RedisSessionStore:
         keys += [state_key(bucket, session) for session in sessions]
         if not keys:
             return [], {}
-        values = await _answered(self._redis.mget(keys))
+        values: list[bytes | None] = await _answered(self._redis.mget(keys))
         watermarks = [None if value is None else int(value) for value in values[: len(partitions)]]
         stored = zip(sessions, values[len(partitions) :], strict=True)
         return watermarks, {
-            session: state for session, value in stored if value is not None and (state := _decoded(session, value))
+            session: state
+            for session, value in stored
+            if value is not None and (state := _decoded(session, value))
         }
 
-    async def _save_bucket(self, bucket: int, saves: Collection[PartitionSave]) -> dict[TopicPartition, int | None]:
+    async def _save_bucket(
+        self, bucket: int, saves: Collection[PartitionSave]
+    ) -> dict[TopicPartition, int | None]:
         keys: list[str] = []
         arguments: list[Any] = [self._ttl_s]
         by_key = {watermark_key(bucket, *save.partition): save.partition for save in saves}
@@ -147,11 +160,17 @@ class RedisSessionStore:
 
 
 def _decoded(session: SessionId, value: bytes) -> SessionState | None:
-    """The state, or None where the bytes are none: the session then starts anew, which loses less than stopping."""
+    """The state, or None where the bytes are none: the session then starts anew, which loses less than
+    stopping.
+    """
     try:
         return decode_session_state(value)
     except msgspec.DecodeError as error:
-        log.error("stored session state cannot be read, the session starts anew", session_id=session, error=str(error))
+        log.error(
+            "stored session state cannot be read, the session starts anew",
+            session_id=session,
+            error=str(error),
+        )
         return None
 
 
@@ -160,6 +179,8 @@ async def _answered(command: Awaitable[T]) -> T:
     try:
         return await command
     except _INCURABLE as error:
-        raise UsageError(f"Redis refuses the worker: {error}; check user and password in MILLRACE_REDIS_URL") from error
+        raise UsageError(
+            f"Redis refuses the worker: {error}; check user and password in MILLRACE_REDIS_URL"
+        ) from error
     except (exceptions.RedisError, OSError) as error:
         raise Unavailable(f"Redis: {error}") from error

@@ -1,6 +1,7 @@
 """SessionStore: states, latest lists and watermarks behind one interface, with the one compare-and-set.
 
-Implementations: `streams.redis_session_store` (production) and `streams.memory_session_store` (tests of the flow); both
+Implementations: `streams.redis_session_store` (production) and `streams.memory_session_store` (tests of the
+flow); both
 pass the same contract suite. Caller: `streams.batch_processor`, `streams.taking_over`.
 """
 
@@ -56,7 +57,8 @@ class SessionStore(Protocol):
         """Move each partition's watermark from `expected` to `new` and write its sessions, or neither.
 
         Returns:
-            The partitions that were refused, because a stored watermark was not the expected one, with those stored.
+            The partitions that were refused, because a stored watermark was not the expected one, with those
+            stored.
 
         Raises:
             Unavailable: the store does not answer; whether it saved is not known.

@@ -1,0 +1,189 @@
+"""What happens to one micro-batch, from Kafka records to emitted lists and saved states: the whole promise on
+one page.
+
+Owns the order: load -> recommend -> produce and await every acknowledgement -> save. The event source commits
+afterwards.
+Both the load and the save check the watermarks; a partition where they are not the expected ones is refused
+whole, before
+anything of it is emitted or written. Caller: the agent in `streams.worker`.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeVar
+
+import structlog
+from aiokafka import TopicPartition
+from aiokafka.errors import MessageSizeTooLargeError
+
+from schemas.ids import SessionId
+from schemas.redis_keys import bucket_of
+from schemas.session_state import SessionState
+from schemas.timestamps import from_epoch_ms
+from streams.current_recommender import CurrentRecommender, Served
+from streams.dead_letters import DeadLetter
+from streams.emitter import Emitter, OutgoingMessage
+from streams.event_decoding import DecodedEvent, EventDecoder
+from streams.health import Health
+from streams.isolation import Isolated, recommend_isolating
+from streams.list_messages import RecommendationMessages
+from streams.metrics import WorkerMetrics
+from streams.micro_batch import Abandoned, BatchOutcome, MicroBatch, Watermarks
+from streams.retrying import until_available
+from streams.session_store import PartitionSave, SessionStore
+
+log = structlog.get_logger("millrace.batch")
+T = TypeVar("T")
+
+
+class BatchProcessor:
+    """The steps of a batch, over the parts that the composition root made."""
+
+    def __init__(
+        self,
+        decoder: EventDecoder,
+        store: SessionStore,
+        current: CurrentRecommender,
+        emitter: Emitter,
+        messages: RecommendationMessages,
+        dead_letter_topic: str,
+        health: Health,
+        metrics: WorkerMetrics,
+    ) -> None:
+        self._decoder = decoder
+        self._store = store
+        self._current = current
+        self._emitter = emitter
+        self._messages = messages
+        self._dead_letter_topic = dead_letter_topic
+        self._health = health
+        self._metrics = metrics
+
+    async def process(self, batch: MicroBatch) -> BatchOutcome:
+        """Emit a list for every event of the batch and save its sessions.
+
+        Returns:
+            The partitions that were applied and those that were refused.
+
+        Raises:
+            Abandoned: the batch was given up.
+            UsageError: Kafka or Redis refuse what waiting cannot cure.
+        """
+        served = self._current.served
+        assert served is not None, "the source polls only once a release is loaded"
+        self._metrics.batch_events.observe(sum(map(len, batch.records.values())))
+        with self._metrics.stage("decode"):
+            events, letters = self._decoder.decode(batch.records)
+        with self._metrics.stage("load"):
+            sessions = {event.session_id for event in events}
+            loaded = await self._patiently(
+                batch, "redis", lambda: self._store.load(batch.records.keys(), sessions)
+            )
+        refused = self._refused_at_load(batch, loaded.watermarks)
+        events = [event for event in events if event.partition not in refused and self._is_due(event, batch)]
+        letters = [letter for letter in letters if _partition_of(letter) not in refused]
+        with self._metrics.stage("recommend"):
+            isolated = await asyncio.to_thread(recommend_isolating, served.recommender, loaded.states, events)
+        letters += isolated.letters
+        with self._metrics.stage("emit"):
+            lists = await self._emit(batch, served, isolated, letters)
+        with self._metrics.stage("save"):
+            saves = self._saves(batch, refused, isolated, lists)
+            refused |= await self._patiently(batch, "redis", lambda: self._store.save(saves))
+        self._count(refused, isolated, letters)
+        applied = {
+            partition: offset for partition, offset in batch.next_offsets.items() if partition not in refused
+        }
+        return BatchOutcome(applied, refused)
+
+    async def _patiently(self, batch: MicroBatch, part: str, operation: Callable[[], Awaitable[T]]) -> T:
+        return await until_available(operation, part, self._health, given_up=lambda: batch.abandoned)
+
+    def _refused_at_load(
+        self, batch: MicroBatch, stored: dict[TopicPartition, Watermarks]
+    ) -> dict[TopicPartition, Watermarks]:
+        refused = {
+            partition: marks for partition, marks in stored.items() if marks != batch.expected[partition]
+        }
+        self._metrics.saves_refused.labels("load").inc(len(refused))
+        return refused
+
+    def _is_due(self, event: DecodedEvent, batch: MicroBatch) -> bool:
+        """False for an event below its bucket's watermark: applied before, by a save that another bucket
+        missed.
+        """
+        mark = batch.expected[event.partition][bucket_of(event.session_id, self._store.buckets)]
+        return mark is None or event.record.offset >= mark
+
+    async def _emit(
+        self, batch: MicroBatch, served: Served, isolated: Isolated, letters: list[DeadLetter]
+    ) -> dict[SessionId, bytes]:
+        """Produce lists and dead letters, await the acknowledgements; the latest list of each session comes
+        back.
+        """
+        outgoing, latest = self._messages.build(served, isolated)
+        if batch.abandoned:
+            raise Abandoned
+        whole = [*outgoing, *(self._letter_message(letter) for letter in letters)]
+        try:
+            await self._patiently(batch, "kafka", lambda: self._emitter.emit(whole))
+        except MessageSizeTooLargeError:
+            log.error("a dead letter is larger than its topic takes: its reason is kept, its value is not")
+            bare = [*outgoing, *(self._letter_message(letter)._replace(value=None) for letter in letters)]
+            await self._patiently(batch, "kafka", lambda: self._emitter.emit(bare))
+        now_ms = time.time() * 1000
+        for event in isolated.events:
+            self._metrics.freshness_seconds.observe(max(0.0, now_ms - event.record.timestamp) / 1000)
+        return latest
+
+    def _letter_message(self, letter: DeadLetter) -> OutgoingMessage:
+        return OutgoingMessage(
+            self._dead_letter_topic, None, letter.record.key, letter.record.value, letter.headers
+        )
+
+    def _saves(
+        self,
+        batch: MicroBatch,
+        refused: dict[TopicPartition, Watermarks],
+        isolated: Isolated,
+        latest: dict[SessionId, bytes],
+    ) -> list[PartitionSave]:
+        """One save for each partition that was not refused; a session belongs to the partition of its last
+        event.
+        """
+        home = {event.session_id: event.partition for event in isolated.events}
+        saves = []
+        for partition, offset in batch.next_offsets.items():
+            if partition in refused:
+                continue
+            states: dict[SessionId, SessionState | None] = {
+                session: state for session, state in isolated.states.items() if home[session] == partition
+            }
+            lists = {session: value for session, value in latest.items() if home[session] == partition}
+            saves.append(PartitionSave(partition, batch.expected[partition], offset, states, lists))
+        return saves
+
+    def _count(
+        self, refused: dict[TopicPartition, Watermarks], isolated: Isolated, letters: Sequence[DeadLetter]
+    ) -> None:
+        for letter in letters:
+            self._metrics.dead_letters.labels(letter.reason.stage).inc()
+            log.warning("dead letter", **_described(letter))
+        for event, recommendation in zip(isolated.events, isolated.recommendations, strict=True):
+            if event.partition in refused or recommendation is None:
+                continue
+            event_type = getattr(event.event, "event_type", "erase")
+            self._metrics.events.labels(event_type, recommendation.strategy).inc()
+            if recommendation.repeat_of is not None:
+                self._metrics.repeats.inc()
+
+
+def _partition_of(letter: DeadLetter) -> TopicPartition:
+    return TopicPartition(letter.record.topic, letter.record.partition)
+
+
+def _described(letter: DeadLetter) -> dict[str, object]:
+    at = f"{letter.reason.topic}[{letter.reason.partition}]@{letter.reason.offset}"
+    failed_at = from_epoch_ms(letter.reason.failed_at_ms).isoformat()
+    return {"at": at, "stage": letter.reason.stage, "error": letter.reason.message, "failed_at": failed_at}

@@ -1,0 +1,105 @@
+"""Keeping a worker's view of the catalogue fresh, and the catalogue itself where Redis has lost it.
+
+Every second: has the version risen? Then the unavailable items are loaded. Is there no catalogue at all? Then
+it is read anew
+from the `items` topic, whose compaction keeps the last word on every item. Caller: `streams.worker`.
+"""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import structlog
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from schemas.errors import InvalidEvent, Unavailable
+from streams.availability import load_availability
+from streams.catalogue import Catalogue, ItemChange, item_change
+from streams.current_recommender import CurrentRecommender
+
+log = structlog.get_logger("millrace.catalogue")
+REFRESH_S = 1.0
+_IDLE_MS = 1000
+_CHUNK = 500
+
+
+class CatalogueRefresh:
+    """The refreshing of one worker, as a task that ends when it is cancelled."""
+
+    def __init__(
+        self,
+        redis: "Redis",
+        catalogue: Catalogue,
+        current: CurrentRecommender,
+        make_consumer: Callable[[], AIOKafkaConsumer],
+        topic: str,
+    ) -> None:
+        self._redis = redis
+        self._catalogue = catalogue
+        self._current = current
+        self._make_consumer = make_consumer
+        self._topic = topic
+
+    async def run(self) -> None:
+        """Refresh every second; what fails is tried again the next time."""
+        while True:
+            try:
+                await self.refresh()
+            except (RedisError, OSError, Unavailable) as error:
+                log.info("catalogue not refreshed, tried again in a second", error=str(error))
+            await asyncio.sleep(REFRESH_S)
+
+    async def refresh(self) -> None:
+        """One look at the catalogue.
+
+        Raises:
+            redis.RedisError, Unavailable: Redis or Kafka do not answer.
+        """
+        if await self._catalogue.is_missing():
+            await self._rebuild()
+        availability = await load_availability(self._redis, self._current.availability)
+        if availability is not self._current.availability:
+            self._current.use_availability(availability)
+
+    async def _rebuild(self) -> None:
+        changes = await self._last_words()
+        for start in range(0, max(1, len(changes)), _CHUNK):
+            await self._catalogue.restore(changes[start : start + _CHUNK])
+        log.info("catalogue read from its topic", items=len(changes))
+
+    async def _last_words(self) -> list[ItemChange]:
+        """The last message of each item, deletions left out."""
+        consumer = self._make_consumer()
+        try:
+            await consumer.start()
+            return await _read_to_end(consumer, self._topic)
+        except KafkaError as error:
+            raise Unavailable(f"Kafka: {error!r}") from error
+        finally:
+            await consumer.stop()
+
+
+async def _read_to_end(consumer: AIOKafkaConsumer, topic: str) -> list[ItemChange]:
+    numbers = consumer.partitions_for_topic(topic) or await _partitions(consumer, topic)
+    partitions = [TopicPartition(topic, number) for number in numbers]
+    consumer.assign(partitions)
+    ends: dict[Any, int] = await consumer.end_offsets(partitions)
+    await consumer.seek_to_beginning(*partitions)
+    last: dict[bytes, ItemChange] = {}
+    while any([await consumer.position(partition) < ends[partition] for partition in partitions]):
+        for messages in (await consumer.getmany(timeout_ms=_IDLE_MS)).values():
+            for message in messages:
+                try:
+                    change = item_change(message.key, message.value)
+                except InvalidEvent:  # reported by the agent when it came
+                    continue
+                last[change.item_id] = change
+    return [change for change in last.values() if change.value is not None]
+
+
+async def _partitions(consumer: AIOKafkaConsumer, topic: str) -> set[int]:
+    await consumer.topics()
+    return consumer.partitions_for_topic(topic) or set()

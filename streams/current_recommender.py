@@ -1,0 +1,84 @@
+"""What is being served: the release and the availability of items, bound into one immutable Recommender.
+
+Owns the one reference that a swap replaces. Callers: the release watcher (swap), the catalogue refresh,
+`streams.batch_processor`
+(reads `served` once per batch, so that a batch is served by one release under one catalogue).
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from models.recommender import Recommender, SessionEvent
+from models.release import Release, load_release
+from schemas.ids import ItemId, ReleaseId, SessionId
+from schemas.item_event import ItemEvent
+from streams.availability import Availability
+from streams.metrics import WorkerMetrics
+
+
+@dataclass(frozen=True)
+class Served:
+    """A recommender and the catalogue version that it applies."""
+
+    recommender: Recommender
+    catalogue_version: int
+
+
+class CurrentRecommender:
+    """The current recommender; None until the first release."""
+
+    def __init__(self, k: int, excluded_types: frozenset[int], metrics: WorkerMetrics) -> None:
+        self.served: Served | None = None
+        self._k = k
+        self._excluded_types = excluded_types
+        self._metrics = metrics
+        self._availability = Availability()
+
+    @property
+    def availability(self) -> Availability:
+        """The availability that is applied."""
+        return self._availability
+
+    @property
+    def release_id(self) -> ReleaseId | None:
+        """The release that is served."""
+        return self.served.recommender.release.release_id if self.served else None
+
+    def session_gap_s(self) -> float:
+        """The session gap of the release that is served, seconds."""
+        return self.served.recommender.release.manifest.session_gap_s if self.served else 0.0
+
+    def use_release(self, release: Release) -> None:
+        """Serve another release from the next batch on."""
+        self._metrics.active_release.clear()
+        self._metrics.active_release.labels(release.release_id).set(1)
+        self._bind(release)
+
+    def use_availability(self, availability: Availability) -> None:
+        """Apply another version of the catalogue from the next batch on."""
+        self._availability = availability
+        if self.served is not None:
+            self._bind(self.served.recommender.release)
+
+    def _bind(self, release: Release) -> None:
+        mask = self._availability.mask(release.vocabulary)
+        recommender = Recommender(release, self._k, self._excluded_types, mask)
+        self.served = Served(recommender, self._availability.version)
+
+
+def load_warm(folder: Path, threads: int) -> Release:
+    """Load a release and serve one made-up event with it, so that its first real one is not slow. Runs in a
+    thread.
+
+    Raises:
+        InvalidRelease: see `models.release.load_release`.
+    """
+    release = load_release(folder, threads)
+    event = ItemEvent(
+        session_id=SessionId("warm-up"),
+        item_id=release.vocabulary.item_id(0) if len(release.vocabulary) else ItemId(""),
+        event_type="view",
+        occurred_at_ms=0,
+    )
+    Recommender(release).recommend({}, [SessionEvent(event, 0)])
+    return release

@@ -1,0 +1,48 @@
+"""Dead letters: a message that can never be processed, on its way to the dead-letter topic.
+
+Callers: `streams.event_decoding` (invalid events), `streams.batch_processor` (bugs, isolated to one event).
+"""
+
+import time
+import traceback
+from dataclasses import dataclass
+
+from schemas.dead_letter import HOPS, DeadLetterReason, dead_letter_headers
+from streams.micro_batch import Record
+
+
+@dataclass(frozen=True)
+class DeadLetter:
+    """The original message and why it failed."""
+
+    record: Record
+    reason: DeadLetterReason
+
+    @property
+    def headers(self) -> list[tuple[str, bytes]]:
+        """The headers of the dead letter."""
+        return dead_letter_headers(self.reason, self.record.headers)
+
+
+def dead_letter(record: Record, stage: str, error: Exception) -> DeadLetter:
+    """Make a dead letter of a message; a bug's stack trace goes along, an invalid event's does not.
+
+    Args:
+        record: the message.
+        stage: where it failed: `decode` or `recommend`.
+        error: why.
+    """
+    stacktrace = "" if stage == "decode" else "".join(traceback.format_exception(error))
+    hops = next((value for name, value in record.headers if name == HOPS), b"0")
+    reason = DeadLetterReason(
+        topic=record.topic,
+        partition=record.partition,
+        offset=record.offset,
+        failed_at_ms=int(time.time() * 1000),
+        stage=stage,
+        class_name=type(error).__name__,
+        message=str(error),
+        stacktrace=stacktrace,
+        hops=int(hops) if hops.isdigit() else 0,
+    )
+    return DeadLetter(record, reason)

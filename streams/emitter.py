@@ -1,0 +1,105 @@
+"""The emitter: lists and dead letters to Kafka, all acknowledged before it returns.
+
+Writer: of the `recommendations` and `dead-letter` topics. Caller: `streams.batch_processor`.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import structlog
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import (
+    KafkaError,
+    MessageSizeTooLargeError,
+    TopicAuthorizationFailedError,
+    UnknownTopicOrPartitionError,
+)
+
+from schemas.errors import Unavailable, UsageError
+
+log = structlog.get_logger("millrace.emitter")
+
+
+class OutgoingMessage(NamedTuple):
+    """One message to produce; `value` None is a tombstone, `partition` None leaves the choice to the
+    producer.
+    """
+
+    topic: str
+    partition: int | None
+    key: bytes | None
+    value: bytes | None
+    headers: Sequence[tuple[str, bytes]] = ()
+
+
+class Emitter:
+    """An idempotent producer that is made anew when it has failed for good."""
+
+    def __init__(self, make_producer: Callable[[], AIOKafkaProducer]) -> None:
+        self._make_producer = make_producer
+        self._producer: AIOKafkaProducer | None = None
+
+    async def start(self) -> None:
+        """Connect.
+
+        Raises:
+            Unavailable: no broker answers.
+        """
+        await self._connected()
+
+    async def stop(self) -> None:
+        """Send what is buffered and disconnect."""
+        producer, self._producer = self._producer, None
+        if producer is not None:
+            await producer.stop()
+
+    async def emit(self, messages: Sequence[OutgoingMessage]) -> None:
+        """Produce messages and wait until every one is acknowledged by all in-sync replicas.
+
+        Raises:
+            Unavailable: Kafka does not answer; some messages may have been written.
+            UsageError: Kafka refuses the topic.
+        """
+        producer = await self._connected()
+        try:
+            acknowledgements = [
+                await producer.send(
+                    message.topic,
+                    message.value,
+                    message.key,
+                    partition=message.partition,
+                    headers=list(message.headers),
+                )
+                for message in messages
+            ]
+            answers = await asyncio.gather(*acknowledgements, return_exceptions=True)
+        except KafkaError as error:
+            answers = [error]
+        for answer in answers:
+            if isinstance(answer, BaseException):
+                await self._failed(answer)
+
+    async def _connected(self) -> AIOKafkaProducer:
+        if self._producer is None:
+            producer = self._make_producer()
+            try:
+                await producer.start()
+            except KafkaError as error:
+                await producer.stop()
+                raise Unavailable(f"Kafka: {error}") from error
+            self._producer = producer
+        return self._producer
+
+    async def _failed(self, error: BaseException) -> None:
+        if isinstance(error, (TopicAuthorizationFailedError, UnknownTopicOrPartitionError)):
+            raise UsageError(
+                f"Kafka refuses to take messages: {error!r}; run `millrace topics create`, check the ACLs"
+            ) from error
+        if isinstance(error, MessageSizeTooLargeError) or not isinstance(error, KafkaError):
+            raise error
+        log.warning("producing failed, the producer is made anew", error=repr(error))
+        producer, self._producer = self._producer, None
+        if producer is not None:
+            await producer.stop()
+        raise Unavailable(f"Kafka: {error!r}") from error

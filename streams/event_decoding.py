@@ -1,0 +1,112 @@
+"""From Kafka records to events: each is either an event or a dead letter, never nothing.
+
+Caller: `streams.batch_processor`.
+"""
+
+import heapq
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import structlog
+from aiokafka import TopicPartition
+from prometheus_client import Counter
+
+from models.recommender import SessionEvent
+from schemas.errors import InvalidEvent
+from schemas.ids import SessionId
+from schemas.item_event import EraseSession, ItemEvent, decode_event
+from schemas.topics import MAX_EVENT_BYTES
+from streams.dead_letters import DeadLetter, dead_letter
+from streams.micro_batch import Record
+
+log = structlog.get_logger("millrace.events")
+
+
+@dataclass(frozen=True)
+class DecodedEvent:
+    """A valid event and the record it came in."""
+
+    record: Record
+    event: ItemEvent | EraseSession
+
+    @property
+    def partition(self) -> TopicPartition:
+        """Where it came from."""
+        return TopicPartition(self.record.topic, self.record.partition)
+
+    @property
+    def session_id(self) -> SessionId:
+        """Whose it is."""
+        return self.event.session_id
+
+    @property
+    def session_event(self) -> SessionEvent:
+        """What the recommender sees of it."""
+        return SessionEvent(self.event, self.record.partition)
+
+
+class EventDecoder:
+    """The decoding of a worker's batches under its settings."""
+
+    def __init__(self, event_type_map: Mapping[str, str], require_key: bool, unkeyed: Counter) -> None:
+        """Bind the settings.
+
+        Args:
+            event_type_map: other names of event types.
+            require_key: whether an event whose key is not its session_id is a dead letter.
+            unkeyed: counts such events.
+        """
+        self._event_type_map = event_type_map
+        self._require_key = require_key
+        self._unkeyed = unkeyed
+        self._warned = False
+
+    def decode(
+        self, records: Mapping[TopicPartition, list[Record]]
+    ) -> tuple[list[DecodedEvent], list[DeadLetter]]:
+        """Decode a batch: the events in log order per partition (by time between topics), and the dead
+        letters.
+        """
+        events: list[DecodedEvent] = []
+        letters: list[DeadLetter] = []
+        for record in _in_order(records):
+            try:
+                events.append(DecodedEvent(record, self._decode(record)))
+            except InvalidEvent as error:
+                letters.append(dead_letter(record, "decode", error))
+        return events, letters
+
+    def _decode(self, record: Record) -> ItemEvent | EraseSession:
+        if record.value is not None and len(record.value) > MAX_EVENT_BYTES:
+            raise InvalidEvent(
+                "$", f"the event has {len(record.value)} bytes; at most {MAX_EVENT_BYTES} are processed"
+            )
+        event = decode_event(record.value, record.headers, self._event_type_map)
+        if record.key != event.session_id.encode():
+            self._wrong_key(record, event.session_id)
+        return event
+
+    def _wrong_key(self, record: Record, session_id: SessionId) -> None:
+        if self._require_key:
+            raise InvalidEvent(
+                "$.session_id", f"the key is {(record.key or b'')[:64]!r}, not the session_id {session_id!r}"
+            )
+        self._unkeyed.inc()
+        if not self._warned:
+            self._warned = True
+            log.warning(
+                "an event's key is not its session_id: the order within its session is not certain; "
+                "further ones are only counted",
+                topic=record.topic,
+                partition=record.partition,
+                offset=record.offset,
+            )
+
+
+def _in_order(records: Mapping[TopicPartition, list[Record]]) -> list[Record]:
+    """All records; several topics are merged by Kafka's timestamp, which keeps the order within each
+    partition.
+    """
+    if len({partition.topic for partition in records}) > 1:
+        return list(heapq.merge(*records.values(), key=lambda record: record.timestamp))
+    return [record for of_partition in records.values() for record in of_partition]

@@ -1,0 +1,46 @@
+"""The Faust app: configured as a part of our process, not as its owner. Caller: `streams.worker`."""
+
+import faust
+from faust.auth import SASLCredentials, SSLCredentials
+from faust.types.auth import CredentialsT, SASLMechanism
+
+from schemas.connections import kafka_ssl_context
+from streams.settings import WorkerSettings
+
+_PLAINTEXT = "PLAINTEXT"
+
+
+def build_app(settings: WorkerSettings) -> faust.App:
+    """A Faust app without web server, tables, leader and topics of its own.
+
+    Its consumer group, `<group>-catalogue`, is that of the low-rate topics; the events have a consumer of
+    their own.
+    """
+    brokers = [f"kafka://{address.strip()}" for address in settings.kafka_bootstrap_servers.split(",")]
+    return faust.App(
+        f"{settings.consumer_group}-catalogue",
+        broker=brokers,
+        broker_credentials=_credentials(settings),
+        store="memory://",
+        web_enabled=False,
+        topic_allow_declare=False,
+        topic_disable_leader=True,
+        autodiscover=False,
+        consumer_auto_offset_reset="earliest",
+        broker_session_timeout=settings.session_timeout_s,
+        stream_wait_empty=False,
+    )
+
+
+def _credentials(settings: WorkerSettings) -> CredentialsT | None:
+    if settings.kafka_security_protocol == _PLAINTEXT:
+        return None
+    ssl_context = kafka_ssl_context(settings) if settings.kafka_security_protocol.endswith("SSL") else None
+    if not settings.kafka_security_protocol.startswith("SASL"):
+        return SSLCredentials(ssl_context)
+    return SASLCredentials(
+        username=settings.kafka_sasl_username,
+        password=settings.kafka_sasl_password,
+        mechanism=SASLMechanism(settings.kafka_sasl_mechanism),
+        ssl_context=ssl_context,
+    )

@@ -1,0 +1,65 @@
+"""Isolation: a bug that one event triggers costs that event only. The batch is halved until the event stands
+alone.
+
+Caller: `streams.batch_processor`, in a thread.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from models.recommender import Recommendation, Recommender
+from schemas.ids import SessionId
+from schemas.session_state import SessionState
+from streams.dead_letters import DeadLetter, dead_letter
+from streams.event_decoding import DecodedEvent
+
+
+@dataclass(eq=False)
+class Isolated:
+    """The outcome of a batch: the events that were served, their lists beside them, and those that cannot
+    be.
+    """
+
+    events: list[DecodedEvent] = field(default_factory=list)
+    recommendations: list[Recommendation | None] = field(default_factory=list)
+    states: dict[SessionId, SessionState | None] = field(default_factory=dict)
+    letters: list[DeadLetter] = field(default_factory=list)
+
+
+def recommend_isolating(
+    recommender: Recommender, states: Mapping[SessionId, SessionState | None], events: Sequence[DecodedEvent]
+) -> Isolated:
+    """`Recommender.recommend`, with every event that makes it fail turned into a dead letter.
+
+    Args:
+        recommender: serves the batch.
+        states: what is stored of its sessions.
+        events: in log order.
+    """
+    isolated = Isolated()
+    _recommend(recommender, dict(states), events, isolated)
+    return isolated
+
+
+def _recommend(
+    recommender: Recommender,
+    states: dict[SessionId, SessionState | None],
+    events: Sequence[DecodedEvent],
+    isolated: Isolated,
+) -> None:
+    if not events:
+        return
+    try:
+        outcome = recommender.recommend(states, [event.session_event for event in events])
+    except Exception as error:  # whatever it is, its event must not take the neighbours along
+        if len(events) == 1:
+            isolated.letters.append(dead_letter(events[0].record, "recommend", error))
+            return
+        middle = len(events) // 2
+        _recommend(recommender, states, events[:middle], isolated)
+        _recommend(recommender, states, events[middle:], isolated)
+        return
+    isolated.events.extend(events)
+    isolated.recommendations.extend(outcome.recommendations)
+    isolated.states.update(outcome.states)
+    states.update(outcome.states)

@@ -1,0 +1,58 @@
+"""The Kafka clients of the worker, with the options that its promises rest on. Caller: `streams.worker`."""
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.coordinator.assignors.range import RangePartitionAssignor
+
+from schemas.connections import kafka_arguments
+from schemas.topics import MAX_DEAD_LETTER_BYTES
+from streams.settings import WorkerSettings
+
+_REQUEST_TIMEOUT_MS = 15_000
+_HEADROOM_BYTES = 65_536
+
+
+def event_consumer(settings: WorkerSettings) -> AIOKafkaConsumer:
+    """The consumer of the event topics.
+
+    No auto-commit: offsets follow what was saved. The range assignor gives one worker the same partition
+    numbers of several
+    topics. Events of aborted transactions are not seen.
+    """
+    return AIOKafkaConsumer(
+        **kafka_arguments(settings),
+        group_id=settings.consumer_group,
+        group_instance_id=settings.group_instance_id,
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
+        isolation_level="read_committed",
+        partition_assignment_strategy=(RangePartitionAssignor,),
+        fetch_max_wait_ms=settings.fetch_wait_ms,
+        session_timeout_ms=int(settings.session_timeout_s * 1000),
+        heartbeat_interval_ms=int(settings.session_timeout_s * 1000 / 4),
+        rebalance_timeout_ms=int(settings.rebalance_timeout_s * 1000),
+        request_timeout_ms=_REQUEST_TIMEOUT_MS,
+    )
+
+
+def reader(settings: WorkerSettings) -> AIOKafkaConsumer:
+    """A consumer without a group, to read a whole topic."""
+    return AIOKafkaConsumer(
+        **kafka_arguments(settings),
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
+        fetch_max_wait_ms=settings.fetch_wait_ms,
+        request_timeout_ms=_REQUEST_TIMEOUT_MS,
+    )
+
+
+def producer(settings: WorkerSettings) -> AIOKafkaProducer:
+    """The producer of lists and dead letters: idempotent, acknowledged by all in-sync replicas."""
+    return AIOKafkaProducer(
+        **kafka_arguments(settings),
+        enable_idempotence=True,
+        acks="all",
+        linger_ms=1,
+        max_batch_size=262_144,
+        max_request_size=MAX_DEAD_LETTER_BYTES + _HEADROOM_BYTES,
+        request_timeout_ms=_REQUEST_TIMEOUT_MS,
+    )

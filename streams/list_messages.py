@@ -1,0 +1,80 @@
+"""From recommendations to the messages of the `recommendations` topic and the latest list of each session.
+
+Caller: `streams.batch_processor`.
+"""
+
+import time
+
+from models.recommender import Recommendation
+from models.vocabulary import Vocabulary
+from schemas.ids import SessionId
+from schemas.item_event import ItemEvent
+from schemas.recommendation_list import RecommendationList, ScoredItem, Source, encode_recommendation_list
+from schemas.timestamps import from_epoch_ms
+from streams.current_recommender import Served
+from streams.emitter import OutgoingMessage
+from streams.event_decoding import DecodedEvent
+from streams.isolation import Isolated
+
+_TRACE_HEADERS = frozenset({"traceparent", "tracestate"})
+
+
+class RecommendationMessages:
+    """The messages of a worker that writes to one topic."""
+
+    def __init__(self, topic: str) -> None:
+        self._topic = topic
+
+    def build(
+        self, served: Served, isolated: Isolated
+    ) -> tuple[list[OutgoingMessage], dict[SessionId, bytes]]:
+        """One message for each event, to the partition number of the event.
+
+        Returns:
+            The messages (a tombstone for an erased session), and for each session that keeps it the latest
+            list.
+        """
+        messages: list[OutgoingMessage] = []
+        latest: dict[SessionId, bytes] = {}
+        for event, recommendation in zip(isolated.events, isolated.recommendations, strict=True):
+            value = None
+            if isinstance(event.event, ItemEvent) and recommendation is not None:
+                value = encode_recommendation_list(self._list(served, event, event.event, recommendation))
+                if recommendation.stored:
+                    latest[event.session_id] = value
+            else:
+                latest.pop(event.session_id, None)
+            messages.append(self._message(event, value))
+        return messages, latest
+
+    def _message(self, event: DecodedEvent, value: bytes | None) -> OutgoingMessage:
+        trace = [header for header in event.record.headers if header[0] in _TRACE_HEADERS]
+        return OutgoingMessage(self._topic, event.record.partition, event.session_id.encode(), value, trace)
+
+    def _list(
+        self, served: Served, decoded: DecodedEvent, event: ItemEvent, recommendation: Recommendation
+    ) -> RecommendationList:
+        record = decoded.record
+        source = Source(record.topic, record.partition, record.offset)
+        return RecommendationList(
+            recommendation_id=source.recommendation_id,
+            source=source,
+            session_id=event.session_id,
+            release_id=served.recommender.release.release_id,
+            strategy=recommendation.strategy,
+            items=_scored_items(served.recommender.release.vocabulary, recommendation),
+            occurred_at=from_epoch_ms(event.occurred_at_ms),
+            produced_at=from_epoch_ms(int(time.time() * 1000)),
+            user_id=event.user_id,
+            event_id=event.event_id,
+            repeat_of=recommendation.repeat_of,
+            side_index_version=served.catalogue_version or None,
+        )
+
+
+def _scored_items(vocabulary: Vocabulary, recommendation: Recommendation) -> list[ScoredItem]:
+    rows, scores = recommendation.ranked
+    return [
+        ScoredItem(vocabulary.item_id(row), score)
+        for row, score in zip(rows.tolist(), scores.tolist(), strict=True)
+    ]

@@ -1,0 +1,83 @@
+"""Every metric of the worker, by name. One registry a process, made in the composition root."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+_STAGE_BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
+_FRESHNESS_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 60.0, 600.0)
+_SIZE_BUCKETS = (1, 2, 5, 10, 25, 50, 100, 250, 500, 1000, 2500)
+
+
+class WorkerMetrics:
+    """The worker's counters, gauges and histograms."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.registry = registry
+        self.events = Counter(
+            "millrace_events",
+            "Events whose list was emitted and saved",
+            ["event_type", "strategy"],
+            registry=registry,
+        )
+        self.dead_letters = Counter(
+            "millrace_dead_letters", "Messages sent to the dead-letter topic", ["stage"], registry=registry
+        )
+        self.repeats = Counter(
+            "millrace_repeated_events", "Events whose event_id was processed before", registry=registry
+        )
+        self.unkeyed = Counter(
+            "millrace_unkeyed_events", "Events whose key is not their session_id", registry=registry
+        )
+        self.batch_events = Histogram(
+            "millrace_batch_events", "Messages in a micro-batch", buckets=_SIZE_BUCKETS, registry=registry
+        )
+        self.stage_seconds = Histogram(
+            "millrace_stage_seconds",
+            "Time of one stage of a micro-batch",
+            ["stage"],
+            buckets=_STAGE_BUCKETS,
+            registry=registry,
+        )
+        self.freshness_seconds = Histogram(
+            "millrace_freshness_seconds",
+            "From the event's Kafka timestamp to the broker's acknowledgement of its list",
+            buckets=_FRESHNESS_BUCKETS,
+            registry=registry,
+        )
+        self.consumer_lag = Gauge(
+            "millrace_consumer_lag",
+            "Messages behind the end of the partition",
+            ["topic", "partition"],
+            registry=registry,
+        )
+        self.active_release = Gauge(
+            "millrace_active_release", "1 for the release that is served", ["release_id"], registry=registry
+        )
+        self.releases_refused = Counter(
+            "millrace_releases_refused", "Announced releases that could not be served", registry=registry
+        )
+        self.saves_refused = Counter(
+            "millrace_refusals",
+            "Partitions of a batch refused by the watermark check",
+            ["check"],
+            registry=registry,
+        )
+        self.redis_rewinds = Counter(
+            "millrace_redis_rewinds", "Watermarks found behind the expected one", registry=registry
+        )
+        self.redis_empty = Counter(
+            "millrace_redis_empty", "Watermarks found missing though one was expected", registry=registry
+        )
+        self.ready = Gauge("millrace_ready", "1 while the worker is ready", registry=registry)
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Time a stage of a batch."""
+        started = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.stage_seconds.labels(name).observe(time.perf_counter() - started)

@@ -1,0 +1,101 @@
+"""Topics: creating them, and checking at a worker's start that they are as the flow needs them.
+
+Callers: `millrace topics create`, `streams.worker`, the demo.
+"""
+
+from collections.abc import AsyncIterator, Collection
+from contextlib import asynccontextmanager
+
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
+
+from schemas.connections import kafka_arguments
+from schemas.errors import UsageError
+from schemas.settings import SharedSettings
+from schemas.topics import TopicDefinition, topic_definitions
+from streams.settings import TopicSettings
+
+_NO_ERROR, _EXISTS = 0, TopicAlreadyExistsError.errno
+
+
+def defined_topics(settings: SharedSettings, partitions: int) -> list[TopicDefinition]:
+    """The topics of these settings."""
+    return topic_definitions(
+        event_topics=settings.event_topics,
+        recommendations=settings.recommendations_topic,
+        dead_letters=settings.dead_letter_topic,
+        items=settings.items_topic,
+        releases=settings.releases_topic,
+        partitions=partitions,
+    )
+
+
+async def create_topics(settings: TopicSettings) -> dict[str, bool]:
+    """Create the topics that do not exist yet.
+
+    Returns:
+        Each topic's name, and whether it was created now.
+
+    Raises:
+        UsageError: Kafka cannot be reached, or refuses.
+    """
+    definitions = defined_topics(settings, settings.partitions)
+    async with _admin(settings) as admin:
+        wanted = [
+            NewTopic(one.name, one.partitions, settings.replication_factor, topic_configs=one.config)
+            for one in definitions
+        ]
+        response = await admin.create_topics(wanted)
+    created = {}
+    for name, code, *rest in response.topic_errors:
+        if code not in (_NO_ERROR, _EXISTS):
+            raise UsageError(
+                f"Kafka does not create topic {name}: {for_code(code).__name__} {rest[0] if rest else ''}".strip()
+            )
+        created[name] = code == _NO_ERROR
+    return created
+
+
+async def check_topics(settings: SharedSettings) -> None:
+    """Check that every topic exists and that a list can go to the partition number of its event.
+
+    Raises:
+        UsageError: Kafka cannot be reached, or a topic is missing or has too few partitions.
+    """
+    names = [one.name for one in defined_topics(settings, 1)]
+    async with _admin(settings) as admin:
+        counts = await _partition_counts(admin, names)
+    if missing := [name for name in names if name not in counts]:
+        raise UsageError(f"topic {', '.join(missing)} does not exist; run `millrace topics create`")
+    events = {name: counts[name] for name in settings.event_topics}
+    if len(set(events.values())) > 1:
+        raise UsageError(f"MILLRACE_EVENT_TOPICS: the topics need equal partition counts, they have {events}")
+    wanted, found = max(events.values()), counts[settings.recommendations_topic]
+    if found < wanted:
+        raise UsageError(
+            f"topic {settings.recommendations_topic} has {found} partitions, the event topics have {wanted}; "
+            f"a list goes to the partition number of its event: give it at least {wanted}"
+        )
+
+
+async def _partition_counts(admin: AIOKafkaAdminClient, names: Collection[str]) -> dict[str, int]:
+    existing = set(await admin.list_topics())
+    described = await admin.describe_topics([name for name in names if name in existing])
+    return {
+        topic["topic"]: len(topic["partitions"]) for topic in described if topic["error_code"] == _NO_ERROR
+    }
+
+
+@asynccontextmanager
+async def _admin(settings: SharedSettings) -> AsyncIterator[AIOKafkaAdminClient]:
+    admin = AIOKafkaAdminClient(**kafka_arguments(settings), request_timeout_ms=10_000)
+    try:
+        await admin.start()
+        yield admin
+    except (KafkaError, OSError) as error:
+        raise UsageError(
+            f"Kafka at {settings.kafka_bootstrap_servers} cannot be reached: {error}; check "
+            "MILLRACE_KAFKA_BOOTSTRAP_SERVERS"
+        ) from error
+    finally:
+        await admin.close()

@@ -1,0 +1,198 @@
+"""The worker process: every part is made here, started in order, and stopped in the reverse order.
+
+Composition root of `millrace worker`. Events flow: event source -> batch channel -> agent `recommend` ->
+batch processor.
+"""
+
+import asyncio
+import contextlib
+import functools
+import signal
+from contextlib import AsyncExitStack
+from typing import Any
+
+import structlog
+import uvloop
+from prometheus_client import CollectorRegistry
+from redis.asyncio import Redis
+
+from models.release import Release
+from models.session_rule import EVENT_TYPE_CODES
+from schemas.connections import kafka_arguments, redis_arguments
+from schemas.errors import Unavailable, UsageError
+from streams import kafka_clients
+from streams.announcement_topic import AnnouncementTopic
+from streams.batch_channel import batch_channel
+from streams.batch_processor import BatchProcessor
+from streams.catalogue import Catalogue
+from streams.catalogue_agent import add_catalogue_agent
+from streams.catalogue_refresh import CatalogueRefresh
+from streams.current_recommender import CurrentRecommender, load_warm
+from streams.emitter import Emitter
+from streams.event_decoding import EventDecoder
+from streams.event_source import EventSource
+from streams.faust_app import build_app
+from streams.health import Health
+from streams.list_messages import RecommendationMessages
+from streams.logs import configure_logs
+from streams.metrics import WorkerMetrics
+from streams.recommend_agent import add_recommend_agent
+from streams.redis_session_store import RedisSessionStore
+from streams.release_watcher import ReleaseWatcher
+from streams.settings import WorkerSettings
+from streams.taking_over import TakeOver
+from streams.topic_admin import check_topics
+from streams.worker_http import WorkerHttp
+
+log = structlog.get_logger("millrace.worker")
+
+
+def run_worker(settings: WorkerSettings) -> None:
+    """Run a worker until SIGTERM or SIGINT; it then drains, commits and returns.
+
+    Raises:
+        UsageError: what waiting cannot cure: settings, addresses, topics, permissions.
+    """
+    configure_logs(settings.log_level, settings.log_format)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_Worker(settings).run())
+
+
+class _Worker:
+    """One worker's parts, and their life from start to stop."""
+
+    def __init__(self, settings: WorkerSettings) -> None:
+        self._settings = settings
+        self._metrics = WorkerMetrics(CollectorRegistry())
+        self._health = Health(self._metrics.ready)
+        excluded = frozenset(EVENT_TYPE_CODES[name] for name in settings.exclude_event_types)
+        self._current = CurrentRecommender(settings.k, excluded, self._metrics)
+        self._emitter = Emitter(functools.partial(kafka_clients.producer, settings))
+
+    async def run(self) -> None:
+        """Start, serve until a signal or a failure, stop."""
+        stop = asyncio.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        stopped = asyncio.create_task(stop.wait())
+        async with AsyncExitStack() as stack:
+            self._health.fail("start", "the worker is starting")
+            self._serve_http(stack)
+            redis = await self._open_redis(stack)
+            store = RedisSessionStore(redis, self._settings.redis_buckets, self._settings.state_ttl_s)
+            await self._check(store)
+            watcher = await self._watch_releases(stack)
+            release = asyncio.create_task(watcher.wait_for_release())
+            if await _first_of(release, stopped) is release:
+                release.result()
+                source = await self._start(stack, redis, store)
+                await _first_of(source.ended, stopped)
+                self._health.fail("stop", "the worker is stopping")
+                if source.ended.done():
+                    source.ended.result()
+        log.info("stopped")
+
+    def _serve_http(self, stack: AsyncExitStack) -> None:
+        http = WorkerHttp(
+            self._settings.worker_host, self._settings.worker_port, self._metrics.registry, self._health
+        )
+        http.start()
+        stack.callback(http.stop)
+        log.info("metrics and health", url=f"http://{self._settings.worker_host}:{http.port}")
+
+    async def _open_redis(self, stack: AsyncExitStack) -> "Redis":
+        redis = Redis.from_url(**redis_arguments(self._settings))
+        stack.push_async_callback(redis.aclose)
+        return redis
+
+    async def _check(self, store: RedisSessionStore) -> None:
+        """What must be there at the start; later absences are waited for."""
+        try:
+            await store.check()
+        except Unavailable as error:
+            raise UsageError(f"{error}; start Redis or correct MILLRACE_REDIS_URL") from error
+        await check_topics(self._settings)
+
+    async def _watch_releases(self, stack: AsyncExitStack) -> ReleaseWatcher[Release]:
+        settings = self._settings
+        watcher: ReleaseWatcher[Release] = ReleaseWatcher(
+            lambda folder: load_warm(folder, settings.threads),
+            settings.releases,
+            settings.release_cache,
+            AnnouncementTopic(kafka_arguments(settings), settings.releases_topic),
+            self._health,
+            on_swap=self._current.use_release,
+            on_refused=lambda *_: self._metrics.releases_refused.inc(),
+        )
+        stack.push_async_callback(watcher.stop)
+        await watcher.start()
+        if watcher.current is None:
+            log.warning(
+                "waiting for a release: none is announced that can be served", topic=settings.releases_topic
+            )
+            self._health.fail("start", f"no release is announced on topic {settings.releases_topic} yet")
+        return watcher
+
+    async def _start(self, stack: AsyncExitStack, redis: "Redis", store: RedisSessionStore) -> EventSource:
+        settings, catalogue = self._settings, Catalogue(redis)
+        stack.push_async_callback(self._emitter.stop)
+        app = build_app(settings)
+        channel = batch_channel(app)
+        add_recommend_agent(app, channel, self._processor(store))
+        add_catalogue_agent(app, settings.items_topic, catalogue, self._health, self._metrics)
+        refresh = CatalogueRefresh(
+            redis,
+            catalogue,
+            self._current,
+            functools.partial(kafka_clients.reader, settings),
+            settings.items_topic,
+        )
+        consumer = kafka_clients.event_consumer(settings)
+        source = EventSource(
+            consumer,
+            settings.event_topics,
+            lambda batch: channel.send(value=batch),
+            TakeOver(consumer, store, self._current.session_gap_s, self._metrics),
+            self._health,
+            self._metrics,
+            patience_s=settings.rebalance_timeout_s / 2,
+            start_at=settings.start_at,
+            max_records=settings.max_batch_events,
+        )
+        stack.push_async_callback(app.stop)
+        await app.start()
+        await app.add_runtime_dependency(source)
+        stack.push_async_callback(source.drain)
+        self._keep_refreshing(stack, refresh)
+        self._health.recover("start")
+        log.info("serving", release_id=self._current.release_id, topics=settings.event_topics)
+        return source
+
+    def _processor(self, store: RedisSessionStore) -> BatchProcessor:
+        settings = self._settings
+        return BatchProcessor(
+            EventDecoder(settings.event_type_map, settings.require_key, self._metrics.unkeyed),
+            store,
+            self._current,
+            self._emitter,
+            RecommendationMessages(settings.recommendations_topic),
+            settings.dead_letter_topic,
+            self._health,
+            self._metrics,
+        )
+
+    def _keep_refreshing(self, stack: AsyncExitStack, refresh: CatalogueRefresh) -> None:
+        task = asyncio.create_task(refresh.run(), name="catalogue-refresh")
+
+        async def end() -> None:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+
+        stack.push_async_callback(end)
+
+
+async def _first_of(*futures: "asyncio.Future[Any]") -> "asyncio.Future[Any]":
+    """Wait until one is done; that one, the first given where several are."""
+    await asyncio.wait(futures, return_when=asyncio.FIRST_COMPLETED)
+    return next(future for future in futures if future.done())
