@@ -22,6 +22,8 @@ class ReleaseAnnouncement(msgspec.Struct, frozen=True, kw_only=True):
     generation: int
     """Rises with every announcement, a rollback included; a reader ignores what is not above its own."""
     announced_at: datetime
+    previous: ReleaseId | None = None
+    """The release that was announced before: compaction may have removed its announcement."""
     schema_version: int = 1
 
 

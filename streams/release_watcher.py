@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Generic, NamedTuple, TypeVar
 
 import structlog
+from msgspec.structs import replace
 
 from schemas.errors import Unavailable, UsageError
 from schemas.ids import ReleaseId
@@ -144,6 +145,8 @@ class ReleaseWatcher(Generic[T]):
         for announcement in announcements:
             if announcement.generation > self.generation:
                 newer.setdefault(announcement.generation, announcement)
+        if newer and self._running is None:
+            _add_previous(newer)
         for generation in sorted(newer, reverse=True):
             if await self._serve(newer[generation]):
                 return
@@ -169,3 +172,13 @@ class ReleaseWatcher(Generic[T]):
 
     def _fetch_and_load(self, release_id: ReleaseId) -> T:
         return self._load(fetch_release(self._releases, release_id, self._cache))
+
+
+def _add_previous(newer: dict[int, ReleaseAnnouncement]) -> None:
+    """Compaction may have left the last announcement alone: the one before it is named in it."""
+    last = newer[max(newer)]
+    if last.previous is not None:
+        generation = last.generation - 1
+        newer.setdefault(
+            generation, replace(last, release_id=last.previous, generation=generation, previous=None)
+        )

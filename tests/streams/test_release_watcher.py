@@ -61,12 +61,13 @@ class Stage:
             await watcher.stop()
 
 
-def an_announcement(release_id: str, generation: int) -> bytes:
+def an_announcement(release_id: str, generation: int, previous: str | None = None) -> bytes:
     return encode_release_announcement(
         ReleaseAnnouncement(
             release_id=ReleaseId(release_id),
             generation=generation,
             announced_at=datetime(2026, 1, 1, tzinfo=UTC),
+            previous=None if previous is None else ReleaseId(previous),
         )
     )
 
@@ -118,6 +119,13 @@ async def test_start_falls_back_where_the_last_release_is_corrupt(stage: Stage) 
     async with stage.watching() as watcher:
         assert (watcher.release_id, watcher.generation) == ("r1", 1)
     assert stage.refused == ["missing", "r2"]
+
+
+async def test_start_falls_back_to_the_previous_release_after_compaction(stage: Stage) -> None:
+    corrupt(stage.releases, ReleaseId("r2"))
+    await stage.announce(an_announcement("r2", 7, previous="r1"))
+    async with stage.watching() as watcher:
+        assert (watcher.release_id, watcher.generation) == ("r1", 6)
 
 
 async def test_corrupt_release_is_refused_and_the_old_one_stays(stage: Stage) -> None:

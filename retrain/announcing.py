@@ -1,0 +1,139 @@
+"""Announcing a release on the `releases` topic, so that every worker and lookup swaps to it.
+
+Writer: this module alone writes the topic. Readers: `streams.release_watcher`, `millrace releases`.
+Callers: `retrain` after the gate, `millrace releases promote|rollback`, the demo.
+"""
+
+import asyncio
+from collections.abc import Coroutine, Sequence
+from datetime import UTC, datetime
+from typing import Any, NamedTuple, TypeVar
+
+import msgspec
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.errors import KafkaError
+
+from schemas.errors import Unavailable
+from schemas.ids import ReleaseId
+from schemas.release_announcement import (
+    RELEASE_LINE,
+    ReleaseAnnouncement,
+    decode_release_announcement,
+    encode_release_announcement,
+)
+
+T = TypeVar("T")
+_FETCH_WAIT_MS = 200  # the embedded broker holds every empty fetch for so long
+_REQUEST_TIMEOUT_MS = 10_000
+_TIMEOUT_S = 60.0
+
+
+class Announced(NamedTuple):
+    """An announcement and where it is."""
+
+    offset: int
+    announcement: ReleaseAnnouncement
+
+
+def announce(kafka: dict[str, Any], topic: str, release_id: ReleaseId) -> ReleaseAnnouncement:
+    """Announce a release with the next generation; does not check the release.
+
+    Args:
+        kafka: `schemas.connections.kafka_arguments`.
+        topic: the releases topic.
+        release_id: what to serve from now on.
+
+    Raises:
+        Unavailable: Kafka does not answer, or the topic is missing.
+    """
+    return _run(_announce(kafka, topic, release_id), topic)
+
+
+def read_announcements(kafka: dict[str, Any], topic: str) -> list[Announced]:
+    """What the topic holds now, in log order; messages that are no announcement are passed over.
+
+    Raises:
+        Unavailable: Kafka does not answer, or the topic is missing.
+    """
+    return _run(_read(kafka, topic), topic)
+
+
+def running_announcement(announced: Sequence[Announced]) -> ReleaseAnnouncement | None:
+    """The announcement that workers follow: the greatest generation, the first of those that claim it."""
+    return max((one.announcement for one in announced), key=lambda one: one.generation, default=None)
+
+
+async def _announce(kafka: dict[str, Any], topic: str, release_id: ReleaseId) -> ReleaseAnnouncement:
+    """Two announcers at once may claim the same generation; the later one in the log takes the next."""
+    producer = AIOKafkaProducer(acks="all", request_timeout_ms=_REQUEST_TIMEOUT_MS, **kafka)
+    try:
+        await producer.start()
+        while True:
+            announcement = _next(running_announcement(await _read(kafka, topic)), release_id)
+            value = encode_release_announcement(announcement)
+            sent = await producer.send_and_wait(topic, value, key=RELEASE_LINE, partition=0)
+            claims = [
+                one.offset
+                for one in await _read(kafka, topic)
+                if one.announcement.generation == announcement.generation
+            ]
+            if min(claims, default=sent.offset) == sent.offset:
+                return announcement
+    finally:
+        await producer.stop()
+
+
+def _next(before: ReleaseAnnouncement | None, release_id: ReleaseId) -> ReleaseAnnouncement:
+    return ReleaseAnnouncement(
+        release_id=release_id,
+        generation=before.generation + 1 if before else 1,
+        announced_at=datetime.now(UTC),
+        previous=_previous(before, release_id),
+    )
+
+
+def _previous(before: ReleaseAnnouncement | None, release_id: ReleaseId) -> ReleaseId | None:
+    if before is None:
+        return None
+    return before.release_id if before.release_id != release_id else before.previous
+
+
+async def _read(kafka: dict[str, Any], topic: str) -> list[Announced]:
+    partition = TopicPartition(topic, 0)
+    consumer = AIOKafkaConsumer(
+        group_id=None,
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
+        fetch_max_wait_ms=_FETCH_WAIT_MS,
+        request_timeout_ms=_REQUEST_TIMEOUT_MS,
+        **kafka,
+    )
+    consumer.assign([partition])
+    announced = []
+    try:
+        await consumer.start()
+        end = (await consumer.end_offsets([partition]))[partition]
+        await consumer.seek_to_beginning(partition)
+        while await consumer.position(partition) < end:
+            for message in (await consumer.getmany(timeout_ms=1000)).get(partition, []):
+                try:
+                    announcement = decode_release_announcement(message.value or b"")
+                except (msgspec.DecodeError, UnicodeDecodeError):
+                    continue
+                announced.append(Announced(message.offset, announcement))
+    finally:
+        await consumer.stop()
+    return announced
+
+
+def _run(work: Coroutine[Any, Any, T], topic: str) -> T:
+    async def in_time() -> T:
+        async with asyncio.timeout(_TIMEOUT_S):
+            return await work
+
+    try:
+        return asyncio.run(in_time())
+    except (KafkaError, TimeoutError) as error:
+        raise Unavailable(
+            f"topic {topic}: {type(error).__name__}: {error}; is Kafka up, and were the topics created?"
+        ) from error

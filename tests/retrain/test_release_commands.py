@@ -1,0 +1,63 @@
+"""`millrace releases`, as one types it."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+import millrace
+from streams.dev.ports import free_port
+from tests.release_builder import write_release_tables
+from tests.services.kafka_broker import Kafka
+
+
+@pytest.fixture
+def environment(kafka: Kafka, prefix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for release_id in ("r1", "r2"):
+        write_release_tables(tmp_path, release_id, ["a", "b"])
+    monkeypatch.setenv("MILLRACE_KAFKA_BOOTSTRAP_SERVERS", kafka.bootstrap_servers)
+    monkeypatch.setenv("MILLRACE_RELEASES", str(tmp_path))
+    monkeypatch.setenv("MILLRACE_RELEASES_TOPIC", kafka.create_topic(f"{prefix}releases", partitions=1))
+
+
+@pytest.mark.usefixtures("environment")
+def test_promoted_release_is_marked_in_the_list(capsys: pytest.CaptureFixture[str]) -> None:
+    assert millrace.run(["releases", "promote", "r1"]) == 0
+    assert millrace.run(["releases", "promote", "r2"]) == 0
+    assert millrace.run(["releases", "rollback"]) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == "announced r1 as generation 3"
+    assert millrace.run(["releases", "list"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == ["release", "r1", "r2"]
+    assert "generation 3" in lines[1]
+    assert millrace.run(["releases", "list", "--json"]) == 0
+    listed = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [(one["release_id"], one["announced_as_generation"]) for one in listed] == [
+        ("r1", 3),
+        ("r2", None),
+    ]
+
+
+@pytest.mark.usefixtures("environment")
+def test_show_prints_the_manifest(capsys: pytest.CaptureFixture[str]) -> None:
+    assert millrace.run(["releases", "show", "r1"]) == 0
+    assert json.loads(capsys.readouterr().out)["metrics"] == {"recall@20": 0.5, "mrr@20": 0.25}
+
+
+@pytest.mark.usefixtures("environment")
+def test_unknown_release_gives_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    for command in ("show", "promote"):
+        assert millrace.run(["releases", command, "r9"]) == 2
+        errors = capsys.readouterr().err.splitlines()
+        assert len(errors) == 1
+        assert errors[0].startswith("millrace: no release 'r9' in ")
+
+
+def test_list_works_without_kafka_and_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_release_tables(tmp_path, "r1", ["a", "b"])
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("MILLRACE_KAFKA_BOOTSTRAP_SERVERS", f"127.0.0.1:{free_port()}")
+        assert millrace.run(["releases", "list", "--releases", str(tmp_path)]) == 0
+    printed = capsys.readouterr()
+    assert "r1" in printed.out
+    assert "which release is announced is not known" in printed.err
