@@ -4,9 +4,11 @@ Owns the cluster and its topics. The protocol with the parent: the first line of
 bootstrap address; each line `TOPIC PARTITIONS` on standard input creates a topic and is answered by a line,
 `ok` or the reason; when standard input closes, the process ends.
 
-The mock has no compaction, retention by time, transactions, time lookup, nor topics made by clients. A
-partition keeps 5 MiB, then drops its oldest messages silently. An empty fetch waits for the whole of the
-consumer's maximum.
+Groups are for one consumer each: when one joins or leaves, the mock lets the others wait for their session
+timeout less a second, and where there are several, the leader's SyncGroup may overtake a follower's, which
+then fails with InvalidRequest. The mock has no compaction, retention by time, transactions, time lookup, nor
+topics made by clients. A partition keeps 5 MiB, then drops its oldest messages silently. An empty fetch waits
+for the whole of the consumer's maximum.
 
 Caller: `embedded_kafka`, as `python -m streams.dev.mock_cluster`.
 """
@@ -67,6 +69,7 @@ class MockCluster:
         self._cluster = library.rd_kafka_mock_cluster_new(client, brokers)
         if not self._cluster:
             raise RuntimeError("rd_kafka_mock_cluster_new: no cluster")
+        library.rd_kafka_mock_group_initial_rebalance_delay_ms(self._cluster, 0)
 
     def bootstrap_servers(self) -> str:
         """The addresses of the brokers, comma-separated."""
@@ -88,11 +91,12 @@ class MockCluster:
 def declare(library: ctypes.CDLL) -> ctypes.CDLL:
     """Tell ctypes the signatures of the functions used here (rdkafka.h, rdkafka_mock.h)."""
     pointer, text, number = ctypes.c_void_p, ctypes.c_char_p, ctypes.c_int
-    signatures: dict[str, tuple[type, list[type]]] = {
+    signatures: dict[str, tuple[type | None, list[type]]] = {
         "rd_kafka_conf_new": (pointer, []),
         "rd_kafka_conf_set": (number, [pointer, text, text, text, ctypes.c_size_t]),
         "rd_kafka_new": (pointer, [number, pointer, text, ctypes.c_size_t]),
         "rd_kafka_mock_cluster_new": (pointer, [pointer, number]),
+        "rd_kafka_mock_group_initial_rebalance_delay_ms": (None, [pointer, number]),
         "rd_kafka_mock_cluster_bootstraps": (text, [pointer]),
         "rd_kafka_mock_topic_create": (number, [pointer, text, number, number]),
         "rd_kafka_err2str": (text, [number]),
