@@ -1,8 +1,8 @@
 """GRU4Rec in torch: one GRU step over the embedding of an item, scored against the tied output embeddings.
 
-Written from Hidasi et al. 2016 (session-based recommendations with recurrent neural networks), Hidasi & Karatzoglou
-2018 (top-k gains: sampled negatives, tied embeddings) and Hidasi & Czapp 2023 (which details matter). Owns the network
-and its loss; the item matrix is an argument, because training moves only the rows that a step touches.
+Written from Hidasi et al. 2016 (session-based recommendations with recurrent neural networks), Hidasi &
+Karatzoglou 2018 (top-k gains: sampled negatives, tied embeddings) and Hidasi & Czapp 2023 (which details
+matter). Owns the network and its loss; the item matrix is an argument: a step trains a few of its rows.
 Callers: `retrain.training`, `models.gru4rec_export`. Nothing that serves imports this module.
 """
 
@@ -15,7 +15,7 @@ GATES = 3
 
 
 class Gru4Rec(nn.Module):
-    """The encoder: the item's vector and the session's hidden state in, the query and the next hidden state out."""
+    """The encoder: an item's vector and the session's hidden state in, the query and the next state out."""
 
     def __init__(self, hidden_size: int, embedding_dropout: float = 0.0, hidden_dropout: float = 0.0) -> None:
         """Draw initial weights from torch's global generator.
@@ -36,12 +36,13 @@ class Gru4Rec(nn.Module):
         """One event for each of a batch of sessions.
 
         Args:
-            item: float32 [batch, hidden_size + 1], rows of the item matrix; the last column (bias) is not looked at.
+            item: float32 [batch, hidden_size + 1], rows of the item matrix; the bias (last) is not read.
             state: float32 [batch, hidden_size]; zeros for a session that starts.
 
         Returns:
-            query float32 [batch, hidden_size + 1], whose inner product with a row of the item matrix is the item's
-            score (the last value is 1 and takes the bias), and the next state float32 [batch, hidden_size].
+            query float32 [batch, hidden_size + 1], whose inner product with a row of the item matrix is
+            the item's score (its last value is 1 and takes the bias), and the next state, float32
+            [batch, hidden_size].
         """
         embedding = functional.dropout(item[:, : self.hidden_size], self.embedding_dropout, self.training)
         hidden: Tensor = self.cell(embedding, state)
@@ -71,13 +72,13 @@ def sampled_cross_entropy(
 ) -> Tensor:
     """Cross-entropy of each query's target among the candidates of the batch, summed over the batch.
 
-    A candidate that is a query's target in another place is masked, so that no target is its own negative. Scores are
-    lowered by the logarithm of how often the item is expected among the candidates: without this (logQ) correction
-    popular items are pushed down for being sampled often.
+    A candidate that is a query's target in another place is masked, so that no target is its own negative.
+    Scores are lowered by the logarithm of how often the item is expected among the candidates: without
+    this (logQ) correction popular items are pushed down for being sampled often.
 
     Args:
         query: float32 [batch, dim].
-        candidates: float32 [batch + negatives, dim], rows of the item matrix; the first `batch` are the targets.
+        candidates: float32 [batch + negatives, dim], rows of the item matrix, the targets first.
         candidate_rows: int64 [batch + negatives], the items that they are.
         log_expected_count: float32 [batch + negatives].
     """

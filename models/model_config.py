@@ -1,6 +1,6 @@
 """ModelConfig: everything that changes the model, as it goes into training and into the release manifest.
 
-What changes a run and not the model (paths, filters, list length) lives in settings and command options instead.
+What changes a run and not the model (paths, filters, list length) lives in settings and command options.
 Callers: `retrain` (train, release_building); tests.
 """
 
@@ -16,7 +16,7 @@ from schemas.errors import UsageError
 
 
 class ModelConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The configuration of one GRU4Rec; the defaults reach the quality floor on yoochoose64 in about a minute.
+    """The configuration of one GRU4Rec; the defaults reach the quality floor on yoochoose64 in a minute.
 
     Raises:
         UsageError: a value is out of its range.
@@ -33,7 +33,7 @@ class ModelConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     learning_rate: float = 0.1
     """Step size of Adagrad."""
     n_negatives: int = 128
-    """Items drawn a step as negatives besides the targets of the batch; shared by the batch. 0: in-batch only."""
+    """Items drawn at each step as negatives for the whole batch, besides its targets; 0: in-batch only."""
     sample_alpha: float = 0.5
     """Negatives are drawn with probability ~ popularity ** sample_alpha; 0 uniform, 1 by popularity."""
     logq: float = 1.0
@@ -49,7 +49,7 @@ class ModelConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     index: IndexKind = "exact"
     """How the release's item vectors are searched."""
     seed: int = 1
-    """Of initial weights, negatives and dropout: the same seed and data give the same model on the same machine."""
+    """Of weights, negatives and dropout: the same seed and data give the same model on the same machine."""
 
     def __post_init__(self) -> None:
         """Check the ranges."""
