@@ -1,0 +1,72 @@
+import ast
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import grimp
+import pytest
+from importlinter.cli import lint_imports
+
+ROOT = Path(__file__).parent.parent
+PACKAGES = ("streams", "retrain", "models", "index", "schemas")
+REPEATED_NAMES = {"__init__", "__main__", "settings", "cli", "conftest"}
+
+
+@pytest.fixture(scope="module")
+def graph() -> grimp.ImportGraph:
+    return grimp.build_graph(*PACKAGES, include_external_packages=True)
+
+
+def test_import_contracts_hold(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    assert lint_imports(no_cache=True) == 0, capsys.readouterr().out
+
+
+def test_in_models_only_the_gru4rec_modules_import_torch(graph: grimp.ImportGraph) -> None:
+    importers = graph.find_modules_that_directly_import("torch") if "torch" in graph.modules else set()
+    assert [name for name in importers if not name.startswith(("models.gru4rec", "retrain."))] == []
+
+
+def test_only_training_imports_the_gru4rec_modules(graph: grimp.ImportGraph) -> None:
+    trained = {name for name in graph.modules if name.startswith("models.gru4rec")}
+    importers = {name for module in trained for name in graph.find_modules_that_directly_import(module)}
+    assert [name for name in importers - trained if not name.startswith("retrain.")] == []
+
+
+@pytest.mark.parametrize("module", ["millrace", "streams.worker", "streams.lookup.serving"])
+def test_serving_process_loads_no_training_library(module: str) -> None:
+    program = f"import sys, {module}; print(*sys.modules)"
+    loaded = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    roots = {name.partition(".")[0] for name in loaded.stdout.split()}
+    assert not roots & {"torch", "pandas", "polars", "implicit", "onnx", "confluent_kafka", "pytest"}
+
+
+def test_command_line_loads_no_client_before_a_command_runs() -> None:
+    program = "import sys, millrace; print(*sys.modules)"
+    loaded = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    roots = {name.partition(".")[0] for name in loaded.stdout.split()}
+    assert not roots & {"faust", "aiokafka", "redis", "litestar", "faiss", "onnxruntime", "numpy"}
+
+
+def test_no_two_modules_have_the_same_name() -> None:
+    names = Counter(path.stem for path in source_files() if path.stem not in REPEATED_NAMES)
+    assert [name for name, times in names.items() if times > 1] == []
+
+
+def test_package_files_hold_a_docstring_only() -> None:
+    for path in source_files():
+        if path.stem == "__init__":
+            (only,) = ast.parse(path.read_text()).body
+            assert isinstance(only, ast.Expr), path
+
+
+def source_files() -> list[Path]:
+    return [
+        ROOT / "millrace.py",
+        *(path for name in PACKAGES for path in sorted((ROOT / name).rglob("*.py"))),
+    ]
