@@ -1,0 +1,54 @@
+import polars as pl
+from rich.console import Console
+
+from schemas.ids import ItemId, RecommendationId, ReleaseId, SessionId
+from schemas.item_metadata import ItemMetadata
+from streams.dev.demo_story import Click, choose_session, story_table
+from streams.dev.list_reader import ReadList
+
+
+def events(**sessions: str) -> pl.DataFrame:
+    """Sessions of event types, by their first letters: v, c, p."""
+    names = {"v": "view", "c": "cart", "p": "purchase"}
+    rows = [(session, names[letter]) for session, letters in sessions.items() for letter in letters]
+    return pl.DataFrame(rows, schema=["session_id", "event_type"], orient="row")
+
+
+def shown(*clicks: Click) -> str:
+    catalogue = {ItemId("a"): ItemMetadata(item_id=ItemId("a"), title="Aurea tamper")}
+    console = Console(width=160)
+    with console.capture() as captured:
+        console.print(story_table(clicks, catalogue))
+    return captured.get()
+
+
+def a_click(item_id: str, *listed: str) -> Click:
+    after = ReadList(
+        RecommendationId("r"), SessionId("s"), ReleaseId("r1"), (0, 0), tuple(map(ItemId, listed)), 0.0
+    )
+    return Click("view", ItemId(item_id), after)
+
+
+def test_visit_of_a_telling_length_and_most_kinds_of_events_is_chosen() -> None:
+    assert (
+        choose_session(events(short="vcp", long="vvvvvvcp", plain="vvvv", rich="vvcp", later="vvcp"))
+        == "rich"
+    )
+
+
+def test_longest_visit_is_chosen_where_all_are_short() -> None:
+    assert choose_session(events(one="v", two="vv")) == "two"
+
+
+def test_story_shows_titles_and_marks_what_comes_next() -> None:
+    story = shown(a_click("b", "c", "a"), a_click("a", "c"))
+
+    assert "Aurea tamper ←" in story
+
+
+def test_next_item_further_down_the_list_is_shown_with_its_rank() -> None:
+    assert "… 6. next ←" in shown(a_click("a", "1", "2", "3", "4", "5", "next"), a_click("next"))
+
+
+def test_click_without_a_list_says_so() -> None:
+    assert "no list" in shown(Click("view", ItemId("a"), None))
