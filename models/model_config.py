@@ -46,6 +46,8 @@ class ModelConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """The session rule's gap in seconds, in training and in serving; 0: no gap ends a session."""
     min_item_support: int = 1
     """Training events that an item needs to be in the vocabulary."""
+    test_share: float = 0.1
+    """Share of the sessions, those that end last, kept for evaluation where the file has no split."""
     index: IndexKind = "exact"
     """How the release's item vectors are searched."""
     seed: int = 1
@@ -71,6 +73,7 @@ _RANGES: dict[str, tuple[float, float]] = {
     "embedding_dropout": (0, 0.95),
     "hidden_dropout": (0, 0.95),
     "session_gap_s": (0, 10**9),
+    "test_share": (0, 0.9),
     "min_item_support": (1, 10**9),
     "seed": (0, 2**32 - 1),
 }

@@ -5,7 +5,8 @@ Thin: each command reads its settings and calls one function of its own module, 
 
 import typer
 
-from retrain import release_commands
+from retrain import release_commands, training_commands
 
 app = typer.Typer()
 app.add_typer(release_commands.app, name="releases")
+app.add_typer(training_commands.app)

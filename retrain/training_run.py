@@ -1,0 +1,50 @@
+"""A whole training: an event log in, a release folder out.
+
+Owns the order of the steps. Callers: `retrain.training_commands`, `retrain` once.
+"""
+
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+
+import polars as pl
+
+from models.model_config import ModelConfig
+from retrain.event_split import train_events
+from retrain.release_building import build_release, describe_data
+from retrain.sessionize import build_vocabulary, sessionize
+from retrain.training import TrainingProgress, train
+from schemas.errors import UsageError
+from schemas.release_manifest import ReleaseManifest
+
+
+def train_release(
+    log: pl.DataFrame,
+    config: ModelConfig,
+    releases: Path,
+    created_at: datetime,
+    progress: Callable[[TrainingProgress], None] = lambda _: None,
+) -> ReleaseManifest:
+    """Train on the training part of a log and write the release.
+
+    Args:
+        log: see `retrain.event_split.read_log`.
+        config: how to train.
+        releases: the folder in which the release's folder is made.
+        created_at: the present, with a time zone.
+        progress: see `retrain.training.train`.
+
+    Raises:
+        UsageError: there is nothing to learn from, the training diverged, or the folder cannot be made.
+    """
+    events = train_events(log, config.test_share)
+    if events.is_empty():
+        raise UsageError(
+            f"no events to train on: of {len(log)} none has split=train, or test_share "
+            f"({config.test_share}) leaves none"
+        )
+    vocabulary = build_vocabulary(events, config.min_item_support)
+    sessions = sessionize(events, vocabulary, config.session_gap_s)
+    model = train(sessions, vocabulary, config, progress)
+    data = describe_data(events, sessions)
+    return build_release(releases, model, vocabulary, sessions, config, data, created_at)
