@@ -55,6 +55,8 @@ class RecommendationList(msgspec.Struct, frozen=True, kw_only=True, omit_default
 
 _ENCODER = msgspec.json.Encoder()
 _DECODER = msgspec.json.Decoder(RecommendationList)
+_FIELDS = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_ITEMS = msgspec.json.Decoder(list[msgspec.Raw])
 
 
 def encode_recommendation_list(recommendations: RecommendationList) -> bytes:
@@ -69,3 +71,18 @@ def decode_recommendation_list(value: bytes) -> RecommendationList:
         msgspec.DecodeError: the bytes are no RecommendationList v1.
     """
     return _DECODER.decode(value)
+
+
+def cut_recommendation_list(value: bytes, k: int) -> bytes:
+    """The list's bytes with its first k items; all else, fields of later versions included, as it is.
+
+    Args:
+        value: bytes of a RecommendationList.
+        k: items to keep, ≥ 1; a shorter list comes back unchanged.
+
+    Raises:
+        msgspec.DecodeError: the bytes are no RecommendationList.
+    """
+    fields = _FIELDS.decode(value)
+    items = _ITEMS.decode(fields.get("items", b""))
+    return value if len(items) <= k else _ENCODER.encode({**fields, "items": items[:k]})

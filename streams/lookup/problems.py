@@ -1,0 +1,122 @@
+"""Errors as RFC 9457 problem details.
+
+Callers: the routes, which raise `ProblemError`, and Litestar, which calls the handlers for everything else.
+"""
+
+from collections.abc import Callable, Mapping
+from http import HTTPStatus
+from typing import Any
+
+import msgspec
+import structlog
+from litestar import Request, Response
+from litestar.exceptions import HTTPException, ValidationException
+
+from schemas.errors import Unavailable
+from schemas.lookup_responses import Problem
+
+log = structlog.get_logger("millrace.lookup")
+PROBLEM_JSON = "application/problem+json"
+RETRY_AFTER_S = 1
+_BLANK = "about:blank"
+_REMEDIES = {
+    "k": "give a whole number from 1 to 1000",
+    "fallback": "give `popular` or `none`",
+}
+AnyRequest = Request[Any, Any, Any]
+
+
+class ProblemError(Exception):
+    """An answer that is a problem."""
+
+    def __init__(self, kind: str, status: HTTPStatus, title: str, detail: str) -> None:
+        """Describe the problem.
+
+        Args:
+            kind: the last part of its URN.
+            status: the HTTP status.
+            title: the kind in words, the same for every occurrence.
+            detail: what was wrong, the value, and what to do.
+        """
+        super().__init__(detail)
+        self.kind = kind
+        self.status = status
+        self.title = title
+        self.detail = detail
+
+
+def answer_problem(request: AnyRequest, error: ProblemError) -> Response[bytes]:
+    """A problem that a route has raised."""
+    return _response(request, f"urn:millrace:problem:{error.kind}", error.status, error.title, error.detail)
+
+
+def answer_unavailable(request: AnyRequest, error: Unavailable) -> Response[bytes]:
+    """Redis does not answer: not a bug, and over soon."""
+    detail = f"{error}; try again in {RETRY_AFTER_S} s"
+    return answer_problem(
+        request, ProblemError("unavailable", HTTPStatus.SERVICE_UNAVAILABLE, "Not available now", detail)
+    )
+
+
+def answer_validation(request: AnyRequest, error: ValidationException) -> Response[bytes]:
+    """A parameter of the request is wrong: which, its value, the remedy."""
+    detail = "; ".join(_in_words(request, one) for one in error.extra or []) or error.detail
+    return answer_problem(
+        request, ProblemError("invalid-parameter", HTTPStatus.BAD_REQUEST, "Invalid parameter", detail)
+    )
+
+
+def answer_http_exception(request: AnyRequest, error: HTTPException) -> Response[bytes]:
+    """What Litestar itself refuses: an unknown path, a wrong method."""
+    status = HTTPStatus(error.status_code)
+    match status:
+        case HTTPStatus.NOT_FOUND:
+            detail = f"there is no {request.scope['path']}; /schema lists the paths"
+        case HTTPStatus.METHOD_NOT_ALLOWED:
+            detail = f"{request.method} is not possible here; all paths are read with GET"
+        case _:
+            detail = error.detail
+    return _response(request, _BLANK, status, status.phrase, detail, error.headers or {})
+
+
+def answer_bug(request: AnyRequest, error: Exception) -> Response[bytes]:
+    """Anything else is a bug: logged with its traceback, of which the client sees nothing."""
+    log.error("request failed", path=request.scope["path"], exc_info=error)
+    status = HTTPStatus.INTERNAL_SERVER_ERROR
+    return _response(request, _BLANK, status, status.phrase, "the lookup failed; its log says more")
+
+
+EXCEPTION_HANDLERS: dict[int | type[Exception], Callable[[AnyRequest, Any], Response[bytes]]] = {
+    ProblemError: answer_problem,
+    Unavailable: answer_unavailable,
+    ValidationException: answer_validation,
+    HTTPException: answer_http_exception,
+    Exception: answer_bug,
+}
+
+
+def _in_words(request: AnyRequest, extra: Any) -> str:
+    name = extra.get("key", "")
+    value = request.query_params.get(name, "")
+    remedy = _REMEDIES.get(name, "see /schema")
+    return f"query parameter {name}={value}: {extra.get('message', 'invalid')}; {remedy}"
+
+
+def _response(
+    request: AnyRequest,
+    kind: str,
+    status: HTTPStatus,
+    title: str,
+    detail: str,
+    headers: Mapping[str, str] | None = None,
+) -> Response[bytes]:
+    problem = Problem(
+        type=kind, title=title, status=status, detail=detail, instance=str(request.scope["path"])
+    )
+    retry = {"retry-after": str(RETRY_AFTER_S)} if status == HTTPStatus.SERVICE_UNAVAILABLE else {}
+    return Response(
+        msgspec.json.encode(problem),
+        status_code=status,
+        media_type=PROBLEM_JSON,
+        headers={**(headers or {}), **retry},
+    )

@@ -1,0 +1,188 @@
+"""The routes of the lookup. Each reads one thing and answers; what is wrong becomes a problem.
+
+Caller: `streams.lookup.application`.
+"""
+
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Annotated, Literal
+from urllib.parse import unquote
+
+from litestar import Response, get
+from litestar.di import NamedDependency
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.params import PathParameter, QueryParameter, SkipValidation
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from schemas.ids import ItemId, SessionId
+from schemas.item_metadata import ItemMetadata
+from schemas.lookup_responses import (
+    PopularItems,
+    Problem,
+    ServiceStatus,
+    SessionRecommendations,
+    SimilarItems,
+)
+from schemas.recommendation_list import cut_recommendation_list
+from streams.lookup.lookup_metrics import LookupMetrics
+from streams.lookup.problems import PROBLEM_JSON, ProblemError
+from streams.lookup.redis_reading import RedisReading
+from streams.lookup.served_tables import CurrentTables, ServedTables
+
+JSON = "application/json"
+K = Annotated[
+    int | None,
+    QueryParameter(ge=1, le=1000, description="Items at most, 1 to 1000; by default what MILLRACE_K says."),
+]
+SessionPath = Annotated[str, PathParameter(description="The session's id, percent-encoded where need be.")]
+ItemPath = Annotated[str, PathParameter(description="The item's id, percent-encoded where need be.")]
+Fallback = Annotated[
+    Literal["popular", "none"],
+    QueryParameter(description="What to answer for a session without a list: popular items, or 404."),
+]
+
+
+@dataclass(frozen=True)
+class Lookup:
+    """What the routes read."""
+
+    redis: RedisReading
+    current: CurrentTables
+    metrics: LookupMetrics
+    k: int
+    """The length of a list where the request names none."""
+
+
+Parts = NamedDependency[SkipValidation[Lookup]]
+
+
+def _problems(*statuses: int) -> dict[int, ResponseSpec]:
+    return {
+        status: ResponseSpec(
+            Problem, media_type=PROBLEM_JSON, description=HTTPStatus(status).phrase, generate_examples=False
+        )
+        for status in statuses
+    }
+
+
+def _ok(body: type) -> dict[int, ResponseSpec]:
+    return {200: ResponseSpec(body, media_type=JSON, description="Found", generate_examples=False)}
+
+
+@get(
+    "/sessions/{session_id:str}/recommendations",
+    responses=_ok(SessionRecommendations) | _problems(400, 404, 503),
+)
+async def session_recommendations(
+    lookup: Parts, session_id: SessionPath, k: K = None, fallback: Fallback = "popular"
+) -> Response[bytes] | SessionRecommendations:
+    """The session's latest list as the worker emitted it, cut to k; popular items where there is none."""
+    session = SessionId(decode_id(session_id, "session_id"))
+    stored = await lookup.redis.latest_list(session)
+    if stored is not None:
+        return Response(cut_recommendation_list(stored, k or lookup.k), media_type=JSON)
+    if fallback == "none":
+        raise ProblemError(
+            "unknown-session",
+            HTTPStatus.NOT_FOUND,
+            "Unknown session",
+            f"no list is stored of session {session!r}; without fallback=none popular items are the answer",
+        )
+    tables = _tables(lookup)
+    lookup.metrics.fallbacks.inc()
+    return SessionRecommendations(
+        session_id=session,
+        release_id=tables.release.release_id,
+        strategy="popular",
+        items=tables.popular[: k or lookup.k],
+    )
+
+
+@get("/items/{item_id:str}/similar", responses=_problems(400, 404, 503))
+async def similar_items(lookup: Parts, item_id: ItemPath, k: K = None) -> SimilarItems:
+    """The items nearest to this one, those left out that must not be shown."""
+    item, tables = ItemId(decode_id(item_id, "item_id")), _tables(lookup)
+    items = tables.similar(item, k or lookup.k)
+    if items is None:
+        raise ProblemError(
+            "unknown-item",
+            HTTPStatus.NOT_FOUND,
+            "Unknown item",
+            f"release {tables.release.release_id} does not know item {item!r}; the next one may",
+        )
+    return SimilarItems(release_id=tables.release.release_id, item_id=item, items=items)
+
+
+@get("/items/{item_id:str}", responses=_ok(ItemMetadata) | _problems(400, 404, 503))
+async def item_metadata(lookup: Parts, item_id: ItemPath) -> Response[bytes]:
+    """What the shop says of an item: title, category, price, availability."""
+    item = ItemId(decode_id(item_id, "item_id"))
+    stored = await lookup.redis.item(item)
+    if stored is None:
+        detail = f"the catalogue has no item {item!r}; the shop sends items to the topic of items"
+        raise ProblemError("unknown-item", HTTPStatus.NOT_FOUND, "Unknown item", detail)
+    return Response(stored, media_type=JSON)
+
+
+@get("/popular", responses=_problems(400, 503))
+async def popular_items(lookup: Parts, k: K = None) -> PopularItems:
+    """The most popular items of the release, those left out that must not be shown."""
+    tables = _tables(lookup)
+    return PopularItems(release_id=tables.release.release_id, items=tables.popular[: k or lookup.k])
+
+
+@get("/healthz")
+async def healthz() -> ServiceStatus:
+    """Whether the process lives."""
+    return ServiceStatus(status="alive")
+
+
+@get("/readyz", responses=_problems(503))
+async def readyz(lookup: Parts) -> ServiceStatus:
+    """Whether requests can be answered: Redis is there and a release is loaded."""
+    await lookup.redis.check()
+    _tables(lookup)
+    return ServiceStatus(status="ready")
+
+
+@get("/metrics", include_in_schema=False)
+async def metrics(lookup: Parts) -> Response[bytes]:
+    """The metrics in Prometheus' text format."""
+    return Response(generate_latest(lookup.metrics.registry), media_type=CONTENT_TYPE_LATEST)
+
+
+ROUTES = [
+    session_recommendations,
+    similar_items,
+    item_metadata,
+    popular_items,
+    healthz,
+    readyz,
+    metrics,
+]
+
+
+def decode_id(segment: str, name: str) -> str:
+    """The id in a path segment.
+
+    Raises:
+        ProblemError: the segment is not percent-encoded UTF-8.
+    """
+    try:
+        return unquote(segment, errors="strict")
+    except UnicodeDecodeError as error:
+        detail = f"path parameter {name}={segment}: not UTF-8; percent-encode the id's UTF-8 bytes"
+        raise ProblemError(
+            "invalid-parameter", HTTPStatus.BAD_REQUEST, "Invalid parameter", detail
+        ) from error
+
+
+def _tables(lookup: Lookup) -> ServedTables:
+    if lookup.current.tables is None:
+        raise ProblemError(
+            "no-release",
+            HTTPStatus.SERVICE_UNAVAILABLE,
+            "No release",
+            "no release is loaded yet; announce one with `millrace releases promote`",
+        )
+    return lookup.current.tables

@@ -1,0 +1,141 @@
+"""The lookup process: every part is made here, started, and stopped on SIGTERM or Ctrl-C.
+
+Composition root of `millrace lookup`. It listens at once; `/readyz` tells when Redis and a release are there.
+"""
+
+import asyncio
+import contextlib
+import signal
+import socket
+from collections.abc import Iterator
+from contextlib import AsyncExitStack, contextmanager
+
+import typer
+import uvicorn
+import uvloop
+from prometheus_client import CollectorRegistry
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from models.release import ReleaseTables, load_tables
+from schemas.connections import kafka_arguments
+from schemas.errors import UsageError
+from streams.announcement_topic import AnnouncementTopic
+from streams.availability import load_availability
+from streams.health import Health
+from streams.logs import configure_logs
+from streams.lookup.application import create_application
+from streams.lookup.lookup_metrics import LookupMetrics
+from streams.lookup.redis_reading import RedisReading, open_redis
+from streams.lookup.routes import Lookup
+from streams.lookup.served_tables import CurrentTables
+from streams.release_watcher import ReleaseWatcher
+from streams.settings import LookupSettings
+
+REFRESH_S = 1.0
+_DRAIN_S = 10
+
+
+def serve_lookup(settings: LookupSettings) -> None:
+    """Serve until SIGTERM or SIGINT; requests in flight are answered first.
+
+    Raises:
+        UsageError: the port is in use, or a setting cannot work.
+    """
+    configure_logs(settings.log_level, settings.log_format)
+    with _listen(settings.lookup_host, settings.lookup_port) as listening:
+        typer.echo(f"lookup: {_url(settings.lookup_host, listening)}")
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(_serve(settings, listening))
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=2048)
+    except OSError as error:
+        raise UsageError(
+            f"cannot listen on {host}:{port} ({error.strerror}); choose another --host or --port, 0 for any"
+        ) from error
+
+
+def _url(host: str, listening: socket.socket) -> str:
+    return f"http://{f'[{host}]' if ':' in host else host}:{listening.getsockname()[1]}"
+
+
+async def _serve(settings: LookupSettings, listening: socket.socket) -> None:
+    metrics, current = LookupMetrics(CollectorRegistry()), CurrentTables()
+    async with AsyncExitStack() as stack:
+        redis = open_redis(settings)
+        stack.push_async_callback(redis.aclose)
+        watcher = _watcher(settings, current, metrics)
+        stack.push_async_callback(watcher.stop)
+        lookup = Lookup(RedisReading(redis, settings.redis_buckets), current, metrics, settings.k)
+        server = _server(lookup)
+        serving = asyncio.create_task(server.serve([listening]))
+        background = asyncio.create_task(_keep_current(watcher, redis, current))
+        await asyncio.wait({serving, background}, return_when=asyncio.FIRST_COMPLETED)
+        server.should_exit = True
+        await serving
+        background.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await background
+
+
+def _watcher(
+    settings: LookupSettings, current: CurrentTables, metrics: LookupMetrics
+) -> ReleaseWatcher[ReleaseTables]:
+    def swap(tables: ReleaseTables) -> None:
+        current.use_release(tables)
+        metrics.active_release.clear()
+        metrics.active_release.labels(tables.release_id).set(1)
+
+    return ReleaseWatcher(
+        load_tables,
+        settings.releases,
+        settings.release_cache,
+        AnnouncementTopic(kafka_arguments(settings), settings.releases_topic),
+        Health(metrics.ready),
+        on_swap=swap,
+        on_refused=lambda *_: metrics.releases_refused.inc(),
+    )
+
+
+async def _keep_current(
+    watcher: ReleaseWatcher[ReleaseTables], redis: "Redis", current: CurrentTables
+) -> None:
+    """Follow the releases, and look at the catalogue's version every second."""
+    await watcher.start()
+    while True:
+        with contextlib.suppress(
+            RedisError, OSError
+        ):  # tried again in a second; /readyz says that it is away
+            availability = await load_availability(redis, current.availability)
+            if availability is not current.availability:
+                current.use_availability(availability)
+        await asyncio.sleep(REFRESH_S)
+
+
+class _Server(uvicorn.Server):
+    """uvicorn, with a clean exit: by itself it would raise the signal that stopped it once more."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.handle_exit, number, None)
+        yield
+
+
+def _server(lookup: Lookup) -> _Server:
+    return _Server(
+        uvicorn.Config(
+            create_application(lookup),
+            http="httptools",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=_DRAIN_S,
+        )
+    )

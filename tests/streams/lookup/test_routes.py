@@ -1,0 +1,290 @@
+"""The lookup's routes, over HTTP's own path encoding, with a real Redis."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, cast
+from urllib.parse import quote
+
+import httpx
+import pytest
+from prometheus_client import CollectorRegistry
+from redis.asyncio import Redis
+
+from models.release import load_tables
+from schemas.ids import ItemId, ReleaseId, SessionId
+from schemas.recommendation_list import (
+    RecommendationList,
+    ScoredItem,
+    Source,
+    encode_recommendation_list,
+)
+from schemas.redis_keys import ITEMS, bucket_of, latest_key
+from streams.availability import Availability
+from streams.dev.ports import free_port
+from streams.lookup.application import create_application
+from streams.lookup.lookup_metrics import LookupMetrics
+from streams.lookup.redis_reading import RedisReading, open_redis
+from streams.lookup.routes import Lookup
+from streams.lookup.served_tables import CurrentTables
+from streams.settings import LookupSettings
+from tests.release_builder import write_release_tables
+
+BUCKETS = 16
+AWKWARD_IDS = [
+    "plain",
+    "a/b",
+    "a b",
+    "ä/ö?x=1#y",
+    "%2F",
+    ".",
+    "..",
+    "../..",
+    "a//b",
+    "a+b&c",
+    "\N{PILE OF POO}",
+    "recommendations",
+]
+
+
+class Shop:
+    """The application, its client, and what stands in Redis."""
+
+    def __init__(self, client: httpx.AsyncClient, redis: "Redis", current: CurrentTables) -> None:
+        self._client = client
+        self.redis = redis
+        self.current = current
+
+    async def get(self, path: str, status: int = 200) -> dict[str, Any]:
+        response = await self._client.get(httpx.URL("http://lookup", raw_path=path.encode()))
+        assert response.status_code == status, response.text
+        kind = "application/json" if status == 200 else "application/problem+json"
+        assert response.headers["content-type"] == kind
+        body = cast(dict[str, Any], response.json())
+        if status != 200:
+            assert sorted(body) == ["detail", "instance", "status", "title", "type"]
+            assert (body["status"], body["instance"]) == (status, path.partition("?")[0])
+        return body
+
+    async def raw(self, method: str, path: str) -> httpx.Response:
+        return await self._client.request(method, path)
+
+    async def store_list(self, session_id: str, items: list[str]) -> bytes:
+        value = encode_recommendation_list(a_list(session_id, items))
+        await self.redis.set(
+            latest_key(bucket_of(SessionId(session_id), BUCKETS), SessionId(session_id)), value
+        )
+        return value
+
+
+def a_list(session_id: str, items: list[str]) -> RecommendationList:
+    source = Source("events", 3, 41)
+    return RecommendationList(
+        recommendation_id=source.recommendation_id,
+        source=source,
+        session_id=SessionId(session_id),
+        release_id=ReleaseId("r0"),
+        strategy="gru4rec",
+        items=[ScoredItem(ItemId(item), 1.0 - at / 8) for at, item in enumerate(items)],
+        occurred_at=datetime(2026, 1, 1, tzinfo=UTC),
+        produced_at=datetime(2026, 1, 1, 0, 0, 1, tzinfo=UTC),
+    )
+
+
+def a_lookup(redis_url: str, current: CurrentTables) -> tuple[Lookup, "Redis"]:
+    settings = LookupSettings(redis_url=redis_url)
+    redis = open_redis(settings)
+    return Lookup(RedisReading(redis, BUCKETS), current, LookupMetrics(CollectorRegistry()), k=2), redis
+
+
+async def serve(redis_url: str, current: CurrentTables) -> AsyncIterator[Shop]:
+    lookup, redis = a_lookup(redis_url, current)
+    transport = httpx.ASGITransport(cast(Any, create_application(lookup)))
+    async with httpx.AsyncClient(transport=transport, base_url="http://lookup") as client:
+        yield Shop(client, redis, current)
+    await redis.aclose()
+
+
+@pytest.fixture
+async def shop(redis_url: str, tmp_path: Path) -> AsyncIterator[Shop]:
+    write_release_tables(tmp_path, "r1", ["a", "b", "c", "d/e"])
+    current = CurrentTables()
+    current.use_release(load_tables(tmp_path / "r1"))
+    async for shop in serve(redis_url, current):
+        yield shop
+
+
+@pytest.fixture
+async def shop_without_release(redis_url: str) -> AsyncIterator[Shop]:
+    async for shop in serve(redis_url, CurrentTables()):
+        yield shop
+
+
+@pytest.fixture
+async def shop_without_redis(tmp_path: Path) -> AsyncIterator[Shop]:
+    async for shop in serve(f"redis://127.0.0.1:{free_port()}/0", CurrentTables()):
+        yield shop
+
+
+def encoded(one_id: str) -> str:
+    """Also `.` and `..`, which clients otherwise take for parts of the path."""
+    return quote(one_id, safe="").replace(".", "%2E")
+
+
+def item_ids(body: dict[str, Any]) -> list[str]:
+    return [item["item_id"] for item in body["items"]]
+
+
+async def test_latest_list_is_returned_as_it_was_emitted(shop: Shop) -> None:
+    stored = await shop.store_list("s1", ["x", "y"])
+    response = await shop.raw("GET", "/sessions/s1/recommendations")
+    assert response.content == stored
+
+
+async def test_latest_list_is_cut_to_k(shop: Shop) -> None:
+    await shop.store_list("s1", ["x", "y", "z"])
+    assert item_ids(await shop.get("/sessions/s1/recommendations")) == ["x", "y"]
+    body = await shop.get("/sessions/s1/recommendations?k=1")
+    assert item_ids(body) == ["x"]
+    assert (body["recommendation_id"], body["strategy"]) == ("events-3-41", "gru4rec")
+    assert item_ids(await shop.get("/sessions/s1/recommendations?k=1000")) == ["x", "y", "z"]
+
+
+@pytest.mark.parametrize("session_id", AWKWARD_IDS)
+async def test_any_session_id_can_be_looked_up(shop: Shop, session_id: str) -> None:
+    await shop.store_list(session_id, ["x"])
+    assert (await shop.get(f"/sessions/{encoded(session_id)}/recommendations"))["session_id"] == session_id
+
+
+async def test_unknown_session_gets_popular_items(shop: Shop) -> None:
+    assert await shop.get("/sessions/new/recommendations?k=1") == {
+        "session_id": "new",
+        "release_id": "r1",
+        "strategy": "popular",
+        "items": [{"item_id": "a", "score": pytest.approx(0.4)}],
+    }
+
+
+async def test_unknown_session_is_a_problem_without_fallback(shop: Shop) -> None:
+    body = await shop.get("/sessions/new/recommendations?fallback=none", status=404)
+    assert body["type"] == "urn:millrace:problem:unknown-session"
+    assert "'new'" in body["detail"]
+
+
+async def test_similar_items(shop: Shop) -> None:
+    body = await shop.get("/items/b/similar")
+    assert item_ids(body) == ["c", "d/e"]
+    assert (body["item_id"], body["release_id"], body["strategy"]) == ("b", "r1", "similar")
+    assert item_ids(await shop.get("/items/d%2Fe/similar?k=1")) == ["a"]
+
+
+async def test_similar_items_of_an_unknown_item_are_a_problem(shop: Shop) -> None:
+    body = await shop.get("/items/nope/similar", status=404)
+    assert body["type"] == "urn:millrace:problem:unknown-item"
+    assert "r1" in body["detail"]
+
+
+async def test_popular_items_leave_out_what_must_not_be_shown(shop: Shop) -> None:
+    assert item_ids(await shop.get("/popular")) == ["a", "b"]
+    shop.current.use_availability(Availability(1, frozenset({ItemId("a")})))
+    assert item_ids(await shop.get("/popular?k=3")) == ["b", "c", "d/e"]
+
+
+async def test_item_is_returned_as_the_shop_sent_it(shop: Shop) -> None:
+    await cast(Any, shop.redis.hset(ITEMS, "d/e", b'{"item_id":"d/e","title":"Mug","new":1}'))
+    assert await shop.get("/items/d%2Fe") == {"item_id": "d/e", "title": "Mug", "new": 1}
+    assert "nope" in (await shop.get("/items/nope", status=404))["detail"]
+
+
+@pytest.mark.parametrize("k", ["0", "1001", "-1", "1.5", "many", ""])
+@pytest.mark.parametrize("path", ["/popular", "/items/a/similar", "/sessions/s/recommendations"])
+async def test_wrong_k_is_named_with_its_value_and_the_remedy(shop: Shop, path: str, k: str) -> None:
+    body = await shop.get(f"{path}?k={k}", status=400)
+    assert body["detail"].startswith(f"query parameter k={k}: ")
+    assert body["detail"].endswith("give a whole number from 1 to 1000")
+
+
+async def test_wrong_fallback_is_named_with_its_value_and_the_remedy(shop: Shop) -> None:
+    body = await shop.get("/sessions/s/recommendations?fallback=maybe", status=400)
+    assert body["detail"].startswith("query parameter fallback=maybe: ")
+    assert body["detail"].endswith("give `popular` or `none`")
+
+
+async def test_id_that_is_no_text_is_a_problem(shop: Shop) -> None:
+    assert "percent-encode" in (await shop.get("/sessions/%ff/recommendations", status=400))["detail"]
+    assert "percent-encode" in (await shop.get("/items/%ff/similar", status=400))["detail"]
+
+
+@pytest.mark.parametrize(
+    "path", ["/nope", "/", "/sessions//recommendations", "/sessions/s", "/items/a/b/similar"]
+)
+async def test_unknown_path_is_a_problem(shop: Shop, path: str) -> None:
+    body = await shop.get(path, status=404)
+    assert body["type"] == "about:blank"
+    assert path in body["detail"]
+
+
+async def test_wrong_method_is_a_problem(shop: Shop) -> None:
+    response = await shop.raw("POST", "/popular")
+    assert response.status_code == 405
+    assert response.headers["content-type"] == "application/problem+json"
+    assert response.headers["allow"] == "GET, OPTIONS"
+    assert response.json()["detail"].startswith("POST is not possible here")
+
+
+async def test_without_a_release_lists_are_served_and_the_rest_waits(shop_without_release: Shop) -> None:
+    shop = shop_without_release
+    await shop.store_list("s1", ["x"])
+    assert item_ids(await shop.get("/sessions/s1/recommendations")) == ["x"]
+    for path in ("/sessions/new/recommendations", "/items/a/similar", "/popular", "/readyz"):
+        assert (await shop.get(path, status=503))["type"] == "urn:millrace:problem:no-release"
+
+
+async def test_redis_that_is_away_is_unavailable_not_a_failure(shop_without_redis: Shop) -> None:
+    shop = shop_without_redis
+    for path in ("/sessions/s1/recommendations", "/items/a", "/readyz"):
+        assert (await shop.get(path, status=503))["type"] == "urn:millrace:problem:unavailable"
+        assert (await shop.raw("GET", path)).headers["retry-after"] == "1"
+    assert await shop.get("/healthz") == {"status": "alive"}
+
+
+async def test_bug_is_a_problem_without_its_traceback(shop: Shop) -> None:
+    await shop.redis.set(latest_key(bucket_of(SessionId("s1"), BUCKETS), SessionId("s1")), b"not JSON")
+    body = await shop.get("/sessions/s1/recommendations", status=500)
+    assert body["detail"] == "the lookup failed; its log says more"
+
+
+async def test_ready_with_redis_and_a_release(shop: Shop) -> None:
+    assert await shop.get("/readyz") == {"status": "ready"}
+    assert await shop.get("/healthz") == {"status": "alive"}
+
+
+async def test_metrics_count_requests_by_route_and_status(shop: Shop) -> None:
+    await asyncio.gather(*(shop.get(f"/sessions/new{at}/recommendations") for at in range(3)))
+    await shop.get("/nope", status=404)
+    text = (await shop.raw("GET", "/metrics")).text
+    route = 'route="/sessions/{session_id}/recommendations",status="200"'
+    assert f"millrace_lookup_requests_total{{{route}}} 3.0" in text
+    assert 'millrace_lookup_requests_total{route="unknown",status="404"} 1.0' in text
+    assert "millrace_lookup_fallbacks_total 3.0" in text
+
+
+async def test_openapi_describes_lists_and_problems(shop: Shop) -> None:
+    response = await shop.raw("GET", "/schema/openapi.json")
+    document = response.json()
+    assert sorted(document["paths"]) == [
+        "/healthz",
+        "/items/{item_id}",
+        "/items/{item_id}/similar",
+        "/popular",
+        "/readyz",
+        "/sessions/{session_id}/recommendations",
+    ]
+    responses = document["paths"]["/sessions/{session_id}/recommendations"]["get"]["responses"]
+    assert responses["200"]["content"]["application/json"]["schema"] == {
+        "$ref": "#/components/schemas/SessionRecommendations"
+    }
+    assert responses["503"]["content"]["application/problem+json"]["schema"] == {
+        "$ref": "#/components/schemas/Problem"
+    }
