@@ -7,10 +7,9 @@ from the `items` topic, whose compaction keeps the last word on every item. Call
 
 import asyncio
 from collections.abc import Callable
-from typing import Any
 
 import structlog
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import KafkaError
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
@@ -35,13 +34,11 @@ class CatalogueRefresh:
         catalogue: Catalogue,
         current: CurrentRecommender,
         make_consumer: Callable[[], AIOKafkaConsumer],
-        topic: str,
     ) -> None:
         self._redis = redis
         self._catalogue = catalogue
         self._current = current
         self._make_consumer = make_consumer
-        self._topic = topic
 
     async def run(self) -> None:
         """Refresh every second; what fails is tried again the next time."""
@@ -75,19 +72,16 @@ class CatalogueRefresh:
         consumer = self._make_consumer()
         try:
             await consumer.start()
-            return await _read_to_end(consumer, self._topic)
+            return await _read_to_end(consumer)
         except KafkaError as error:
             raise Unavailable(f"Kafka: {error!r}") from error
         finally:
             await consumer.stop()
 
 
-async def _read_to_end(consumer: AIOKafkaConsumer, topic: str) -> list[ItemChange]:
-    numbers = consumer.partitions_for_topic(topic) or await _partitions(consumer, topic)
-    partitions = [TopicPartition(topic, number) for number in numbers]
-    consumer.assign(partitions)
-    ends: dict[Any, int] = await consumer.end_offsets(partitions)
-    await consumer.seek_to_beginning(*partitions)
+async def _read_to_end(consumer: AIOKafkaConsumer) -> list[ItemChange]:
+    partitions = consumer.assignment()
+    ends = await consumer.end_offsets(partitions)
     last: dict[bytes, ItemChange] = {}
     while any([await consumer.position(partition) < ends[partition] for partition in partitions]):
         for messages in (await consumer.getmany(timeout_ms=_IDLE_MS)).values():
@@ -98,8 +92,3 @@ async def _read_to_end(consumer: AIOKafkaConsumer, topic: str) -> list[ItemChang
                     continue
                 last[change.item_id] = change
     return [change for change in last.values() if change.value is not None]
-
-
-async def _partitions(consumer: AIOKafkaConsumer, topic: str) -> set[int]:
-    await consumer.topics()
-    return consumer.partitions_for_topic(topic) or set()

@@ -72,6 +72,8 @@ class EventSource(Service):
         self._positions: dict[TopicPartition, Position] = {}
         self._in_flight: MicroBatch | None = None
         self._draining = False
+        self.joined = asyncio.Event()
+        """Set once the group has given this worker its partitions, were it none."""
         self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         """Done when the source has stopped: with the exception that stopped it, if it was one."""
 
@@ -247,3 +249,4 @@ class _MarkRevoked(ConsumerRebalanceListener):  # type: ignore[misc]
 
     async def on_partitions_assigned(self, assigned: Collection[TopicPartition]) -> None:
         self._source._pause(assigned)
+        self._source.joined.set()

@@ -34,9 +34,10 @@ def event_consumer(settings: WorkerSettings) -> AIOKafkaConsumer:
     )
 
 
-def reader(settings: WorkerSettings) -> AIOKafkaConsumer:
-    """A consumer without a group, to read a whole topic."""
+def reader(settings: WorkerSettings, topic: str) -> AIOKafkaConsumer:
+    """A consumer without a group: all partitions of a topic from the beginning."""
     return AIOKafkaConsumer(
+        topic,
         **kafka_arguments(settings),
         enable_auto_commit=False,
         auto_offset_reset="earliest",

@@ -22,7 +22,7 @@ from schemas.connections import kafka_arguments, redis_arguments
 from schemas.errors import Unavailable, UsageError
 from streams import kafka_clients
 from streams.announcement_topic import AnnouncementTopic
-from streams.batch_channel import batch_channel
+from streams.batch_channel import BatchChannel
 from streams.batch_processor import BatchProcessor
 from streams.catalogue import Catalogue
 from streams.catalogue_agent import add_catalogue_agent
@@ -137,21 +137,20 @@ class _Worker:
         settings, catalogue = self._settings, Catalogue(redis)
         stack.push_async_callback(self._emitter.stop)
         app = build_app(settings)
-        channel = batch_channel(app)
+        channel = BatchChannel(app)
         add_recommend_agent(app, channel, self._processor(store))
         add_catalogue_agent(app, settings.items_topic, catalogue, self._health, self._metrics)
         refresh = CatalogueRefresh(
             redis,
             catalogue,
             self._current,
-            functools.partial(kafka_clients.reader, settings),
-            settings.items_topic,
+            functools.partial(kafka_clients.reader, settings, settings.items_topic),
         )
         consumer = kafka_clients.event_consumer(settings)
         source = EventSource(
             consumer,
             settings.event_topics,
-            lambda batch: channel.send(value=batch),
+            channel.hand_over,
             TakeOver(consumer, store, self._current.session_gap_s, self._metrics),
             self._health,
             self._metrics,
@@ -160,8 +159,11 @@ class _Worker:
             max_records=settings.max_batch_events,
         )
         stack.push_async_callback(app.stop)
-        await app.start()
-        await app.add_runtime_dependency(source)
+        await app.add_runtime_dependency(source)  # before the app starts: both groups are joined at once
+        starting = asyncio.create_task(app.start())
+        joined = asyncio.create_task(source.joined.wait())
+        if await _first_of(starting, joined, source.ended) is starting:
+            starting.result()
         stack.push_async_callback(source.drain)
         self._keep_refreshing(stack, refresh)
         self._health.recover("start")
