@@ -16,13 +16,16 @@ def write_schemas(
     ] = None,
 ) -> None:
     """Write JSON Schema of every message and an AsyncAPI document of every topic."""
-    from schemas.asyncapi import asyncapi_document, asyncapi_json
-    from schemas.json_schema import write_json_schemas
+    from schemas.asyncapi import asyncapi_document
+    from schemas.json_schema import as_json, json_schemas
     from schemas.settings import SharedSettings, read_settings
 
-    document = asyncapi_json(asyncapi_document(read_settings(SharedSettings)))
+    asyncapi = as_json(asyncapi_document(read_settings(SharedSettings)))
     if out is None:
-        typer.echo(document)
+        typer.echo(asyncapi)
         return
-    for path in write_json_schemas(out, document):
-        typer.echo(path)
+    files = {f"{name}.schema.json": as_json(schema) for name, schema in json_schemas().items()}
+    out.mkdir(parents=True, exist_ok=True)
+    for name, text in {**files, "asyncapi.json": asyncapi}.items():
+        (out / name).write_text(text + "\n")
+        typer.echo(out / name)

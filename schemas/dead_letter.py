@@ -22,7 +22,8 @@ MESSAGE = "__connect.errors.exception.message"
 STACKTRACE = "__connect.errors.exception.stacktrace"
 HOPS = "millrace.dead-letter.hops"
 """How often the message was replayed from the dead-letter topic."""
-_OURS = frozenset({TOPIC, PARTITION, OFFSET, TIMESTAMP, STAGE, CLASS_NAME, MESSAGE, STACKTRACE})
+REASON_HEADERS = (TOPIC, PARTITION, OFFSET, TIMESTAMP, STAGE, CLASS_NAME, MESSAGE, STACKTRACE)
+"""The headers that a message gets when it becomes a dead letter."""
 MAX_TEXT = 4096
 
 
@@ -66,7 +67,7 @@ def dead_letter_headers(reason: DeadLetterReason, original: Headers) -> list[tup
 
 def original_headers(headers: Headers) -> list[tuple[str, bytes]]:
     """The headers that the message had before it became a dead letter."""
-    return [(name, value) for name, value in headers if name not in _OURS]
+    return [(name, value) for name, value in headers if name not in REASON_HEADERS]
 
 
 def read_reason(headers: Headers) -> DeadLetterReason | None:
