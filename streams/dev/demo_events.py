@@ -16,8 +16,9 @@ from streams.dev.shop_catalogue import shop_catalogue
 from streams.dev.simulated_shop import simulate
 from streams.replaying import in_log_order, of_split
 
-LIVE_SHARE = 0.2
-"""Share of the sessions that are live where a file does not say which."""
+SHOP_LIVE_SHARE = 0.2
+FILE_LIVE_SHARE = 0.1
+"""Share of the sessions that are live where a file does not say which; `millrace train` does the same."""
 SHOP_OPENS_MS = 1_780_000_000_000
 
 
@@ -47,18 +48,18 @@ class DemoEvents:
 def shop_events(seed: int, sessions: int) -> DemoEvents:
     """The simulated shop: so many sessions, the last fifth of them live."""
     events = simulate(np.random.default_rng(seed), sessions, SHOP_OPENS_MS)
-    return DemoEvents(split_by_start(events, LIVE_SHARE), shop_catalogue().items)
+    return DemoEvents(split_by_end(events, SHOP_LIVE_SHARE), shop_catalogue().items)
 
 
 def file_events(path: Path, event_type_map: dict[str, str]) -> DemoEvents:
-    """The events of a file, split by its `split` column, or else the sessions that started last are live.
+    """The events of a file, split by its `split` column, or else the sessions that end last are live.
 
     Raises:
         UsageError: the file cannot be used.
     """
     events = in_log_order(read_events(path, event_type_map))
     has_split = of_split(events, TRAIN) is not None and of_split(events, TEST) is not None
-    split = events if has_split else split_by_start(events, LIVE_SHARE)
+    split = events if has_split else split_by_end(events, FILE_LIVE_SHARE)
     whole = DemoEvents(split, ())
     if whole.past.is_empty() or whole.live.is_empty():
         sessions = events["session_id"].n_unique()
@@ -66,14 +67,13 @@ def file_events(path: Path, event_type_map: dict[str, str]) -> DemoEvents:
     return whole
 
 
-def split_by_start(events: pl.DataFrame, live_share: float) -> pl.DataFrame:
-    """Events with a `split` column: sessions are whole, those that started last are `test`.
+def split_by_end(events: pl.DataFrame, live_share: float) -> pl.DataFrame:
+    """Events with a `split` column: sessions are whole, those that end last are `test`.
 
     Args:
         events: in log order.
         live_share: share of the sessions that are `test`.
     """
-    by_start = events["session_id"].unique(maintain_order=True)
-    past = by_start.head(len(by_start) - round(live_share * len(by_start)))
-    in_past = pl.col("session_id").is_in(past.implode())
-    return events.with_columns(split=pl.when(in_past).then(pl.lit(TRAIN)).otherwise(pl.lit(TEST)))
+    by_end = events.unique("session_id", keep="last", maintain_order=True)["session_id"]
+    is_live = pl.col("session_id").is_in(by_end.tail(round(live_share * len(by_end))).implode())
+    return events.with_columns(split=pl.when(is_live).then(pl.lit(TEST)).otherwise(pl.lit(TRAIN)))

@@ -6,17 +6,17 @@ import pytest
 from schemas.errors import UsageError
 from schemas.event_files import read_events
 from schemas.item_event import DEFAULT_EVENT_TYPE_MAP
-from streams.dev.demo_events import file_events, shop_events, split_by_start
+from streams.dev.demo_events import file_events, shop_events, split_by_end
 
 TYPES = dict(DEFAULT_EVENT_TYPE_MAP)
 
 
-def test_sessions_that_started_last_are_live_and_stay_whole() -> None:
+def test_sessions_that_end_last_are_live_and_stay_whole() -> None:
     events = pl.DataFrame({"session_id": ["a", "b", "a", "c", "d", "c", "e", "a"]})
 
-    split = split_by_start(events, live_share=0.4)
+    split = split_by_end(events, live_share=0.4)
 
-    assert split.filter(pl.col("split") == "test")["session_id"].to_list() == ["d", "e"]
+    assert split.filter(pl.col("split") == "test")["session_id"].to_list() == ["a", "a", "e", "a"]
     assert len(split) == len(events)
 
 
