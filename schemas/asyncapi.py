@@ -61,7 +61,9 @@ def _servers(settings: SharedSettings) -> dict[str, Any]:
 def _channels(settings: SharedSettings) -> dict[str, Any]:
     event_messages = ["ItemEvent", "StructuredCloudEvent", "BinaryCloudEvent"]
     messages = {
-        **dict.fromkeys(settings.event_topics, ("Item events of all types, keyed by session", event_messages)),
+        **dict.fromkeys(
+            settings.event_topics, ("Item events of all types, keyed by session", event_messages)
+        ),
         settings.recommendations_topic: ("A list for every event", ["RecommendationList", "ErasedSession"]),
         settings.dead_letter_topic: ("Events that can never be processed", ["DeadLetter"]),
         settings.items_topic: ("The item catalogue", ["ItemMetadata", "DeletedItem"]),

@@ -12,6 +12,8 @@ import msgspec
 
 from schemas.errors import InvalidEvent
 
+Headers = Sequence[tuple[str, bytes | None]]
+"""Headers of a Kafka message; a header may have no value."""
 _HEADER_PREFIX = "ce_"
 
 
@@ -30,14 +32,15 @@ class StructuredCloudEvent(msgspec.Struct, frozen=True):
     id: str
     type: str
     source: str
-    data: msgspec.Raw
+    data: msgspec.Raw = msgspec.Raw()
+    data_base64: bytes | None = None
     time: datetime | None = None
 
 
 _STRUCTURED = msgspec.json.Decoder(StructuredCloudEvent)
 
 
-def open_envelope(value: bytes, headers: Sequence[tuple[str, bytes]]) -> tuple[Envelope, bytes]:
+def open_envelope(value: bytes, headers: Headers) -> tuple[Envelope, bytes]:
     """Split a message into what its CloudEvents envelope says and the ItemEvent's JSON.
 
     A message without an envelope comes back as it is, with an empty `Envelope`.
@@ -46,7 +49,9 @@ def open_envelope(value: bytes, headers: Sequence[tuple[str, bytes]]) -> tuple[E
         InvalidEvent: an envelope that breaks CloudEvents 1.0.
     """
     attributes = {
-        name[len(_HEADER_PREFIX) :]: text for name, text in headers if name.startswith(_HEADER_PREFIX)
+        name[len(_HEADER_PREFIX) :]: text
+        for name, text in headers
+        if text is not None and name.startswith(_HEADER_PREFIX)
     }
     if "specversion" in attributes:
         return _binary(attributes), value
@@ -55,9 +60,9 @@ def open_envelope(value: bytes, headers: Sequence[tuple[str, bytes]]) -> tuple[E
     return Envelope(), value
 
 
-def _is_structured(value: bytes, headers: Sequence[tuple[str, bytes]]) -> bool:
+def _is_structured(value: bytes, headers: Headers) -> bool:
     if any(
-        name.lower() == "content-type" and text.startswith(b"application/cloudevents")
+        text is not None and name.lower() == "content-type" and text.startswith(b"application/cloudevents")
         for name, text in headers
     ):
         return True
@@ -74,13 +79,16 @@ def _structured(value: bytes) -> tuple[Envelope, bytes]:
         reason, _, path = str(error).partition(" - at `")
         raise InvalidEvent(path.rstrip("`") or "$", f"CloudEvent: {reason}") from error
     _check_version(event.specversion)
-    return Envelope(event.id, event.time, _last_segment(event.type)), bytes(event.data)
+    body = bytes(event.data) if event.data_base64 is None else event.data_base64
+    if not body:
+        raise InvalidEvent("$.data", "CloudEvent: neither data nor data_base64 has the event")
+    return Envelope(event.id, event.time, _last_segment(event.type)), body
 
 
 def _binary(attributes: dict[str, bytes]) -> Envelope:
     try:
         text = {name: raw.decode() for name, raw in attributes.items()}
-        time = msgspec.convert(text["time"], datetime, strict=False) if "time" in text else None
+        time = msgspec.convert(text["time"], datetime) if "time" in text else None
     except (UnicodeDecodeError, msgspec.ValidationError) as error:
         raise InvalidEvent("$", f"CloudEvent header: {error}") from error
     _check_version(text["specversion"])

@@ -3,14 +3,12 @@
 Writer: `streams.dead_letters`. Readers: `millrace dead-letters`, any tool that knows Connect's dead letters.
 """
 
-from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 
 import msgspec
 
-from schemas.timestamps import from_epoch_ms
-
-Headers = Sequence[tuple[str, bytes]]
+from schemas.cloud_events import Headers
+from schemas.timestamps import MAX_TIME_MS, from_epoch_ms
 
 TOPIC = "__connect.errors.topic"
 PARTITION = "__connect.errors.partition"
@@ -44,7 +42,7 @@ class DeadLetterReason(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def failed_at(self) -> datetime:
         """The time of the failure, UTC."""
-        return from_epoch_ms(self.failed_at_ms).astimezone(UTC)
+        return from_epoch_ms(self.failed_at_ms)
 
 
 def dead_letter_headers(reason: DeadLetterReason, original: Headers) -> list[tuple[str, bytes]]:
@@ -66,15 +64,15 @@ def dead_letter_headers(reason: DeadLetterReason, original: Headers) -> list[tup
 
 
 def original_headers(headers: Headers) -> list[tuple[str, bytes]]:
-    """The headers that the message had before it became a dead letter."""
-    return [(name, value) for name, value in headers if name not in REASON_HEADERS]
+    """The headers that the message had before it became a dead letter; one without a value becomes empty."""
+    return [(name, value or b"") for name, value in headers if name not in REASON_HEADERS]
 
 
 def read_reason(headers: Headers) -> DeadLetterReason | None:
     """The reason in a dead letter's headers; None where the headers are not ours."""
-    text = {name: value.decode(errors="replace") for name, value in headers}
+    text = {name: (value or b"").decode(errors="replace") for name, value in headers}
     try:
-        return DeadLetterReason(
+        reason = DeadLetterReason(
             topic=text[TOPIC],
             partition=int(text[PARTITION]),
             offset=int(text[OFFSET]),
@@ -87,3 +85,4 @@ def read_reason(headers: Headers) -> DeadLetterReason | None:
         )
     except (KeyError, ValueError):
         return None
+    return reason if 0 <= reason.failed_at_ms <= MAX_TIME_MS else None

@@ -4,13 +4,13 @@ Readers: `streams` (the worker), `schemas.event_files` (event files). Writers: t
 The value is JSON, or a CloudEvent 1.0 around that JSON (see `schemas.cloud_events`).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Literal
 
 import msgspec
 
-from schemas.cloud_events import Envelope, open_envelope
+from schemas.cloud_events import Envelope, Headers, open_envelope
 from schemas.errors import InvalidEvent
 from schemas.ids import MAX_ID_BYTES, EventId, ItemId, RecommendationId, SessionId, UserId
 from schemas.timestamps import MAX_TIME_MS, to_epoch_ms
@@ -83,7 +83,7 @@ _BARE = Envelope()
 
 def decode_event(
     value: bytes | None,
-    headers: Sequence[tuple[str, bytes]] = (),
+    headers: Headers = (),
     event_type_map: Mapping[str, str] = DEFAULT_EVENT_TYPE_MAP,
 ) -> ItemEvent | EraseSession:
     """Decode the value of one Kafka message.

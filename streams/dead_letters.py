@@ -33,7 +33,7 @@ def dead_letter(record: Record, stage: str, error: Exception) -> DeadLetter:
         error: why.
     """
     stacktrace = "" if stage == "decode" else "".join(traceback.format_exception(error))
-    hops = next((value for name, value in record.headers if name == HOPS), b"0")
+    hops = next((value for name, value in record.headers if name == HOPS), None) or b"0"
     reason = DeadLetterReason(
         topic=record.topic,
         partition=record.partition,
