@@ -75,7 +75,7 @@ def evaluate(
 
 
 def _prefixes(events: pl.DataFrame) -> pl.DataFrame:
-    """The events but the last of each session, with the next item as `target`: session by session, in log order.
+    """The events but the last of each session, the next item as `target`: session by session, in log order.
 
     Sessions do not touch one another: this order gives the same lists as the log's own.
     """

@@ -81,9 +81,7 @@ def train(
         UsageError: fewer than two items, no session of two events, or a loss that is no number any more.
     """
     if len(vocabulary) < 2:
-        raise UsageError(
-            f"the training data has {len(vocabulary)} known items; there is nothing to choose from below 2"
-        )
+        raise UsageError(f"items to choose from: {len(vocabulary)}; the training data needs at least 2")
     batches = SessionParallelBatches(sessions, config.batch_size)
     if batches.events == 0:
         raise UsageError(

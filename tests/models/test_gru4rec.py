@@ -100,7 +100,7 @@ def test_exported_graph_takes_any_batch() -> None:
 
 
 def test_row_without_an_event_keeps_its_state_and_gives_its_query() -> None:
-    state = items_of(2, 12) / 4
+    state = items_of(2, 12)
     query, next_state = run_onnx(an_encoder(), items_of(2, 13), [-1, 0], state)
     np.testing.assert_array_equal(next_state[0], state[0])
     np.testing.assert_array_equal(query[0, :12], state[0])

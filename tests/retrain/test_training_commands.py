@@ -1,0 +1,159 @@
+"""`millrace train` and `millrace evaluate` from the outside: files in, files and exit codes out."""
+
+import json
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from millrace import run
+from tests.retrain.planted_sessions import ring_events
+
+SMALL = '{"hidden_size": 8, "epochs": 1, "min_steps": 50, "batch_size": 16, "n_negatives": 8}'
+
+
+@pytest.fixture
+def log_file(tmp_path: Path) -> Path:
+    path = tmp_path / "events.parquet"
+    ring_events().rename({"occurred_at_ms": "timestamp"}).write_parquet(path)
+    return path
+
+
+@pytest.fixture
+def config_file(tmp_path: Path) -> Path:
+    path = tmp_path / "small.json"
+    path.write_text(SMALL)
+    return path
+
+
+def train(log_file: Path, out: Path, *options: str) -> int:
+    return run(["train", str(log_file), "--out", str(out), *options])
+
+
+def the_release(out: Path) -> Path:
+    (folder,) = out.iterdir()
+    return folder
+
+
+def test_trained_release_is_evaluated_on_what_training_left_out(
+    log_file: Path, config_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out, figures_file = tmp_path / "releases", tmp_path / "figures.json"
+    assert train(log_file, out, "--config", str(config_file), "--seed", "5", "--test-share", "0.2") == 0
+    folder = the_release(out)
+    printed = capsys.readouterr()
+    assert printed.out.splitlines()[0] == str(folder)
+    assert "epoch 1 of" in printed.err
+    manifest = json.loads((folder / "manifest.json").read_bytes())
+    assert (manifest["config"]["seed"], manifest["data"]["sessions"]) == (5, 240)
+
+    assert run(["evaluate", str(folder), str(log_file), "--k", "20,5", "--json", str(figures_file)]) == 0
+    figures = json.loads(figures_file.read_bytes())
+    held_out = ring_events().filter(pl.col("session_id").str.slice(1).cast(pl.Int32) >= 240)
+    assert figures["release_id"] == folder.name
+    assert (figures["sessions"], figures["n"]) == (60, len(held_out) - 60)
+    assert 0 < figures["recall@5"] <= figures["recall@20"] <= 1
+    assert f"{figures['recall@20']:.4f}" in capsys.readouterr().out
+
+
+def test_split_column_decides_what_is_evaluated(log_file: Path, config_file: Path, tmp_path: Path) -> None:
+    in_test = pl.col("session_id").is_in(["s0", "s1", "s2"])
+    split = pl.when(in_test).then(pl.lit("test")).otherwise(pl.lit("train"))
+    pl.read_parquet(log_file).with_columns(split=split).write_parquet(log_file)
+    out, figures_file = tmp_path / "releases", tmp_path / "figures.json"
+    assert train(log_file, out, "--config", str(config_file)) == 0
+    assert run(["evaluate", str(the_release(out)), str(log_file), "--json", str(figures_file)]) == 0
+    assert json.loads(figures_file.read_bytes())["sessions"] == 3
+
+
+def test_excluded_types_are_applied_and_reported(log_file: Path, config_file: Path, tmp_path: Path) -> None:
+    out, figures_file = tmp_path / "releases", tmp_path / "figures.json"
+    assert train(log_file, out, "--config", str(config_file)) == 0
+    options = ["--exclude", "view,cart", "--json", str(figures_file)]
+    assert run(["evaluate", str(the_release(out)), str(log_file), *options]) == 0
+    assert json.loads(figures_file.read_bytes())["excluded_event_types"] == "view,cart"
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "no such file"),
+        ("", "no events in the file"),
+        ("session_id,item_id\n", "no events in the file"),
+        ("session_id,clicked\ns,a\n", "no column 'item_id'"),
+        (
+            "session_id,item_id\ns,a\ns,a\nt,a\nt,a\n",
+            "items to choose from: 1; the training data needs at least 2",
+        ),
+        ("session_id,item_id\ns,a\nt,b\n", "none of the 2 training sessions has two events"),
+        ("session_id,item_id,split\ns,a,test\ns,b,test\n", "no events to train on"),
+    ],
+)
+def test_data_that_cannot_be_trained_on_is_one_line_and_exit_code_2(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], content: str | None, message: str
+) -> None:
+    path = tmp_path / "events.csv"
+    if content is not None:
+        path.write_text(content)
+    assert train(path, tmp_path / "releases") == 2
+    said = capsys.readouterr().err
+    assert said.startswith("millrace: ")
+    assert message in said
+    assert said.count("\n") == 1
+    assert not (tmp_path / "releases").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--test-share", "1.5"], "test_share is 1.5; use 0 to 0.9"),
+        (["--config", "nowhere.toml"], "nowhere.toml: cannot be read"),
+        (["--event-type-map", "x=y"], "x=y: map to one of view, cart, purchase"),
+    ],
+)
+def test_wrong_training_options_are_one_line_and_exit_code_2(
+    log_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], options: list[str], message: str
+) -> None:
+    assert train(log_file, tmp_path / "releases", *options) == 2
+    said = capsys.readouterr().err
+    assert message in said
+    assert said.count("\n") == 1
+
+
+def test_output_folder_that_cannot_be_made_is_one_line_and_exit_code_2(
+    log_file: Path, config_file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert train(log_file, config_file / "below-a-file", "--config", str(config_file)) == 2
+    assert "the release cannot be written" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--k", "5,none"], "--k 5,none: give whole numbers from 1"),
+        (["--k", "0"], "--k 0: give whole numbers from 1"),
+        (["--exclude", "view,seen"], "--exclude view,seen: 'seen' is none of view, cart, purchase"),
+        (["--json", "/dev/null/figures.json"], "--json /dev/null/figures.json: cannot be written"),
+    ],
+)
+def test_wrong_evaluation_options_are_one_line_and_exit_code_2(
+    log_file: Path,
+    config_file: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    options: list[str],
+    message: str,
+) -> None:
+    assert train(log_file, tmp_path / "releases", "--config", str(config_file)) == 0
+    capsys.readouterr()
+    assert run(["evaluate", str(the_release(tmp_path / "releases")), str(log_file), *options]) == 2
+    said = capsys.readouterr().err
+    assert message in said
+    assert said.count("\n") == 1
+
+
+def test_folder_that_is_no_release_is_one_line_and_exit_code_2(
+    log_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["evaluate", str(tmp_path), str(log_file)]) == 2
+    assert "is no release: manifest.json cannot be read" in capsys.readouterr().err
