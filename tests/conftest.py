@@ -32,7 +32,7 @@ def kafka(machine: Machine, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     try:
         kind = choose_kafka(os.environ, machine)
     except UsageError as error:
-        pytest.fail(str(error), pytrace=False)
+        raise pytest.fail.Exception(str(error), pytrace=False) from None
     with running_kafka(kind, machine, tmp_path_factory.mktemp("kafka")) as running:
         yield running
 
