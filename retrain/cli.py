@@ -1,12 +1,14 @@
 """The commands of the offline side. Mounted by `millrace.py`.
 
-Thin: each command reads its settings and calls one function of its own module, imported when the command runs.
+Thin: each command reads its settings and calls one function of its own module, imported when the command
+runs.
 """
 
 import typer
 
-from retrain import release_commands, training_commands
+from retrain import import_commands, release_commands, training_commands
 
 app = typer.Typer()
 app.add_typer(release_commands.app, name="releases")
 app.add_typer(training_commands.app)
+app.add_typer(import_commands.app, name="import")

@@ -1,0 +1,1 @@
+"""Importers: publishers' formats to event files, one module a format."""
