@@ -40,8 +40,9 @@ class BatchChannel(Channel[MicroBatch]):
     def clone(self, *, is_iterator: bool | None = None, **kwargs: Any) -> ChannelT[MicroBatch]:
         """Faust's way to subscribe."""
         subscriber = super().clone(is_iterator=is_iterator, **kwargs)
-        if is_iterator:
-            (self._root or self)._listener.set()
+        root = self if self._root is None else self._root
+        if is_iterator and isinstance(root, BatchChannel):
+            root._listener.set()
         return subscriber
 
     async def hand_over(self, batch: MicroBatch) -> None:

@@ -23,7 +23,7 @@ from schemas.session_state import SessionState
 from schemas.timestamps import from_epoch_ms
 from streams.current_recommender import CurrentRecommender, Served
 from streams.dead_letters import DeadLetter
-from streams.emitter import Emitter, OutgoingMessage
+from streams.emitter import MessageSink, OutgoingMessage
 from streams.event_decoding import DecodedEvent, EventDecoder
 from streams.health import Health
 from streams.isolation import Isolated, recommend_isolating
@@ -45,7 +45,7 @@ class BatchProcessor:
         decoder: EventDecoder,
         store: SessionStore,
         current: CurrentRecommender,
-        emitter: Emitter,
+        emitter: MessageSink,
         messages: RecommendationMessages,
         dead_letter_topic: str,
         health: Health,
@@ -171,11 +171,11 @@ class BatchProcessor:
             self._metrics.dead_letters.labels(letter.reason.stage).inc()
             log.warning("dead letter", **_described(letter))
         for event, recommendation in zip(isolated.events, isolated.recommendations, strict=True):
-            if event.partition in refused or recommendation is None:
+            if event.partition in refused:
                 continue
-            event_type = getattr(event.event, "event_type", "erase")
-            self._metrics.events.labels(event_type, recommendation.strategy).inc()
-            if recommendation.repeat_of is not None:
+            strategy = "none" if recommendation is None else recommendation.strategy
+            self._metrics.events.labels(event.event_type, strategy).inc()
+            if recommendation is not None and recommendation.repeat_of is not None:
                 self._metrics.repeats.inc()
 
 

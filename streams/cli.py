@@ -9,9 +9,11 @@ from typing import Annotated
 import typer
 
 from streams import dead_letter_commands
+from streams.dev import dev_commands
 
 app = typer.Typer()
 app.add_typer(dead_letter_commands.app, name="dead-letters")
+app.add_typer(dev_commands.app)
 
 
 topics = typer.Typer(help="Create the topics.", no_args_is_help=True)

@@ -5,7 +5,7 @@ Writer: of the `recommendations` and `dead-letter` topics. Caller: `streams.batc
 
 import asyncio
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import structlog
 from aiokafka import AIOKafkaProducer
@@ -31,6 +31,14 @@ class OutgoingMessage(NamedTuple):
     key: bytes | None
     value: bytes | None
     headers: Sequence[tuple[str, bytes]] = ()
+
+
+class MessageSink(Protocol):
+    """Takes messages and returns when they are safe."""
+
+    async def emit(self, messages: Sequence[OutgoingMessage]) -> None:
+        """See `Emitter.emit`."""
+        ...
 
 
 class Emitter:

@@ -14,7 +14,7 @@ from prometheus_client import Counter
 from models.recommender import SessionEvent
 from schemas.errors import InvalidEvent
 from schemas.ids import SessionId
-from schemas.item_event import EraseSession, ItemEvent, decode_event
+from schemas.item_event import ERASE, EraseSession, ItemEvent, decode_event
 from schemas.topics import MAX_EVENT_BYTES
 from streams.dead_letters import DeadLetter, dead_letter
 from streams.micro_batch import Record
@@ -38,6 +38,11 @@ class DecodedEvent:
     def session_id(self) -> SessionId:
         """Whose it is."""
         return self.event.session_id
+
+    @property
+    def event_type(self) -> str:
+        """`view`, `cart`, `purchase` or `erase`."""
+        return self.event.event_type if isinstance(self.event, ItemEvent) else ERASE
 
     @property
     def session_event(self) -> SessionEvent:

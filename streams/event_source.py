@@ -25,6 +25,8 @@ from streams.taking_over import Position, TakeOver
 log = structlog.get_logger("millrace.source")
 T = TypeVar("T")
 IDLE_POLL_MS = 200
+DRAIN_S = 10.0
+"""How long a stopping worker waits for the batch in flight."""
 KEEP_ALIVE_S = 0.5
 """How often the group is told that a waiting worker lives."""
 
@@ -85,9 +87,9 @@ class EventSource(Service):
     async def drain(self) -> None:
         """Finish the batch in flight, commit, and leave the group; at most the patience of a rebalance."""
         self._draining = True
-        await asyncio.wait({self.ended}, timeout=self._patience_s)
+        await asyncio.wait({self.ended}, timeout=min(DRAIN_S, self._patience_s))
         await self.abandon_in_flight(0)
-        await asyncio.wait({self.ended}, timeout=self._patience_s)
+        await asyncio.wait({self.ended}, timeout=DRAIN_S)
         await self._consumer.stop()
 
     async def abandon_in_flight(self, patience_s: float) -> None:
@@ -112,6 +114,8 @@ class EventSource(Service):
         try:
             while not self.should_stop and not self._draining:
                 await self._step()
+        except Abandoned:  # the worker stops while Redis or Kafka is away
+            self.ended.set_result(None)
         except Exception as error:  # the process boundary: the worker stops, and says why
             self.ended.set_exception(error)
         else:
@@ -176,6 +180,7 @@ class EventSource(Service):
                             ),  # type: ignore[misc]
                             "kafka",
                             self._health,
+                            given_up=lambda: self._draining,
                         )
                     )
                 )

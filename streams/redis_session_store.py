@@ -8,7 +8,7 @@ together or not at all.
 
 import asyncio
 from collections.abc import Awaitable, Collection
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import msgspec
 import structlog
@@ -121,7 +121,7 @@ class RedisSessionStore:
         keys += [state_key(bucket, session) for session in sessions]
         if not keys:
             return [], {}
-        values: list[bytes | None] = await _answered(self._redis.mget(keys))
+        values = cast("list[bytes | None]", await _answered(self._redis.mget(keys)))
         watermarks = [None if value is None else int(value) for value in values[: len(partitions)]]
         stored = zip(sessions, values[len(partitions) :], strict=True)
         return watermarks, {

@@ -1,0 +1,72 @@
+"""A batch processor over in-memory parts and a release with known answers."""
+
+import asyncio
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from aiokafka import TopicPartition
+from prometheus_client import CollectorRegistry
+
+from models.release import Release, load_release
+from streams.batch_processor import BatchProcessor
+from streams.current_recommender import CurrentRecommender
+from streams.event_decoding import EventDecoder
+from streams.health import Health
+from streams.list_messages import RecommendationMessages
+from streams.memory_session_store import MemorySessionStore
+from streams.metrics import WorkerMetrics
+from streams.micro_batch import MicroBatch, Record, Watermarks
+from streams.session_store import SessionStore
+from tests.streams.memory_emitter import MemoryEmitter
+from tests.successor_release import write_successor_release
+
+ITEMS = ["a", "b", "c", "d", "e"]
+
+
+def a_release(
+    folder: Path, items: list[str] | None = None, release_id: str = "r1", gap_s: float = 1800.0
+) -> Release:
+    """A loaded release that recommends successors."""
+    write_successor_release(folder, release_id, items or ITEMS, gap_s)
+    return load_release(folder / release_id)
+
+
+@dataclass
+class Workbench:
+    """A processor and the parts around it, within reach of a test."""
+
+    release: Release
+    store: SessionStore = field(default_factory=MemorySessionStore)
+    emitter: MemoryEmitter = field(default_factory=MemoryEmitter)
+    k: int = 3
+    excluded_types: frozenset[int] = frozenset()
+    require_key: bool = False
+
+    def __post_init__(self) -> None:
+        self.metrics = WorkerMetrics(CollectorRegistry())
+        self.health = Health(self.metrics.ready)
+        self.current = CurrentRecommender(self.k, self.excluded_types, self.metrics)
+        self.current.use_release(self.release)
+        self.processor = BatchProcessor(
+            EventDecoder({"order": "purchase"}, self.require_key, self.metrics.unkeyed),
+            self.store,
+            self.current,
+            self.emitter,
+            RecommendationMessages("recommendations"),
+            "dead-letter",
+            self.health,
+            self.metrics,
+        )
+
+    def count(self, name: str, **labels: str) -> float:
+        """The value of a metric."""
+        return self.metrics.registry.get_sample_value(name, labels) or 0.0
+
+
+def a_batch(*records: Record, expected: dict[TopicPartition, Watermarks] | None = None) -> MicroBatch:
+    """A batch of records, grouped by partition; the watermarks are those of an empty store if not given."""
+    grouped: dict[TopicPartition, list[Record]] = {}
+    for record in records:
+        grouped.setdefault(TopicPartition(record.topic, record.partition), []).append(record)
+    watermarks = expected or dict.fromkeys(grouped, (None,))
+    return MicroBatch(grouped, watermarks, asyncio.get_running_loop().create_future())

@@ -1,0 +1,63 @@
+"""The whole path on a real Kafka and Redis: events of two producers in, lists out, looked up over HTTP."""
+
+import asyncio
+import json
+import urllib.request
+
+from aiokafka import AIOKafkaProducer
+
+from schemas.ids import RecommendationId, SessionId
+from tests.streams.emitted_lists import EmittedLists
+from tests.streams.known_traffic import ITEMS, an_event
+from tests.streams.worker_stage import Stage
+from tests.successor_release import successors
+
+SESSIONS = [f"shopper-{number}" for number in range(40)]
+
+
+async def produce_with_aiokafka(stage: Stage, histories: dict[str, list[str]]) -> dict[str, list[tuple[int, int]]]:
+    """Send clicks under their session's key, partitioned as aiokafka does; where each session's events are."""
+    positions: dict[str, list[tuple[int, int]]] = {}
+    topic = stage.environment["MILLRACE_EVENT_TOPICS"]
+    async with AIOKafkaProducer(bootstrap_servers=stage.kafka.bootstrap_servers) as producer:
+        for session_id, items in histories.items():
+            for item_id in items:
+                value = an_event(session_id=session_id, item_id=item_id)
+                sent = await producer.send_and_wait(topic, value, session_id.encode())
+                positions.setdefault(session_id, []).append((sent.partition, sent.offset))
+    return positions
+
+
+def test_events_of_both_clients_give_their_lists_once_in_order_and_over_http(
+    stage: Stage, lists: EmittedLists
+) -> None:
+    stage.start_worker()
+    lookup = stage.start_lookup()
+    traffic = stage.traffic()
+    traffic.clicks(SESSIONS, each=25)
+    histories = {f"visitor-{n}": [ITEMS[(n * step) % 10] for step in range(1, 6)] for n in range(20)}
+    positions = asyncio.run(produce_with_aiokafka(stage, histories))
+    answers = traffic.answers()
+    for session_id, places in positions.items():
+        for number, (partition, offset) in enumerate(places, 1):
+            answers[RecommendationId(f"{traffic.topic}-{partition}-{offset}")] = successors(
+                ITEMS, histories[session_id][:number], len(ITEMS)
+            )
+    lists.read_all(answers.keys())
+    assert lists.wrong(answers) == {}
+    assert lists.by_id.keys() == answers.keys()
+    assert lists.repeated() == 0
+    lists.assert_in_order()
+    for session_id, last in traffic.last_ids().items():
+        assert looked_up(lookup, session_id) == (last, answers[last])
+    for session_id, places in positions.items():
+        last = RecommendationId(f"{traffic.topic}-{places[-1][0]}-{places[-1][1]}")
+        assert looked_up(lookup, session_id) == (last, answers[last])
+
+
+def looked_up(lookup: str, session_id: str) -> tuple[str, list[str]]:
+    """Id and items of the list that the lookup gives for a session."""
+    url = f"{lookup}/sessions/{SessionId(session_id)}/recommendations?k={len(ITEMS)}"
+    with urllib.request.urlopen(url, timeout=10) as response:  # noqa: S310  # our own address
+        answer = json.load(response)
+    return answer["recommendation_id"], [item["item_id"] for item in answer["items"]]

@@ -1,0 +1,157 @@
+"""The contract of SessionStore, held by memory and by a real Redis with one bucket and with several."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+from redis.asyncio import Redis
+
+from schemas.errors import Unavailable, UsageError
+from schemas.ids import ItemId, SessionId
+from schemas.redis_keys import bucket_of, latest_key, state_key, watermark_key
+from schemas.session_state import SessionState
+from streams.memory_session_store import MemorySessionStore
+from streams.redis_session_store import RedisSessionStore
+from streams.session_store import PartitionSave, SessionStore
+from tests.streams.records import a_partition
+
+TTL_S = 3600
+A, B = SessionId("session-a"), SessionId("session-b")
+STATE = SessionState(
+    item_ids=(ItemId("x"),), event_types=b"\x00", times_s=b"\x00\x00\x00\x01", last_event_at_ms=5
+)
+OTHER = SessionState(
+    item_ids=(ItemId("y"),), event_types=b"\x01", times_s=b"\x00\x00\x00\x02", last_event_at_ms=6
+)
+
+
+@pytest.fixture
+async def redis(redis_url: str) -> AsyncIterator["Redis"]:
+    client = Redis.from_url(redis_url)
+    yield client
+    await client.aclose()
+
+
+@pytest.fixture(params=["memory", "redis, 1 bucket", "redis, 4 buckets"])
+def store(request: pytest.FixtureRequest, redis: "Redis") -> SessionStore:
+    if request.param == "memory":
+        return MemorySessionStore()
+    return RedisSessionStore(redis, buckets=4 if "4" in request.param else 1, ttl_s=TTL_S)
+
+
+def none(store: SessionStore) -> tuple[None, ...]:
+    return (None,) * store.buckets
+
+
+def at(store: SessionStore, offset: int) -> tuple[int, ...]:
+    return (offset,) * store.buckets
+
+
+async def test_new_store_has_no_watermark_and_no_states(store: SessionStore) -> None:
+    loaded = await store.load([a_partition()], [A])
+    assert loaded.watermarks == {a_partition(): none(store)}
+    assert loaded.states == {}
+
+
+async def test_saved_state_and_watermark_are_loaded_together(store: SessionStore) -> None:
+    refused = await store.save(
+        [PartitionSave(a_partition(), none(store), 7, {A: STATE, B: OTHER}, {A: b"list"})]
+    )
+    loaded = await store.load([a_partition()], [A, B, SessionId("c")])
+    assert refused == {}
+    assert loaded.watermarks == {a_partition(): at(store, 7)}
+    assert loaded.states == {A: STATE, B: OTHER}
+
+
+async def test_save_from_another_watermark_is_refused_whole(store: SessionStore) -> None:
+    await store.save([PartitionSave(a_partition(), none(store), 7, {A: STATE, B: STATE})])
+    stale = PartitionSave(a_partition(), at(store, 3), 9, {A: OTHER, B: None}, {A: b"stale"})
+    assert await store.save([stale]) == {a_partition(): at(store, 7)}
+    loaded = await store.load([a_partition()], [A, B])
+    assert loaded.watermarks == {a_partition(): at(store, 7)}
+    assert loaded.states == {A: STATE, B: STATE}
+
+
+async def test_save_that_expects_a_watermark_is_refused_by_an_empty_store(store: SessionStore) -> None:
+    assert await store.save([PartitionSave(a_partition(), at(store, 3), 9, {A: STATE})]) == {
+        a_partition(): none(store)
+    }
+    assert (await store.load([a_partition()], [A])).states == {}
+
+
+async def test_one_refused_partition_does_not_hold_back_another(store: SessionStore) -> None:
+    await store.save([PartitionSave(a_partition(0), none(store), 5)])
+    refused = await store.save(
+        [
+            PartitionSave(a_partition(0), none(store), 6, {A: STATE}),
+            PartitionSave(a_partition(1), none(store), 2, {B: OTHER}),
+        ]
+    )
+    loaded = await store.load([a_partition(0), a_partition(1)], [A, B])
+    assert refused == {a_partition(0): at(store, 5)}
+    assert loaded.watermarks == {a_partition(0): at(store, 5), a_partition(1): at(store, 2)}
+    assert loaded.states == {B: OTHER}
+
+
+async def test_state_of_none_deletes_the_session(store: SessionStore) -> None:
+    await store.save([PartitionSave(a_partition(), none(store), 1, {A: STATE}, {A: b"list"})])
+    await store.save([PartitionSave(a_partition(), at(store, 1), 2, {A: None})])
+    assert (await store.load([a_partition()], [A])).states == {}
+
+
+async def test_batch_without_events_moves_the_watermark(store: SessionStore) -> None:
+    await store.save([PartitionSave(a_partition(), none(store), 1)])
+    assert await store.save([PartitionSave(a_partition(), at(store, 1), 2)]) == {}
+    assert (await store.load([a_partition()], [])).watermarks == {a_partition(): at(store, 2)}
+
+
+@pytest.mark.parametrize("buckets", [1, 4])
+async def test_states_and_lists_expire_and_watermarks_do_not(redis: "Redis", buckets: int) -> None:
+    store = RedisSessionStore(redis, buckets, TTL_S)
+    await store.save([PartitionSave(a_partition(), none(store), 1, {A: STATE}, {A: b"list"})])
+    bucket = bucket_of(A, buckets)
+    assert 0 < await redis.ttl(state_key(bucket, A)) <= TTL_S
+    assert 0 < await redis.ttl(latest_key(bucket, A)) <= TTL_S
+    assert await redis.get(latest_key(bucket, A)) == b"list"
+    assert await redis.ttl(watermark_key(bucket, *a_partition())) == -1
+
+
+async def test_erasing_deletes_the_latest_list(redis: "Redis") -> None:
+    store = RedisSessionStore(redis, 1, TTL_S)
+    await store.save([PartitionSave(a_partition(), (None,), 1, {A: STATE}, {A: b"list"})])
+    await store.save([PartitionSave(a_partition(), (1,), 2, {A: None})])
+    assert await redis.get(latest_key(0, A)) is None
+
+
+async def test_watermarks_of_buckets_that_differ_are_all_told(redis: "Redis") -> None:
+    store = RedisSessionStore(redis, 2, TTL_S)
+    await store.save([PartitionSave(a_partition(), (None, None), 4)])
+    await redis.set(watermark_key(1, *a_partition()), 3)  # a crash between two buckets
+    assert (await store.load([a_partition()], [])).watermarks == {a_partition(): (4, 3)}
+    assert await store.save([PartitionSave(a_partition(), (4, 4), 6)]) == {a_partition(): (6, 3)}
+
+
+async def test_unreadable_state_starts_the_session_anew(redis: "Redis") -> None:
+    store = RedisSessionStore(redis, 1, TTL_S)
+    await redis.set(state_key(0, A), b"\xff not a state")
+    await redis.set(state_key(0, B), b"\x91\x09")  # an array whose version is 9
+    assert (await store.load([a_partition()], [A, B])).states == {}
+
+
+async def test_another_number_of_buckets_is_refused_with_the_remedy(redis: "Redis") -> None:
+    await RedisSessionStore(redis, 4, TTL_S).check()
+    await RedisSessionStore(redis, 4, TTL_S).check()
+    with pytest.raises(UsageError, match="MILLRACE_REDIS_BUCKETS=2: this Redis was first used with 4"):
+        await RedisSessionStore(redis, 2, TTL_S).check()
+
+
+async def test_redis_that_does_not_answer_is_unavailable() -> None:
+    store = RedisSessionStore(Redis.from_url("redis://127.0.0.1:1/0"), 1, TTL_S)
+    with pytest.raises(Unavailable, match="Redis"):
+        await store.load([a_partition()], [A])
+
+
+async def test_wrong_password_is_told_with_its_setting(redis_url: str) -> None:
+    wrong = Redis.from_url(redis_url.replace("redis://", "redis://nobody:wrong@"))
+    with pytest.raises(UsageError, match="MILLRACE_REDIS_URL"):
+        await RedisSessionStore(wrong, 1, TTL_S).load([a_partition()], [A])
+    await wrong.aclose()
