@@ -1,7 +1,7 @@
 """Events whose right lists are known: what was sent where, and the list that each event must give.
 
-The answers follow from `tests.successor_release` and from the log alone, whatever the workers went through. Callers:
-the tests of running workers.
+The answers follow from `tests.successor_release` and from the log alone, whatever the workers went through.
+Callers: the tests of running workers.
 """
 
 import json

@@ -15,7 +15,9 @@ from tests.successor_release import successors
 SESSIONS = [f"shopper-{number}" for number in range(40)]
 
 
-async def produce_with_aiokafka(stage: Stage, histories: dict[str, list[str]]) -> dict[str, list[tuple[int, int]]]:
+async def produce_with_aiokafka(
+    stage: Stage, histories: dict[str, list[str]]
+) -> dict[str, list[tuple[int, int]]]:
     """Send clicks under their session's key, partitioned as aiokafka does; where each session's events are."""
     positions: dict[str, list[tuple[int, int]]] = {}
     topic = stage.environment["MILLRACE_EVENT_TOPICS"]

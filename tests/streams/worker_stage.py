@@ -1,7 +1,7 @@
-"""A stage for running workers: topics, a release with known answers, settings, and `millrace worker` children.
+"""A stage for running workers: topics, a release with known answers, settings, `millrace worker` children.
 
-Made by the fixture `stage`. Owns what a test says to a worker from outside: signals, HTTP, Redis keys; it knows
-nothing of a worker's inside.
+Made by the fixture `stage`. Owns what a test says to a worker from outside: signals, HTTP, Redis keys; it
+knows nothing of a worker's inside.
 """
 
 import json
@@ -185,9 +185,7 @@ class Stage:
         return value
 
 
-def make_stage(
-    kafka: Kafka, redis_url: str, prefix: str, children: ChildProcesses, releases: Path
-) -> Stage:
+def make_stage(kafka: Kafka, redis_url: str, prefix: str, children: ChildProcesses, releases: Path) -> Stage:
     """Create the topics and write the settings that lead to them."""
     topics: Mapping[str, tuple[int, dict[str, str]]] = {
         "events": (PARTITIONS, {}),
