@@ -74,7 +74,7 @@ def _run(options: DemoOptions, narrator: Narrator, folder: Path) -> DemoSummary:
         run = _replay(services, narrator, demo.live, check)
         with narrator.step("Evaluating the same release offline") as step:
             offline = evaluate_release(services, manifest, log_file)
-            step.done(f"Offline, `millrace evaluate` gives it Recall@20 {offline.recall_at_20:.4f}")
+            step.done(f"Evaluated the same release offline: Recall@20 {offline.recall_at_20:.4f}")
         with narrator.step("Comparing the lookup with the topic") as step:
             latest = list(latest_lists(run.reader.lists.values()).values())
             lookup = check_lookup(services.lookup_url, latest)
@@ -100,11 +100,11 @@ def _events(options: DemoOptions, narrator: Narrator) -> DemoEvents:
     with narrator.step("Reading the events" if options.events else "Simulating a shop") as step:
         if options.events is None:
             demo = shop_events(options.seed, options.sessions)
-            what = f"A shop with {len(demo.catalogue)} items and {options.sessions:,} visits"
+            what = f"A shop of {len(demo.catalogue)} items"
         else:
             demo = file_events(options.events, options.event_type_map)
             what = options.events.name
-        step.done(f"{what}: {len(demo.past):,} events of the past, {len(demo.live):,} to come live")
+        step.done(f"{what}: {len(demo.past):,} events of the past, {len(demo.live):,} live")
     return demo
 
 
@@ -128,7 +128,7 @@ def _train(
             services, log_file, PUBLISHED_PROTOCOL, on_line=lambda line: step.now(f"{doing}: {line}")
         )
         announce_release(services, manifest)
-        step.done(f"Trained a GRU4Rec on the past and announced it: release {manifest.release_id}")
+        step.done(f"Trained and announced {manifest.release_id}")
     return manifest
 
 

@@ -11,6 +11,7 @@ import polars as pl
 from rich.console import RenderableType
 from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from schemas.ids import ItemId
 from schemas.item_metadata import ItemMetadata
@@ -20,7 +21,7 @@ from streams.dev.list_reader import ReadList
 from streams.dev.lookup_check import LookupClient, session_path
 from streams.dev.millrace_services import RECOMMENDATIONS
 
-SHOWN_ITEMS = 4
+SHOWN_ITEMS = 3
 _VERBS = {"view": "looks at", "cart": "puts into the cart", "purchase": "buys"}
 _WANTED_LENGTH = (4, 7)
 
@@ -61,9 +62,7 @@ def tell_story(demo: DemoEvents, run: LiveRun, lookup_url: str) -> list[Renderab
         for row, event_type, item_id in rows.select("row", "event_type", "item_id").iter_rows()
     ]
     catalogue = {item.item_id: item for item in demo.catalogue}
-    title = (
-        f"[bold]One visit[/] [dim]({escape(session_id)}): clicks, and the list after each; ← comes next[/]"
-    )
+    title = f"[bold]One visit[/] [dim]({escape(session_id)}): each click, and the list after it[/]"
     told: list[RenderableType] = [title, story_table(clicks, catalogue)]
     if (last := clicks[-1].after) is not None:
         told += ["", *_both_ways(last, lookup_url, catalogue)]
@@ -77,41 +76,52 @@ def _both_ways(
         answer = client.get(session_path(last.session_id))
     over_http = [ItemId(item["item_id"]) for item in answer["items"]]
     partition, offset = last.position
-    read = {
-        f"topic {RECOMMENDATIONS}, after event {partition}@{offset}": last.item_ids,
-        f"GET {session_path(last.session_id)}": over_http,
-    }
-    table = Table.grid(padding=(0, 2))
-    for source, item_ids in read.items():
-        top = " · ".join(_title(item, catalogue) for item in item_ids[:SHOWN_ITEMS])
-        table.add_row(escape(source), f"[dim]{top}[/]")
-    return ["[bold]The last list, read both ways[/]", table]
+    return [
+        "[bold]The last list, read both ways[/]",
+        *_one_way(f"topic {RECOMMENDATIONS}, after event {partition}@{offset}", last.item_ids, catalogue),
+        *_one_way(f"GET {session_path(last.session_id)}", over_http, catalogue),
+    ]
+
+
+def _one_way(
+    source: str, item_ids: Sequence[ItemId], catalogue: Mapping[ItemId, ItemMetadata]
+) -> list[RenderableType]:
+    top = " · ".join(_title(item_id, catalogue) for item_id in item_ids[:SHOWN_ITEMS])
+    return [escape(source), Text.from_markup(f"  [dim]{top}[/]", overflow="ellipsis")]
 
 
 def story_table(clicks: Sequence[Click], catalogue: Mapping[ItemId, ItemMetadata]) -> Table:
-    """A row a click: what the shopper does, and the top of the list; what comes next is marked in it."""
-    table = Table.grid(padding=(0, 2))
+    """Two rows a click: what the shopper does, then the top of the list, and where in it the next item is."""
+    table = Table.grid(expand=True, padding=(0, 2))
+    table.add_column()
+    table.add_column(ratio=1, no_wrap=True, overflow="ellipsis")
+    table.add_column(justify="right", no_wrap=True)
     for at, click in enumerate(clicks):
         following = clicks[at + 1].item_id if at + 1 < len(clicks) else None
-        verb = _VERBS[click.event_type]
-        table.add_row(f"[dim]{verb}[/]", f"[bold]{_title(click.item_id, catalogue)}[/]")
-        table.add_row("", _shown_list(click.after, following, catalogue))
+        verb, title = _VERBS[click.event_type], _title(click.item_id, catalogue)
+        table.add_row(f"[dim]{verb}[/]", f"[bold]{title}[/]", "")
+        if click.after is None:
+            table.add_row("", "[red]no list[/]", "")
+        else:
+            top = _top(click.after.item_ids, following, catalogue)
+            table.add_row("", top, _place(click.after.item_ids, following))
     return table
 
 
-def _shown_list(
-    after: ReadList | None, following: ItemId | None, catalogue: Mapping[ItemId, ItemMetadata]
+def _top(
+    item_ids: Sequence[ItemId], following: ItemId | None, catalogue: Mapping[ItemId, ItemMetadata]
 ) -> str:
-    if after is None:
-        return "[red]no list[/]"
-    titles = [(item_id, _title(item_id, catalogue)) for item_id in after.item_ids[:SHOWN_ITEMS]]
-    shown = [
-        f"[green]{title} ←[/]" if item_id == following else f"[dim]{title}[/]" for item_id, title in titles
-    ]
-    rank = after.item_ids.index(following) + 1 if following in after.item_ids else 0
-    if rank > SHOWN_ITEMS:
-        shown.append(f"[dim]… {rank}.[/] [green]{_title(after.item_ids[rank - 1], catalogue)} ←[/]")
-    return "[dim] · [/]".join(shown)
+    styled = ("green" if item_id == following else "dim" for item_id in item_ids[:SHOWN_ITEMS])
+    titles = (_title(item_id, catalogue) for item_id in item_ids[:SHOWN_ITEMS])
+    return "[dim] · [/]".join(f"[{style}]{title}[/]" for style, title in zip(styled, titles, strict=True))
+
+
+def _place(item_ids: Sequence[ItemId], following: ItemId | None) -> str:
+    if following is None:
+        return ""
+    if following not in item_ids:
+        return f"[dim]next: not among {len(item_ids)}[/]"
+    return f"[green]next: number {item_ids.index(following) + 1}[/]"
 
 
 def _title(item_id: ItemId, catalogue: Mapping[ItemId, ItemMetadata]) -> str:

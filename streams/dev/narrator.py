@@ -48,4 +48,8 @@ class Narrator:
     def say(self, *lines: object) -> None:
         """Lines of text or tables."""
         for line in lines:
-            self.console.print(line, soft_wrap=isinstance(line, str))
+            self.console.print(line, highlight=False)
+
+    def say_plain(self, text: str) -> None:
+        """Text as it is, to be copied."""
+        self.console.print(text, markup=False, highlight=False, soft_wrap=True)

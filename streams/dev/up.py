@@ -1,0 +1,110 @@
+"""`millrace up`: broker, Redis, worker and lookup for development, until Ctrl-C. Caller: `dev_commands`.
+
+Composition root. It serves the newest release of the user's, or trains a small one on the simulated shop.
+"""
+
+import asyncio
+from contextlib import closing
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from rich.console import Console
+
+from models.release import read_manifest
+from schemas.errors import UsageError
+from schemas.ids import ItemId
+from schemas.release_manifest import MANIFEST_FILE, ReleaseManifest
+from schemas.settings import SharedSettings
+from streams.dev.demo_events import shop_events
+from streams.dev.demo_release import announce_release, train_release
+from streams.dev.ending import end_on_sigterm, wait_for_ctrl_c
+from streams.dev.items_topic import publish_items
+from streams.dev.lookup_check import LookupClient
+from streams.dev.millrace_services import ITEMS, MillraceServices, millrace_services, start_serving
+from streams.dev.narrator import Narrator
+
+_SESSIONS = 2000
+_QUICK = {"epochs": 1, "min_steps": 400}
+
+EXAMPLE = """\
+import json, time, urllib.request
+from confluent_kafka import Producer
+
+producer = Producer({{"bootstrap.servers": "{bootstrap_servers}"}})
+event = {{"session_id": "me", "item_id": "{item_id}", "event_type": "view",
+         "occurred_at": int(time.time() * 1000)}}
+producer.produce("events", json.dumps(event), key="me")
+producer.flush()
+time.sleep(1)
+print(urllib.request.urlopen("{lookup_url}/sessions/me/recommendations?k=5").read().decode())"""
+
+
+def run_up(settings: SharedSettings, console: Console) -> None:
+    """Serve until Ctrl-C; nothing but the user's own releases is left.
+
+    Raises:
+        UsageError: one of the processes failed.
+    """
+    narrator = Narrator(console)
+    with end_on_sigterm(), TemporaryDirectory(prefix="millrace-up-") as name:
+        folder = Path(name)
+        own = newest_release(settings.releases)
+        releases = Path(settings.releases).resolve() if own else folder / "releases"
+        releases.mkdir(exist_ok=True)
+        with millrace_services(folder, releases, {}) as services:
+            _serve(services, own or _shop_release(services, narrator, folder), narrator)
+
+
+def newest_release(releases: str) -> ReleaseManifest | None:
+    """The release in a local folder that was made last; None where there is none.
+
+    Raises:
+        UsageError: the releases are in an object store.
+        InvalidRelease: a manifest cannot be read.
+    """
+    if "://" in releases:
+        raise UsageError(f"MILLRACE_RELEASES={releases}: `millrace up` serves releases of a local folder")
+    manifests = [read_manifest(path.parent) for path in Path(releases).glob(f"*/{MANIFEST_FILE}")]
+    return max(manifests, key=lambda manifest: manifest.created_at, default=None)
+
+
+def _shop_release(services: MillraceServices, narrator: Narrator, folder: Path) -> ReleaseManifest:
+    doing = "No release yet: training a small one on the simulated shop"
+    with narrator.step(doing) as step:
+        shop = shop_events(seed=1, sessions=_SESSIONS)
+        shop.write(folder / "events.parquet")
+        manifest = train_release(
+            services, folder / "events.parquet", _QUICK, on_line=lambda line: step.now(f"{doing}: {line}")
+        )
+        asyncio.run(publish_items(services.bootstrap_servers, ITEMS, shop.catalogue))
+        step.done("No release yet: trained a small one on the simulated shop")
+    return manifest
+
+
+def _serve(services: MillraceServices, manifest: ReleaseManifest, narrator: Narrator) -> None:
+    with narrator.step("Starting worker and lookup") as step:
+        announce_release(services, manifest)
+        check = start_serving(services)
+        step.done(f"Serving release {manifest.release_id}")
+    with closing(LookupClient(services.lookup_url)) as lookup:
+        item_id = lookup.popular()[0]
+    narrator.say(
+        "",
+        f"[bold]Lookup[/]  {services.lookup_url}   [dim]/docs, /popular, /sessions/ID/recommendations[/]",
+        f"[bold]Kafka[/]   {services.bootstrap_servers}   [dim]MILLRACE_KAFKA_BOOTSTRAP_SERVERS[/]",
+        f"[bold]Redis[/]   {services.redis_url}   [dim]MILLRACE_REDIS_URL[/]",
+        f"[bold]Worker[/]  {services.worker_url}   [dim]/metrics, /readyz[/]",
+        "",
+        "[bold]An event and its list, from Python:[/]",
+        "",
+    )
+    narrator.say_plain(example(services, item_id))
+    narrator.say("", "[dim]Ctrl-C ends it; nothing is kept.[/]")
+    wait_for_ctrl_c(check)
+
+
+def example(services: MillraceServices, item_id: ItemId) -> str:
+    """Ten lines of Python that produce an event and read its list."""
+    return EXAMPLE.format(
+        bootstrap_servers=services.bootstrap_servers, lookup_url=services.lookup_url, item_id=item_id
+    )
