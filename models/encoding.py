@@ -87,7 +87,7 @@ class StateEncoder:
     def _run(
         self, rows: NDArray[np.int_], codes: NDArray[np.int_], encoded: NDArray[np.float16]
     ) -> tuple[NDArray[np.float32], NDArray[np.float16]]:
-        event_type = np.where(rows == UNKNOWN, NO_STEP, codes).astype(np.int64)
+        event_type = np.where(rows == UNKNOWN, NO_STEP, codes.astype(np.int64))
         item = self._release.item_vectors[np.maximum(rows, 0)]
         return self._release.encoder.step(item, event_type, encoded)
 

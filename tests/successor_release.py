@@ -1,7 +1,9 @@
 """A release whose right answers are known without training: after an item comes its successor.
 
-Item vectors are one-hot. The encoder halves the state and adds the item, the query is the state moved on by one row. So the
-list after items a, b starts with the successor of b (score 1), then that of a (score 0.5), and every order of events gives
+Item vectors are one-hot. The encoder halves the state and adds the item, the query is the state moved on by
+one row. So the
+list after items a, b starts with the successor of b (score 1), then that of a (score 0.5), and every order of
+events gives
 another state: an event that is lost, doubled or out of order shows.
 """
 
@@ -114,6 +116,10 @@ def _encoder(items: int) -> onnx.ModelProto:
 
     event_type = helper.make_tensor_value_info("event_type", TensorProto.INT64, ["batch"])
     graph = helper.make_graph(
-        nodes, "successor", [rows("item"), event_type, rows("state")], [rows("query"), rows("next_state")], constants
+        nodes,
+        "successor",
+        [rows("item"), event_type, rows("state")],
+        [rows("query"), rows("next_state")],
+        constants,
     )
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=10)
