@@ -44,6 +44,16 @@ class IndexSpec(msgspec.Struct, frozen=True, kw_only=True):
     parameters: dict[str, int] = {}
 
 
+class LogRange(msgspec.Struct, frozen=True, kw_only=True):
+    """A range of one partition of an event topic."""
+
+    topic: str
+    partition: int
+    first_offset: int
+    next_offset: int
+    """The offset behind the last one."""
+
+
 class DataRange(msgspec.Struct, frozen=True, kw_only=True):
     """What the release was trained on."""
 
@@ -54,6 +64,8 @@ class DataRange(msgspec.Struct, frozen=True, kw_only=True):
     last_event_at: datetime | None = None
     sha256: str
     """Of the training events, in log order."""
+    log_ranges: list[LogRange] | msgspec.UnsetType = msgspec.UNSET
+    """What was read of the event topics, the part kept for evaluation included; not there where it was a file."""
 
 
 class ReleaseManifest(msgspec.Struct, frozen=True, kw_only=True):

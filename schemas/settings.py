@@ -5,16 +5,21 @@ Owns reading the environment; `streams.settings` and `retrain.settings` add thei
 
 import difflib
 import os
+import re
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Literal, Self, TypeVar
+from urllib.parse import urlsplit
 
-from pydantic import BeforeValidator, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from schemas.errors import UsageError
 from schemas.item_event import DEFAULT_EVENT_TYPE_MAP, ERASE, EVENT_TYPES
 
 PREFIX = "MILLRACE_"
+HIDDEN = "(hidden)"
+"""What is shown in place of a secret."""
+_BROKER = re.compile(r"(\[[0-9a-fA-F:]+\]|[^\s:/\[\]]+)(:\d{1,5})?")
 
 
 def _split(value: object) -> object:
@@ -30,14 +35,36 @@ def parse_event_type_map(value: object) -> object:
     for name, target in given.items():
         if target not in (*EVENT_TYPES, ERASE):
             raise ValueError(
-                f"{name}={target}: map to one of {', '.join(EVENT_TYPES)}, "
+                f"{name}={target}: map to one of {', '.join(EVENT_TYPES)} or {ERASE}, "
                 "as in addtocart=cart,order=purchase"
             )
     return {**DEFAULT_EVENT_TYPE_MAP, **given}
 
 
+def _broker_addresses(value: str) -> str:
+    hosts = [host for host in value.split(",") if host.strip()]
+    if not hosts or not all(_BROKER.fullmatch(host.strip()) for host in hosts):
+        raise ValueError("give host:port, comma-separated, as in kafka-1:9092,kafka-2:9092")
+    return value
+
+
+def _redis_address(value: str) -> str:
+    url = urlsplit(value)
+    try:
+        usable = url.scheme == "unix" or (url.scheme in {"redis", "rediss"} and url.port != 0)
+    except ValueError:
+        usable = False
+    if not usable:
+        raise ValueError("give a URL such as redis://localhost:6379/0")
+    return value
+
+
 CommaSeparated = Annotated[list[str], NoDecode, BeforeValidator(_split)]
 EventTypeMap = Annotated[dict[str, str], NoDecode, BeforeValidator(parse_event_type_map)]
+TopicName = Annotated[str, Field(pattern=r"^[a-zA-Z0-9._-]{1,249}$")]
+TopicNames = Annotated[list[TopicName], NoDecode, BeforeValidator(_split)]
+BrokerAddresses = Annotated[str, AfterValidator(_broker_addresses)]
+RedisAddress = Annotated[str, AfterValidator(_redis_address)]
 
 
 class SharedSettings(BaseSettings):
@@ -45,7 +72,7 @@ class SharedSettings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore")
 
-    kafka_bootstrap_servers: str = Field(
+    kafka_bootstrap_servers: BrokerAddresses = Field(
         "localhost:9092", description="Kafka brokers, host:port, comma-separated"
     )
     kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
@@ -61,7 +88,7 @@ class SharedSettings(BaseSettings):
     )
     kafka_ssl_certfile: str | None = Field(None, description="client certificate (PEM file)")
     kafka_ssl_keyfile: str | None = Field(None, description="client key (PEM file)")
-    redis_url: str = Field(
+    redis_url: RedisAddress = Field(
         "redis://localhost:6379/0", description="Redis, as redis:// or rediss:// URL", repr=False
     )
     redis_buckets: int = Field(
@@ -70,13 +97,15 @@ class SharedSettings(BaseSettings):
         le=16384,
         description="hash buckets of session keys; 1 on one Redis, 16 per node on a cluster; fixed for life",
     )
-    event_topics: CommaSeparated = Field(
+    event_topics: TopicNames = Field(
         ["events"], min_length=1, description="event topics, comma-separated, of equal partition counts"
     )
-    recommendations_topic: str = Field("recommendations", description="where the lists go")
-    dead_letter_topic: str = Field("dead-letter", description="where events go that can never be processed")
-    items_topic: str = Field("items", description="the item catalogue")
-    releases_topic: str = Field("releases", description="announcements of releases")
+    recommendations_topic: TopicName = Field("recommendations", description="where the lists go")
+    dead_letter_topic: TopicName = Field(
+        "dead-letter", description="where events go that can never be processed"
+    )
+    items_topic: TopicName = Field("items", description="the item catalogue")
+    releases_topic: TopicName = Field("releases", description="announcements of releases")
     releases: str = Field(
         "releases", description="folder of releases (or an fsspec URL such as s3://bucket/releases)"
     )
@@ -100,6 +129,14 @@ class SharedSettings(BaseSettings):
             )
         return self
 
+    @model_validator(mode="after")
+    def _topics_differ(self) -> Self:
+        others = [self.recommendations_topic, self.dead_letter_topic, self.items_topic, self.releases_topic]
+        names = [*self.event_topics, *others]
+        if twice := [name for name in names if names.count(name) > 1]:
+            raise ValueError(f"topic {twice[0]!r} has two uses; give each its own name: {PREFIX}…_TOPIC")
+        return self
+
 
 S = TypeVar("S", bound=SharedSettings)
 
@@ -120,9 +157,10 @@ def read_settings(program: type[S], **overrides: Any) -> S:
         problem = error.errors()[0]
         if not problem["loc"]:
             raise UsageError(problem["msg"].removeprefix("Value error, ")) from error
-        variable = f"{PREFIX}{str(problem['loc'][0]).upper()}"
+        name = str(problem["loc"][0])
         reason = problem["msg"].removeprefix("Value error, ")
-        raise UsageError(f"{variable}={problem['input']!s}: {reason[:1].lower()}{reason[1:]}") from error
+        shown = problem["input"] if program.model_fields[name].repr else HIDDEN
+        raise UsageError(f"{PREFIX}{name.upper()}={shown!s}: {reason[:1].lower()}{reason[1:]}") from error
 
 
 def unknown_variables(
@@ -130,10 +168,11 @@ def unknown_variables(
 ) -> list[str]:
     """One line for each `MILLRACE_*` variable that no program reads, with the nearest name that one does."""
     environment = os.environ if environment is None else environment
-    known = {f"{PREFIX}{name.upper()}" for program in programs for name in program.model_fields}
+    known = {name.upper() for program in programs for name in program.model_fields}
     lines = []
     for name in sorted(environment):
-        if name.startswith(PREFIX) and not name.startswith(f"{PREFIX}TEST_") and name not in known:
-            near = difflib.get_close_matches(name, known, n=1)
-            lines.append(f"{name} is no setting of Millrace" + (f"; did you mean {near[0]}?" if near else ""))
+        own = name.removeprefix(PREFIX)
+        if own != name and own not in known and not own.startswith("TEST_"):
+            near = [f"; did you mean {PREFIX}{one}?" for one in difflib.get_close_matches(own, known, n=1)]
+            lines.append(f"{name} is no setting of Millrace{''.join(near)}")
     return lines

@@ -12,10 +12,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Column, Table
 
-from schemas.settings import PREFIX, SharedSettings
+from schemas.settings import HIDDEN, PREFIX, SharedSettings
 
 ALL_PROGRAMS = "all"
-_HIDDEN = "(hidden)"
 _PIPED_WIDTH = 200
 
 
@@ -77,7 +76,7 @@ def _described(
         variable=variable,
         programs=", ".join(programs),
         default=_in_words(field.get_default()),
-        value=_HIDDEN if value and not field.repr else value,
+        value=HIDDEN if value and not field.repr else value,
         meaning=field.description or "",
     )
 
