@@ -32,7 +32,7 @@ class StructuredCloudEvent(msgspec.Struct, frozen=True):
     id: str
     type: str
     source: str
-    data: msgspec.Raw = msgspec.Raw()
+    data: msgspec.Raw = msgspec.field(default_factory=msgspec.Raw)
     data_base64: bytes | None = None
     time: datetime | None = None
 

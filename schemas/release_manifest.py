@@ -65,7 +65,7 @@ class DataRange(msgspec.Struct, frozen=True, kw_only=True):
     sha256: str
     """Of the training events, in log order."""
     log_ranges: list[LogRange] | msgspec.UnsetType = msgspec.UNSET
-    """What was read of the event topics, the part kept for evaluation included; not there where it was a file."""
+    """What was read of the event topics, the evaluated part included; not there where it was a file."""
 
 
 class ReleaseManifest(msgspec.Struct, frozen=True, kw_only=True):
