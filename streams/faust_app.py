@@ -28,6 +28,7 @@ def build_app(settings: WorkerSettings) -> faust.App:
         autodiscover=False,
         consumer_auto_offset_reset="earliest",
         broker_session_timeout=settings.session_timeout_s,
+        broker_heartbeat_interval=settings.session_timeout_s / 4,
         stream_wait_empty=False,
     )
 
