@@ -41,7 +41,12 @@ class KnownTraffic:
     def __init__(self, bootstrap_servers: str, topic: str) -> None:
         self.topic = topic
         self._producer = Producer(
-            {"bootstrap.servers": bootstrap_servers, "enable.idempotence": True, "linger.ms": 2}
+            {
+                "bootstrap.servers": bootstrap_servers,
+                "enable.idempotence": True,
+                "linger.ms": 2,
+                "log_level": 2,
+            }
         )
         self._sent: list[SentEvent] = []
         self._random = np.random.default_rng(7)

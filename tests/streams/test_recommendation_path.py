@@ -12,14 +12,14 @@ from tests.streams.known_traffic import ITEMS, an_event
 from tests.streams.worker_stage import Stage
 from tests.successor_release import successors
 
+Positions = dict[str, list[tuple[int, int]]]
+"""Partition and offset of each event of a session."""
 SESSIONS = [f"shopper-{number}" for number in range(40)]
 
 
-async def produce_with_aiokafka(
-    stage: Stage, histories: dict[str, list[str]]
-) -> dict[str, list[tuple[int, int]]]:
-    """Send clicks under their session's key, partitioned as aiokafka does; where each session's events are."""
-    positions: dict[str, list[tuple[int, int]]] = {}
+async def produce_with_aiokafka(stage: Stage, histories: dict[str, list[str]]) -> Positions:
+    """Send clicks under their session's key, partitioned as aiokafka does."""
+    positions: Positions = {}
     topic = stage.environment["MILLRACE_EVENT_TOPICS"]
     async with AIOKafkaProducer(bootstrap_servers=stage.kafka.bootstrap_servers) as producer:
         for session_id, items in histories.items():
