@@ -1,0 +1,140 @@
+"""From Kafka records to a frame of events to learn from: the rules about what may be learned.
+
+Left out, and counted: what is no event, events without consent, sessions that were erased anywhere in the
+range, and repeats of an `event_id` in its session. Caller: `retrain.event_log`.
+"""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple, TypeAlias
+
+import polars as pl
+from aiokafka import ConsumerRecord
+
+from schemas.errors import InvalidEvent
+from schemas.item_event import EraseSession, ItemEvent, decode_event
+from schemas.topics import MAX_EVENT_BYTES
+
+Record: TypeAlias = "ConsumerRecord[bytes | None, bytes | None]"
+_CHUNK_ROWS = 50_000
+_COLUMNS = ["session_id", "item_id", "event_type", "occurred_at_ms"]
+_SCHEMA: dict[str, Any] = {
+    "session_id": pl.String,
+    "item_id": pl.String,
+    "event_type": pl.String,
+    "occurred_at_ms": pl.Int64,
+    "event_id": pl.String,
+    "place": pl.String,
+    "offset": pl.Int64,
+    "logged_at_ms": pl.Int64,
+}
+
+
+class _Row(NamedTuple):
+    """A line of `_SCHEMA`."""
+
+    session_id: str
+    item_id: str
+    event_type: str
+    occurred_at_ms: int
+    event_id: str | None
+    place: str
+    offset: int
+    logged_at_ms: int
+
+
+@dataclass(frozen=True, eq=False)
+class RecordedEvents:
+    """Events to learn from, and what was left out."""
+
+    events: pl.DataFrame
+    """Columns `session_id`, `item_id`, `event_type`, `occurred_at_ms`, in log order: each partition in its
+    own order, the partitions merged by Kafka's timestamps."""
+    invalid: int
+    without_consent: int
+    erased: int
+    """Events of sessions that were erased."""
+    repeats: int
+
+
+class EventRecorder:
+    """Takes records one by one, in offset order within each partition."""
+
+    def __init__(self, event_type_map: Mapping[str, str]) -> None:
+        """Begin with nothing.
+
+        Args:
+            event_type_map: other names of event types.
+        """
+        self._event_type_map = event_type_map
+        self._chunks: list[pl.DataFrame] = []
+        self._rows: list[_Row] = []
+        self._erased: set[str] = set()
+        self._left_out: Counter[str] = Counter()
+
+    def add(self, record: Record) -> None:
+        """Take one record, whatever is in it."""
+        try:
+            event = self._decoded(record)
+        except InvalidEvent:
+            self._left_out["invalid"] += 1
+            return
+        if isinstance(event, EraseSession):
+            self._erased.add(event.session_id)
+        elif not event.consent:
+            self._left_out["without_consent"] += 1
+        else:
+            self._rows.append(_row(event, record))
+            if len(self._rows) == _CHUNK_ROWS:
+                self._chunks.append(self._chunk())
+
+    def recorded(self) -> RecordedEvents:
+        """All that was taken, as one log."""
+        everything = pl.concat([*self._chunks, self._chunk()])
+        kept = everything.filter(~pl.col("session_id").is_in(list(self._erased)))
+        once = _without_repeats(_merged(kept))
+        return RecordedEvents(
+            events=once.select(_COLUMNS),
+            invalid=self._left_out["invalid"],
+            without_consent=self._left_out["without_consent"],
+            erased=len(everything) - len(kept),
+            repeats=len(kept) - len(once),
+        )
+
+    def _decoded(self, record: Record) -> ItemEvent | EraseSession:
+        if record.value is not None and len(record.value) > MAX_EVENT_BYTES:
+            raise InvalidEvent("$", f"the event has {len(record.value)} bytes")
+        return decode_event(record.value, record.headers, self._event_type_map)
+
+    def _chunk(self) -> pl.DataFrame:
+        rows, self._rows = self._rows, []
+        return pl.DataFrame(rows, schema=_SCHEMA, orient="row")
+
+
+def _row(event: ItemEvent, record: Record) -> _Row:
+    return _Row(
+        event.session_id,
+        event.item_id,
+        event.event_type,
+        event.occurred_at_ms,
+        event.event_id,
+        f"{record.topic}-{record.partition}",
+        record.offset,
+        record.timestamp,
+    )
+
+
+def _merged(events: pl.DataFrame) -> pl.DataFrame:
+    """By Kafka's time so far in the partition: it never falls, so that each partition keeps its order."""
+    return (
+        events.sort("place", "offset")
+        .with_columns(logged_at_ms=pl.col("logged_at_ms").cum_max().over("place"))
+        .sort("logged_at_ms", maintain_order=True)
+    )
+
+
+def _without_repeats(events: pl.DataFrame) -> pl.DataFrame:
+    """The first of the events that bear the same `event_id` in a session; those without an id all stay."""
+    again = pl.col("event_id").is_not_null() & ~pl.struct("session_id", "event_id").is_first_distinct()
+    return events.filter(~again)
