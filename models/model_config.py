@@ -26,7 +26,7 @@ class ModelConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """Units of the GRU = dimensions of an item's embedding (input and output embeddings are tied)."""
     epochs: int = 4
     """Passes over the training sessions."""
-    min_steps: int = 2000
+    min_steps: int = 500
     """At least as many steps; small data gets more epochs until they are made."""
     batch_size: int = 128
     """Sessions trained side by side; also the in-batch candidates of each step."""

@@ -1,5 +1,6 @@
-"""The recommender: sessions and events in, lists and new sessions out. Pure; the same code in the worker and
-in evaluation.
+"""The recommender: sessions and events in, lists and new sessions out.
+
+Pure; the same code in the worker and in evaluation.
 
 Owns the order of the steps of one batch. Callers: `streams.recommend_agent`, `retrain.evaluation`.
 

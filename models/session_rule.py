@@ -49,8 +49,9 @@ def starts_session(
 
 
 def append_event(state: SessionState, event: ItemEvent, partition: int, session_gap_s: float) -> SessionState:
-    """The session after one more event; its encoder state is the one before the event (empty for a new
-    session).
+    """The session after one more event.
+
+    Its encoder state is the one before the event (empty for a new session).
 
     Args:
         state: the session so far; `SessionState()` for one that is not known.

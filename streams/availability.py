@@ -1,5 +1,6 @@
-"""Availability: which items must not be shown, as the catalogue in Redis says. Written by
-`streams.catalogue`.
+"""Availability: which items must not be shown, as the catalogue in Redis says.
+
+Written by `streams.catalogue`.
 
 Callers: the worker and the lookup, which ask for the version every second and load the set when it has risen.
 """

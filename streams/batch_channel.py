@@ -3,8 +3,8 @@
 Faust loses what is in a channel in three ways, none of which may happen to a batch:
 * its channel queue is suspended and cleared at every rebalance of Faust's group (a FlowControlQueue with
   `clear_on_resume`): the queue here is another;
-* a stream skips every Faust event that was sent under another generation of that group, or while it rebalances:
-  batches are put as they are, not as Faust events;
+* a stream skips every Faust event that was sent under another generation of that group, or during one of its
+  rebalances: batches are put as they are, not as Faust events;
 * a channel drops what it is given before an agent listens: a batch waits for that here.
 
 Caller: `streams.worker`.
@@ -26,7 +26,7 @@ class BatchChannel(Channel[MicroBatch]):
 
     def __init__(self, app: faust.App, **kwargs: Any) -> None:
         super().__init__(app, **kwargs)
-        self._listener = asyncio.Event()
+        self.listened = asyncio.Event()
 
     @property
     def queue(self) -> ThrowableQueue[MicroBatch]:
@@ -42,10 +42,10 @@ class BatchChannel(Channel[MicroBatch]):
         subscriber = super().clone(is_iterator=is_iterator, **kwargs)
         root = self if self._root is None else self._root
         if is_iterator and isinstance(root, BatchChannel):
-            root._listener.set()
+            root.listened.set()
         return subscriber
 
     async def hand_over(self, batch: MicroBatch) -> None:
         """Give a batch to the agent, as soon as it listens."""
-        await self._listener.wait()
+        await self.listened.wait()
         await self.put(batch)  # type: ignore[arg-type]  # not a Faust event, on purpose

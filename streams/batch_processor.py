@@ -1,5 +1,6 @@
-"""What happens to one micro-batch, from Kafka records to emitted lists and saved states: the whole promise on
-one page.
+"""What happens to one micro-batch, from Kafka records to emitted lists and saved states.
+
+The whole promise on one page.
 
 Owns the order: load -> recommend -> produce and await every acknowledgement -> save. The event source commits
 afterwards.
@@ -21,13 +22,13 @@ from schemas.ids import SessionId
 from schemas.redis_keys import bucket_of
 from schemas.session_state import SessionState
 from schemas.timestamps import from_epoch_ms
+from streams.batch_messages import BatchMessages
 from streams.current_recommender import CurrentRecommender, Served
 from streams.dead_letters import DeadLetter
-from streams.emitter import MessageSink, OutgoingMessage
+from streams.emitter import MessageSink
 from streams.event_decoding import DecodedEvent, EventDecoder
 from streams.health import Health
 from streams.isolation import Isolated, recommend_isolating
-from streams.list_messages import RecommendationMessages
 from streams.metrics import WorkerMetrics
 from streams.micro_batch import Abandoned, BatchOutcome, MicroBatch, Watermarks
 from streams.retrying import until_available
@@ -46,8 +47,7 @@ class BatchProcessor:
         store: SessionStore,
         current: CurrentRecommender,
         emitter: MessageSink,
-        messages: RecommendationMessages,
-        dead_letter_topic: str,
+        messages: BatchMessages,
         health: Health,
         metrics: WorkerMetrics,
     ) -> None:
@@ -56,7 +56,6 @@ class BatchProcessor:
         self._current = current
         self._emitter = emitter
         self._messages = messages
-        self._dead_letter_topic = dead_letter_topic
         self._health = health
         self._metrics = metrics
 
@@ -110,8 +109,9 @@ class BatchProcessor:
         return refused
 
     def _is_due(self, event: DecodedEvent, batch: MicroBatch) -> bool:
-        """False for an event below its bucket's watermark: applied before, by a save that another bucket
-        missed.
+        """False for an event below its bucket's watermark.
+
+        Applied before, by a save that another bucket missed.
         """
         mark = batch.expected[event.partition][bucket_of(event.session_id, self._store.buckets)]
         return mark is None or event.record.offset >= mark
@@ -119,28 +119,24 @@ class BatchProcessor:
     async def _emit(
         self, batch: MicroBatch, served: Served, isolated: Isolated, letters: list[DeadLetter]
     ) -> dict[SessionId, bytes]:
-        """Produce lists and dead letters, await the acknowledgements; the latest list of each session comes
-        back.
+        """Produce lists and dead letters, await the acknowledgements.
+
+        The latest list of each session comes back.
         """
-        outgoing, latest = self._messages.build(served, isolated)
+        outgoing, latest = self._messages.lists(served, isolated)
+        letter_messages = self._messages.letters(letters)
         if batch.abandoned:
             raise Abandoned
-        whole = [*outgoing, *(self._letter_message(letter) for letter in letters)]
         try:
-            await self._patiently(batch, "kafka", lambda: self._emitter.emit(whole))
-        except MessageSizeTooLargeError:
-            log.error("a dead letter is larger than its topic takes: its reason is kept, its value is not")
-            bare = [*outgoing, *(self._letter_message(letter)._replace(value=None) for letter in letters)]
-            await self._patiently(batch, "kafka", lambda: self._emitter.emit(bare))
+            await self._patiently(batch, "kafka", lambda: self._emitter.emit([*outgoing, *letter_messages]))
+        except MessageSizeTooLargeError as error:
+            log.warning("dead letter larger than its topic takes: its value is left out", error=str(error))
+            bare = [message._replace(value=None) for message in letter_messages]
+            await self._patiently(batch, "kafka", lambda: self._emitter.emit([*outgoing, *bare]))
         now_ms = time.time() * 1000
         for event in isolated.events:
             self._metrics.freshness_seconds.observe(max(0.0, now_ms - event.record.timestamp) / 1000)
         return latest
-
-    def _letter_message(self, letter: DeadLetter) -> OutgoingMessage:
-        return OutgoingMessage(
-            self._dead_letter_topic, None, letter.record.key, letter.record.value, letter.headers
-        )
 
     def _saves(
         self,
@@ -149,8 +145,9 @@ class BatchProcessor:
         isolated: Isolated,
         latest: dict[SessionId, bytes],
     ) -> list[PartitionSave]:
-        """One save for each partition that was not refused; a session belongs to the partition of its last
-        event.
+        """One save for each partition that was not refused.
+
+        A session belongs to the partition of its last event.
         """
         home = {event.session_id: event.partition for event in isolated.events}
         saves = []

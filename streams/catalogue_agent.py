@@ -1,5 +1,6 @@
-"""The agent `items`: an ordinary Faust topic agent that applies the item catalogue to Redis. Caller:
-`streams.worker`.
+"""The agent `items`: an ordinary Faust topic agent that applies the item catalogue to Redis.
+
+Caller: `streams.worker`.
 """
 
 import faust

@@ -67,8 +67,9 @@ class CurrentRecommender:
 
 
 def load_warm(folder: Path, threads: int) -> Release:
-    """Load a release and serve one made-up event with it, so that its first real one is not slow. Runs in a
-    thread.
+    """Load a release and serve one made-up event with it, so that its first real one is not slow.
+
+    Runs in a thread.
 
     Raises:
         InvalidRelease: see `models.release.load_release`.

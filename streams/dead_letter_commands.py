@@ -1,4 +1,7 @@
-"""`millrace dead-letters show|replay`: what could not be processed, and sending it once more. Mounted by `streams.cli`."""
+"""`millrace dead-letters show|replay`: what could not be processed, and sending it once more.
+
+Mounted by `streams.cli`.
+"""
 
 import typer
 

@@ -22,8 +22,9 @@ log = structlog.get_logger("millrace.emitter")
 
 
 class OutgoingMessage(NamedTuple):
-    """One message to produce; `value` None is a tombstone, `partition` None leaves the choice to the
-    producer.
+    """One message to produce.
+
+    `value` None is a tombstone, `partition` None leaves the choice to the producer.
     """
 
     topic: str

@@ -69,8 +69,9 @@ class EventDecoder:
     def decode(
         self, records: Mapping[TopicPartition, list[Record]]
     ) -> tuple[list[DecodedEvent], list[DeadLetter]]:
-        """Decode a batch: the events in log order per partition (by time between topics), and the dead
-        letters.
+        """Decode a batch.
+
+        The events in log order per partition (by time between topics), and the dead letters.
         """
         events: list[DecodedEvent] = []
         letters: list[DeadLetter] = []
@@ -109,8 +110,9 @@ class EventDecoder:
 
 
 def _in_order(records: Mapping[TopicPartition, list[Record]]) -> list[Record]:
-    """All records; several topics are merged by Kafka's timestamp, which keeps the order within each
-    partition.
+    """All records.
+
+    Several topics are merged by Kafka's timestamp, which keeps the order within each partition.
     """
     if len({partition.topic for partition in records}) > 1:
         return list(heapq.merge(*records.values(), key=lambda record: record.timestamp))

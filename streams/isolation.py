@@ -1,5 +1,6 @@
-"""Isolation: a bug that one event triggers costs that event only. The batch is halved until the event stands
-alone.
+"""Isolation: a bug that one event triggers costs that event only.
+
+The batch is halved until the event stands alone.
 
 Caller: `streams.batch_processor`, in a thread.
 """
@@ -16,8 +17,9 @@ from streams.event_decoding import DecodedEvent
 
 @dataclass(eq=False)
 class Isolated:
-    """The outcome of a batch: the events that were served, their lists beside them, and those that cannot
-    be.
+    """The outcome of a batch.
+
+    The events that were served, their lists beside them, and those that cannot be.
     """
 
     events: list[DecodedEvent] = field(default_factory=list)
@@ -51,7 +53,7 @@ def _recommend(
         return
     try:
         outcome = recommender.recommend(states, [event.session_event for event in events])
-    except Exception as error:  # whatever it is, its event must not take the neighbours along
+    except Exception as error:  # noqa: BLE001  # whatever it is, its event must not take the neighbours along
         if len(events) == 1:
             isolated.letters.append(dead_letter(events[0].record, "recommend", error))
             return

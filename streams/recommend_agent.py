@@ -29,9 +29,7 @@ async def resolve(batch: MicroBatch, processor: BatchProcessor) -> None:
     outcome = batch.outcome
     try:
         result = await processor.process(batch)
-    except (
-        Exception
-    ) as error:  # the agent's boundary: the source decides, the agent goes on with the next batch
+    except Exception as error:  # noqa: BLE001  # the agent's boundary: the source decides, the agent goes on
         if not outcome.done():
             outcome.set_exception(error)
     except BaseException:  # cancelled: the source must not wait for ever

@@ -160,17 +160,15 @@ class RedisSessionStore:
 
 
 def _decoded(session: SessionId, value: bytes) -> SessionState | None:
-    """The state, or None where the bytes are none: the session then starts anew, which loses less than
-    stopping.
+    """The state, or None where the bytes are none.
+
+    The session then starts anew, which loses less than stopping.
     """
     try:
         return decode_session_state(value)
     except msgspec.DecodeError as error:
-        log.error(
-            "stored session state cannot be read, the session starts anew",
-            session_id=session,
-            error=str(error),
-        )
+        said = "stored session state cannot be read, the session starts anew"
+        log.warning(said, session_id=session, error=str(error))
         return None
 
 

@@ -49,9 +49,8 @@ async def create_topics(settings: TopicSettings) -> dict[str, bool]:
     created = {}
     for name, code, *rest in response.topic_errors:
         if code not in (_NO_ERROR, _EXISTS):
-            raise UsageError(
-                f"Kafka does not create topic {name}: {for_code(code).__name__} {rest[0] if rest else ''}".strip()
-            )
+            reason = " ".join(filter(None, [for_code(code).__name__, *rest]))
+            raise UsageError(f"Kafka does not create topic {name}: {reason}")
         created[name] = code == _NO_ERROR
     return created
 

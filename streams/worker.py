@@ -23,6 +23,7 @@ from schemas.errors import Unavailable, UsageError
 from streams import kafka_clients
 from streams.announcement_topic import AnnouncementTopic
 from streams.batch_channel import BatchChannel
+from streams.batch_messages import BatchMessages
 from streams.batch_processor import BatchProcessor
 from streams.catalogue import Catalogue
 from streams.catalogue_agent import add_catalogue_agent
@@ -32,8 +33,8 @@ from streams.emitter import Emitter
 from streams.event_decoding import EventDecoder
 from streams.event_source import EventSource
 from streams.faust_app import build_app
+from streams.group_member import GroupMember
 from streams.health import Health
-from streams.list_messages import RecommendationMessages
 from streams.logs import configure_logs
 from streams.metrics import WorkerMetrics
 from streams.recommend_agent import add_recommend_agent
@@ -147,21 +148,19 @@ class _Worker:
             functools.partial(kafka_clients.reader, settings, settings.items_topic),
         )
         consumer = kafka_clients.event_consumer(settings)
+        member = GroupMember(consumer, settings.event_topics, settings.max_batch_events, settings.start_at)
         source = EventSource(
-            consumer,
-            settings.event_topics,
+            member,
             channel.hand_over,
             TakeOver(consumer, store, self._current.session_gap_s, self._metrics),
             self._health,
             self._metrics,
             patience_s=settings.rebalance_timeout_s / 2,
-            start_at=settings.start_at,
-            max_records=settings.max_batch_events,
         )
         stack.push_async_callback(app.stop)
         await app.add_runtime_dependency(source)  # before the app starts: both groups are joined at once
         starting = asyncio.create_task(app.start())
-        joined = asyncio.create_task(source.joined.wait())
+        joined = asyncio.create_task(member.joined.wait())
         if await _first_of(starting, joined, source.ended) is starting:
             starting.result()
         stack.push_async_callback(source.drain)
@@ -177,8 +176,7 @@ class _Worker:
             store,
             self._current,
             self._emitter,
-            RecommendationMessages(settings.recommendations_topic),
-            settings.dead_letter_topic,
+            BatchMessages(settings.recommendations_topic, settings.dead_letter_topic),
             self._health,
             self._metrics,
         )

@@ -1,5 +1,6 @@
-"""The worker's own small HTTP server: `/metrics`, `/healthz`, `/readyz`. In a thread, so that a busy loop
-still answers.
+"""The worker's own small HTTP server: `/metrics`, `/healthz`, `/readyz`.
+
+In a thread, so that a busy loop still answers.
 
 Caller: `streams.worker`.
 """

@@ -8,11 +8,11 @@ from aiokafka import TopicPartition
 from prometheus_client import CollectorRegistry
 
 from models.release import Release, load_release
+from streams.batch_messages import BatchMessages
 from streams.batch_processor import BatchProcessor
 from streams.current_recommender import CurrentRecommender
 from streams.event_decoding import EventDecoder
 from streams.health import Health
-from streams.list_messages import RecommendationMessages
 from streams.memory_session_store import MemorySessionStore
 from streams.metrics import WorkerMetrics
 from streams.micro_batch import MicroBatch, Record, Watermarks
@@ -52,8 +52,7 @@ class Workbench:
             self.store,
             self.current,
             self.emitter,
-            RecommendationMessages("recommendations"),
-            "dead-letter",
+            BatchMessages("recommendations", "dead-letter"),
             self.health,
             self.metrics,
         )

@@ -281,7 +281,8 @@ async def test_event_below_its_buckets_watermark_is_not_applied_again(bench_rele
         async def load(
             self, partitions: Collection[TopicPartition], sessions: Collection[SessionId]
         ) -> Loaded:
-            return Loaded(dict.fromkeys(partitions, (2,)), {})
+            loaded = await super().load(partitions, sessions)
+            return Loaded(dict.fromkeys(partitions, (2,)), loaded.states)
 
         async def save(self, _: Collection[PartitionSave]) -> dict[TopicPartition, Watermarks]:
             return {}

@@ -1,5 +1,6 @@
-"""The save protocol under any interleaving: two workers that both believe to own a partition, crashes, a
-Redis that goes back.
+"""The save protocol under any interleaving.
+
+Two workers that both believe to own a partition, crashes, a Redis that goes back.
 
 The same bounds and the same three claims as an exhaustive model of the protocol, but of the code that runs:
   S  every stored state is the fold of exactly its session's events below the watermark,

@@ -1,9 +1,10 @@
-"""From recommendations to the messages of the `recommendations` topic and the latest list of each session.
+"""From the outcome of a batch to messages: lists, dead letters, and the latest list of each session.
 
 Caller: `streams.batch_processor`.
 """
 
 import time
+from collections.abc import Sequence
 
 from models.recommender import Recommendation
 from models.vocabulary import Vocabulary
@@ -12,6 +13,7 @@ from schemas.item_event import ItemEvent
 from schemas.recommendation_list import RecommendationList, ScoredItem, Source, encode_recommendation_list
 from schemas.timestamps import from_epoch_ms
 from streams.current_recommender import Served
+from streams.dead_letters import DeadLetter
 from streams.emitter import OutgoingMessage
 from streams.event_decoding import DecodedEvent
 from streams.isolation import Isolated
@@ -19,13 +21,23 @@ from streams.isolation import Isolated
 _TRACE_HEADERS = frozenset({"traceparent", "tracestate"})
 
 
-class RecommendationMessages:
-    """The messages of a worker that writes to one topic."""
+class BatchMessages:
+    """The messages of a worker that writes lists to one topic and dead letters to another."""
 
-    def __init__(self, topic: str) -> None:
+    def __init__(self, topic: str, dead_letter_topic: str) -> None:
         self._topic = topic
+        self._dead_letter_topic = dead_letter_topic
 
-    def build(
+    def letters(self, letters: Sequence[DeadLetter]) -> list[OutgoingMessage]:
+        """One message for each dead letter: the original key, value and headers, and the reason."""
+        return [
+            OutgoingMessage(
+                self._dead_letter_topic, None, letter.record.key, letter.record.value, letter.headers
+            )
+            for letter in letters
+        ]
+
+    def lists(
         self, served: Served, isolated: Isolated
     ) -> tuple[list[OutgoingMessage], dict[SessionId, bytes]]:
         """One message for each event, to the partition number of the event.

@@ -1,0 +1,174 @@
+"""The worker's membership in the consumer group.
+
+What it was given, polling, seeking, committing, staying alive.
+
+Owns the consumer of the event topics. Kafka's rebalance listener only marks, for aiokafka swallows what a
+listener
+raises: new partitions stay paused until `seek`, taken ones are reported to the event source. Caller:
+`streams.event_source`.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Collection
+from typing import Literal, TypeVar
+
+import structlog
+from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
+from aiokafka.errors import (
+    CommitFailedError,
+    GroupAuthorizationFailedError,
+    IllegalStateError,
+    KafkaError,
+    TopicAuthorizationFailedError,
+)
+
+from schemas.errors import Unavailable, UsageError
+from streams.micro_batch import Abandoned, Record
+
+log = structlog.get_logger("millrace.group")
+T = TypeVar("T")
+IDLE_POLL_MS = 200
+KEEP_ALIVE_S = 0.5
+"""How often the group is told that a waiting worker lives."""
+
+
+class GroupMember:
+    """One consumer in the group of the workers."""
+
+    def __init__(
+        self,
+        consumer: AIOKafkaConsumer,
+        topics: Collection[str],
+        max_records: int,
+        start_at: Literal["earliest", "latest"],
+    ) -> None:
+        """Bind the consumer.
+
+        Args:
+            consumer: not started, without auto-commit.
+            topics: the event topics.
+            max_records: messages in one poll at most.
+            start_at: where a partition without any position starts.
+        """
+        self._consumer = consumer
+        self._topics = topics
+        self._max_records = max_records
+        self._start_at = start_at
+        self.joined = asyncio.Event()
+        """Set once the group has given this worker its partitions, were it none."""
+
+    async def start(self, on_revoked: Callable[[Collection[TopicPartition]], Awaitable[None]]) -> None:
+        """Join the group; `on_revoked` is awaited before partitions go."""
+        self._consumer.subscribe(list(self._topics), listener=_Marks(self, on_revoked))
+        await self._consumer.start()
+
+    async def stop(self) -> None:
+        """Leave the group."""
+        await self._consumer.stop()
+
+    @property
+    def assignment(self) -> frozenset[TopicPartition]:
+        """The partitions of this worker."""
+        return frozenset(self._consumer.assignment())
+
+    async def poll(self) -> dict[TopicPartition, list[Record]]:
+        """The next messages of the partitions that are not paused; empty after 200 ms without any.
+
+        Raises:
+            Unavailable: Kafka answers with an error that may pass.
+            UsageError: Kafka refuses the group or a topic.
+        """
+        try:
+            fetched: dict[TopicPartition, list[Record]] = await self._consumer.getmany(
+                timeout_ms=IDLE_POLL_MS, max_records=self._max_records
+            )
+        except (GroupAuthorizationFailedError, TopicAuthorizationFailedError) as error:
+            raise UsageError(
+                f"Kafka refuses the worker: {error!r}; check the ACLs of group and topics"
+            ) from error
+        except KafkaError as error:
+            raise Unavailable(f"Kafka: {error!r}") from error
+        return {partition: records for partition, records in fetched.items() if records}
+
+    def pause(self, partitions: Collection[TopicPartition]) -> frozenset[TopicPartition]:
+        """Fetch nothing of partitions until they are sought.
+
+        Those that were still this worker's come back.
+        """
+        ours = self.assignment & set(partitions)
+        self._consumer.pause(*ours)
+        return ours
+
+    def resume(self, partitions: Collection[TopicPartition]) -> None:
+        """Fetch partitions again, as far as they are still this worker's."""
+        self._consumer.resume(*(self.assignment & set(partitions)))
+
+    async def seek(self, partition: TopicPartition, offset: int | None) -> bool:
+        """Go on from an offset, None: from where `start_at` says.
+
+        False if the partition is not this worker's any more.
+        """
+        if partition not in self.assignment:
+            return False
+        try:
+            if offset is not None:
+                self._consumer.seek(partition, offset)
+            elif self._start_at == "earliest":
+                await self._consumer.seek_to_beginning(partition)
+            else:
+                await self._consumer.seek_to_end(partition)
+            self._consumer.resume(partition)
+        except IllegalStateError:  # taken away in the meantime
+            return False
+        return True
+
+    async def commit(self, offsets: dict[TopicPartition, int]) -> None:
+        """Tell Kafka where the partitions stand, for lag monitoring.
+
+        A failure is logged, the watermark is the truth.
+        """
+        try:
+            await self._consumer.commit(offsets)
+        except (CommitFailedError, IllegalStateError):
+            log.info("offsets not committed, the partitions have moved on", partitions=len(offsets))
+        except KafkaError as error:
+            log.warning("offsets not committed, the next batch will", error=repr(error))
+
+    def lag(self, partition: TopicPartition, offset: int) -> int | None:
+        """Messages between an offset and the end of the partition as far as it is known."""
+        end = self._consumer.highwater(partition)
+        return None if end is None else max(0, end - offset)
+
+    async def alive(self, work: "asyncio.Future[T]", given_up: Callable[[], bool]) -> T:
+        """Await work while polling paused partitions, so that the group does not expel a worker that waits.
+
+        Raises:
+            Abandoned: `given_up` said so before the work was done.
+        """
+        paused: frozenset[TopicPartition] = frozenset()
+        while not work.done():
+            if given_up():
+                raise Abandoned
+            await asyncio.wait({work}, timeout=KEEP_ALIVE_S)
+            if not work.done():
+                paused |= self.pause(self.assignment - self._consumer.paused())
+                await self._consumer.getmany(timeout_ms=0)
+        self.resume(paused)
+        return work.result()
+
+
+class _Marks(ConsumerRebalanceListener):  # type: ignore[misc]
+    """Kafka's listener: it marks, the event source acts."""
+
+    def __init__(
+        self, member: GroupMember, on_revoked: Callable[[Collection[TopicPartition]], Awaitable[None]]
+    ) -> None:
+        self._member = member
+        self._on_revoked = on_revoked
+
+    async def on_partitions_revoked(self, revoked: Collection[TopicPartition]) -> None:
+        await self._on_revoked(revoked)
+
+    async def on_partitions_assigned(self, assigned: Collection[TopicPartition]) -> None:
+        self._member.pause(assigned)
+        self._member.joined.set()
