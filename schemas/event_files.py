@@ -12,7 +12,9 @@ from pathlib import Path
 import polars as pl
 
 from schemas.errors import UsageError
+from schemas.ids import MAX_ID_BYTES
 from schemas.item_event import DEFAULT_EVENT_TYPE_MAP, EVENT_TYPES
+from schemas.timestamps import MAX_TIME_MS
 
 TRAIN, TEST = "train", "test"
 _OPTIONAL = {
@@ -44,25 +46,19 @@ def read_events(path: Path, event_type_map: Mapping[str, str] = DEFAULT_EVENT_TY
         UsageError: the file is missing, unreadable or empty, lacks a column, or a value in it is wrong.
     """
     events = _read(path)
-    for column in ("session_id", "item_id"):
-        if column not in events.columns:
-            raise UsageError(
-                f"{path}: no column {column!r}; found {', '.join(events.columns)}. "
-                "Rename yours or see `millrace import`"
-            )
-    if events.is_empty():
-        raise UsageError(f"{path}: no events in the file")
-    optional = [
-        pl.col(name).cast(kind, strict=False) for name, kind in _OPTIONAL.items() if name in events.columns
-    ]
-    typed = events.select(
-        pl.col("session_id").cast(pl.String),
-        pl.col("item_id").cast(pl.String),
-        _event_type(events, event_type_map),
-        _occurred_at_ms(path, events),
-        *optional,
-    )
-    _check(path, typed)
+    _check_columns(path, events)
+    names = [name for name in _OPTIONAL if name in events.columns]
+    try:
+        typed = events.select(
+            _id(path, events, "session_id"),
+            _id(path, events, "item_id"),
+            _event_type(events, event_type_map),
+            _occurred_at_ms(path, events),
+            *(pl.col(name).cast(_OPTIONAL[name], strict=False) for name in names),
+        )
+    except pl.exceptions.PolarsError as error:
+        raise UsageError(f"{path}: {_first_line(error)}") from error
+    _check_values(path, typed)
     return typed
 
 
@@ -72,14 +68,38 @@ def _read(path: Path) -> pl.DataFrame:
         raise UsageError(f"{path}: event files end in {', '.join(_READERS)}")
     if not path.is_file():
         raise UsageError(f"{path}: no such file")
+    if path.stat().st_size == 0:
+        raise UsageError(f"{path}: no events in the file")
     try:
         return reader(path)
     except (pl.exceptions.PolarsError, OSError) as error:
-        if isinstance(error, pl.exceptions.NoDataError):
-            raise UsageError(f"{path}: no events in the file") from error
-        raise UsageError(
-            f"{path}: cannot be read as {path.suffix[1:]}: {str(error).splitlines()[0]}"
-        ) from error
+        raise UsageError(f"{path}: cannot be read as {path.suffix[1:]}: {_first_line(error)}") from error
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).partition("\n")[0]
+
+
+def _check_columns(path: Path, events: pl.DataFrame) -> None:
+    for column in ("session_id", "item_id"):
+        if column not in events.columns:
+            raise UsageError(
+                f"{path}: no column {column!r}; found {', '.join(events.columns)}. "
+                "Rename yours or see `millrace import`"
+            )
+    if events.is_empty():
+        raise UsageError(f"{path}: no events in the file")
+
+
+def _id(path: Path, events: pl.DataFrame, name: str) -> pl.Expr:
+    """Ids as strings; whole numbers that became floats, as a missing value makes them, are whole again."""
+    column = pl.col(name)
+    if events.schema[name].is_float():
+        broken = events.filter(column.is_not_null() & (column != column.round()))
+        if not broken.is_empty():
+            raise UsageError(f"{path}: {name!r} is {broken[name][0]}; an id is a string or a whole number")
+        column = column.cast(pl.Int64)
+    return column.cast(pl.String)
 
 
 def _event_type(events: pl.DataFrame, event_type_map: Mapping[str, str]) -> pl.Expr:
@@ -116,14 +136,22 @@ def _occurred_at_ms(path: Path, events: pl.DataFrame) -> pl.Expr:
     return time_ms.alias("occurred_at_ms")
 
 
-def _check(path: Path, events: pl.DataFrame) -> None:
+def _check_values(path: Path, events: pl.DataFrame) -> None:
     for column in ("session_id", "item_id"):
-        wrong = events.with_row_index("row").filter(pl.col(column).is_null() | (pl.col(column) == ""))
-        if not wrong.is_empty():
-            raise UsageError(f"{path}: row {wrong['row'][0] + 1}: {column!r} is empty")
+        size = pl.col(column).str.len_bytes().fill_null(0)
+        if row := _first(events, ~size.is_between(1, MAX_ID_BYTES)):
+            raise UsageError(f"{path}: row {row}: {column!r} is empty or longer than {MAX_ID_BYTES} bytes")
+    if row := _first(events, ~pl.col("occurred_at_ms").is_between(0, MAX_TIME_MS)):
+        raise UsageError(f"{path}: row {row}: the time is not between 1970 and 9999 in epoch milliseconds")
     unknown = events.filter(~pl.col("event_type").is_in(EVENT_TYPES))["event_type"].unique().sort()
     if not unknown.is_empty():
         raise UsageError(
             f"{path}: unknown event types {', '.join(unknown[:8])}; map them with --event-type-map "
             f"{unknown[0]}=view,… to {', '.join(EVENT_TYPES)}"
         )
+
+
+def _first(events: pl.DataFrame, wrong: pl.Expr) -> int:
+    """The number of the first row that is wrong, counted from 1; 0 where none is."""
+    rows = events.select(wrong.fill_null(value=False).arg_true().first().alias("row"))["row"]
+    return 0 if rows[0] is None else int(rows[0]) + 1
