@@ -11,7 +11,8 @@ from datetime import datetime
 from typing import NamedTuple
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.errors import KafkaError, UnknownTopicOrPartitionError
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import KafkaError, for_code
 
 from retrain.event_recording import EventRecorder, RecordedEvents
 from schemas.connections import kafka_arguments
@@ -55,8 +56,6 @@ def read_event_log(
     topics = ", ".join(settings.event_topics)
     try:
         return asyncio.run(_read(settings, since, progress))
-    except UnknownTopicOrPartitionError as error:
-        raise UsageError(f"topic {topics} does not exist; run `millrace topics create`") from error
     except (KafkaError, TimeoutError) as error:
         raise Unavailable(
             f"topic {topics}: {type(error).__name__}: {error}; is Kafka at "
@@ -67,8 +66,8 @@ def read_event_log(
 async def _read(
     settings: SharedSettings, since: datetime | None, progress: Callable[[int, int], None]
 ) -> EventLog:
+    partitions = await _partitions(settings)
     consumer = AIOKafkaConsumer(
-        *settings.event_topics,
         **kafka_arguments(settings),
         group_id=None,
         enable_auto_commit=False,
@@ -79,7 +78,8 @@ async def _read(
     )
     try:
         await consumer.start()
-        ranges = await _ranges(consumer, since)
+        consumer.assign(partitions)
+        ranges = await _ranges(consumer, partitions, since)
         recorder = EventRecorder(settings.event_type_map)
         await _record(consumer, ranges, recorder, progress)
     finally:
@@ -87,8 +87,28 @@ async def _read(
     return EventLog(recorder.recorded(), ranges)
 
 
-async def _ranges(consumer: AIOKafkaConsumer, since: datetime | None) -> list[LogRange]:
-    partitions = sorted(consumer.assignment())
+async def _partitions(settings: SharedSettings) -> list[TopicPartition]:
+    """All partitions of the event topics; a consumer would wait long for a topic that does not exist."""
+    admin = AIOKafkaAdminClient(**kafka_arguments(settings), request_timeout_ms=_REQUEST_TIMEOUT_MS)
+    try:
+        await admin.start()
+        described = await admin.describe_topics(settings.event_topics)
+    finally:
+        await admin.close()
+    for topic in described:
+        if topic["error_code"]:
+            problem = for_code(topic["error_code"]).__name__
+            raise UsageError(f"topic {topic['topic']}: {problem}; run `millrace topics create`")
+    return sorted(
+        TopicPartition(topic["topic"], partition["partition"])
+        for topic in described
+        for partition in topic["partitions"]
+    )
+
+
+async def _ranges(
+    consumer: AIOKafkaConsumer, partitions: list[TopicPartition], since: datetime | None
+) -> list[LogRange]:
     first = await consumer.beginning_offsets(partitions)
     end = await consumer.end_offsets(partitions)
     if since is not None:
