@@ -33,7 +33,7 @@ RUN uv pip install --no-cache --no-deps --build-constraint constraints.txt .
 FROM python:3.11-slim-bookworm AS run
 RUN useradd --system --uid 10001 --home-dir /var/lib/millrace --create-home millrace \
     && install -d -o millrace /var/lib/millrace/releases /var/lib/millrace/release-cache
-ENV PATH=/opt/millrace/bin:$PATH PYTHONUNBUFFERED=1 OMP_NUM_THREADS=1 \
+ENV PATH=/opt/millrace/bin:$PATH PYTHONUNBUFFERED=1 \
     MILLRACE_RELEASES=/var/lib/millrace/releases \
     MILLRACE_RELEASE_CACHE=/var/lib/millrace/release-cache \
     MILLRACE_LOG_FORMAT=json \
@@ -50,9 +50,10 @@ USER root
 RUN apt-get update && apt-get install -y --no-install-recommends libgomp1 && rm -rf /var/lib/apt/lists/*
 USER millrace
 COPY --from=build-retrain /opt/millrace /opt/millrace
-ENV OMP_NUM_THREADS=
 CMD ["retrain"]
 
 FROM run AS serve
 COPY --from=build-serve /opt/millrace /opt/millrace
+# One worker is one core: more capacity is more workers.
+ENV OMP_NUM_THREADS=1
 CMD ["worker"]
