@@ -4,9 +4,8 @@ import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from models.release import read_manifest
 from schemas.errors import UsageError
-from schemas.release_manifest import MANIFEST_FILE, ReleaseManifest
+from schemas.release_manifest import MANIFEST_FILE, ReleaseManifest, decode_release_manifest
 from streams.dev.demo_report import OfflineRecall
 from streams.dev.millrace_services import MillraceServices
 
@@ -30,7 +29,7 @@ def train_release(
     """
     config_file = log_file.with_name("model-config.json")
     config_file.write_text(json.dumps(config))
-    before = {path.parent for path in services.releases.glob(f"*/{MANIFEST_FILE}")}
+    before = set(services.releases.glob(f"*/{MANIFEST_FILE}"))
     services.run(
         "train",
         log_file,
@@ -41,10 +40,10 @@ def train_release(
         timeout_s=TRAINING_TIMEOUT_S,
         on_line=on_line,
     )
-    made = {path.parent for path in services.releases.glob(f"*/{MANIFEST_FILE}")} - before
+    made = set(services.releases.glob(f"*/{MANIFEST_FILE}")) - before
     if len(made) != 1:
         raise UsageError(f"`millrace train` left {len(made)} new releases in {services.releases}")
-    return read_manifest(made.pop())
+    return decode_release_manifest(made.pop().read_bytes())
 
 
 def announce_release(services: MillraceServices, manifest: ReleaseManifest) -> None:

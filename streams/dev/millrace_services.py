@@ -86,16 +86,20 @@ def millrace_services(folder: Path, releases: Path, policy: Mapping[str, str]) -
     topics = {definition.name: definition.partitions for definition in definitions}
     with EmbeddedKafka(topics) as broker, EmbeddedRedis() as redis, ChildProcesses(folder) as children:
         environment = {
+            **_NO_TELEMETRY,
             **_OWN_TOPICS,
             "MILLRACE_KAFKA_BOOTSTRAP_SERVERS": broker.bootstrap_servers,
             "MILLRACE_REDIS_URL": redis.url,
             "MILLRACE_RELEASES": str(releases),
             "MILLRACE_RELEASE_CACHE": str(folder / "release-cache"),
+            "TMPDIR": str(folder),  # what libraries of the children leave there goes away with the rest
             **policy,
         }
         yield MillraceServices(broker.bootstrap_servers, redis.url, releases, children, environment)
 
 
+# ONNX Runtime's wheels report to their maker unless told not to.
+_NO_TELEMETRY = {"ORT_DISABLE_TELEMETRY": "1"}
 # What the environment of the caller may set for another Kafka must not reach the children.
 _OWN_TOPICS = {
     "MILLRACE_KAFKA_SECURITY_PROTOCOL": "PLAINTEXT",

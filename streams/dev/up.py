@@ -8,12 +8,12 @@ from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import msgspec
 from rich.console import Console
 
-from models.release import read_manifest
-from schemas.errors import UsageError
+from schemas.errors import InvalidRelease, UsageError
 from schemas.ids import ItemId
-from schemas.release_manifest import MANIFEST_FILE, ReleaseManifest
+from schemas.release_manifest import MANIFEST_FILE, ReleaseManifest, decode_release_manifest
 from schemas.settings import SharedSettings
 from streams.dev.demo_events import shop_events
 from streams.dev.demo_release import announce_release, train_release
@@ -64,7 +64,11 @@ def newest_release(releases: str) -> ReleaseManifest | None:
     """
     if "://" in releases:
         raise UsageError(f"MILLRACE_RELEASES={releases}: `millrace up` serves releases of a local folder")
-    manifests = [read_manifest(path.parent) for path in Path(releases).glob(f"*/{MANIFEST_FILE}")]
+    paths = Path(releases).glob(f"*/{MANIFEST_FILE}")
+    try:
+        manifests = [decode_release_manifest(path.read_bytes()) for path in paths]
+    except (OSError, msgspec.DecodeError) as error:
+        raise InvalidRelease(f"{releases}: a manifest cannot be read: {error}") from error
     return max(manifests, key=lambda manifest: manifest.created_at, default=None)
 
 
