@@ -50,7 +50,7 @@ USER root
 RUN apt-get update && apt-get install -y --no-install-recommends libgomp1 && rm -rf /var/lib/apt/lists/*
 USER millrace
 COPY --from=build-retrain /opt/millrace /opt/millrace
-CMD ["retrain"]
+CMD ["retrain", "once"]
 
 FROM run AS serve
 COPY --from=build-serve /opt/millrace /opt/millrace

@@ -6,9 +6,10 @@ runs.
 
 import typer
 
-from retrain import import_commands, release_commands, training_commands
+from retrain import import_commands, release_commands, retrain_commands, training_commands
 
 app = typer.Typer()
 app.add_typer(release_commands.app, name="releases")
 app.add_typer(training_commands.app)
+app.add_typer(retrain_commands.app, name="retrain")
 app.add_typer(import_commands.app, name="import")

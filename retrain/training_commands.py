@@ -4,9 +4,7 @@ Owns what the user sees; the work is done by `retrain.training_run` and `retrain
 Mounted by `retrain.cli`.
 """
 
-import sys
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,7 +12,6 @@ import typer
 
 if TYPE_CHECKING:
     from retrain.evaluation import Evaluation
-    from retrain.training import TrainingProgress
     from schemas.release_manifest import ReleaseManifest
 
 app = typer.Typer()
@@ -48,12 +45,13 @@ def train_command(
 
     from models.model_config import load_model_config
     from retrain.event_split import read_log
+    from retrain.training_display import training_display
     from retrain.training_run import train_release
 
     overrides = {"seed": seed, "session_gap_s": session_gap_s, "test_share": test_share}
     model_config = load_model_config(config, overrides)
     log = read_log(path, _event_types(event_type_map))
-    with _training_display() as show:
+    with training_display() as show:
         manifest = train_release(log, model_config, out, datetime.now(UTC), show)
     typer.echo(_described(manifest, out))
 
@@ -82,13 +80,14 @@ def evaluate_command(
     from models.release import load_release
     from retrain.evaluation import evaluate
     from retrain.event_split import read_log, test_events
+    from retrain.training_display import progress_bar
 
     cutoffs, excluded = _cutoffs(k), _type_codes(exclude)
     loaded = load_release(release)
     if test_share is None:
         test_share = loaded.manifest.config.get("test_share", ModelConfig().test_share)
     log = read_log(path, _event_types(event_type_map))
-    with _bar("evaluating") as show:
+    with progress_bar("evaluating") as show:
         recommender = Recommender(loaded, max(cutoffs), excluded)
         evaluation = evaluate(recommender, test_events(log, test_share), cutoffs, show)
     typer.echo(_report(evaluation, cutoffs))
@@ -119,46 +118,6 @@ def _type_codes(given: str) -> frozenset[int]:
     if unknown := [name for name in names if name not in EVENT_TYPE_CODES]:
         raise UsageError(f"--exclude {given}: {unknown[0]!r} is none of {', '.join(EVENT_TYPE_CODES)}")
     return frozenset(EVENT_TYPE_CODES[name] for name in names)
-
-
-@contextmanager
-def _training_display() -> Iterator["Callable[[TrainingProgress], None]"]:
-    """A progress bar on a terminal; elsewhere a line an epoch."""
-    if sys.stderr.isatty():
-        with _bar("training") as show:
-            yield lambda at: show(at.events, at.total_events, _speed_and_loss(at))
-    else:
-        yield _EpochLines().show
-
-
-class _EpochLines:
-    """Prints the last report of each epoch when the epoch ends."""
-
-    def __init__(self) -> None:
-        self._shown = 0
-
-    def show(self, at: "TrainingProgress") -> None:
-        if at.events * at.epochs >= at.total_events * at.epoch and at.epoch > self._shown:
-            self._shown = at.epoch
-            typer.echo(f"epoch {at.epoch} of {at.epochs}: {_speed_and_loss(at)}", err=True)
-
-
-@contextmanager
-def _bar(what: str) -> Iterator[Callable[..., None]]:
-    """A progress bar on standard error, on a terminal only; called with done, total and a remark."""
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
-
-    columns = (BarColumn(), TaskProgressColumn(), TimeRemainingColumn(), TextColumn("{task.fields[remark]}"))
-    with Progress(
-        TextColumn(what), *columns, console=Console(stderr=True), disable=not sys.stderr.isatty()
-    ) as progress:
-        task = progress.add_task(what, remark="")
-        yield lambda done, total, remark="": progress.update(task, completed=done, total=total, remark=remark)
-
-
-def _speed_and_loss(at: "TrainingProgress") -> str:
-    return f"loss {at.loss:.4f}, {at.events_per_s:,.0f} events/s"
 
 
 def _described(manifest: "ReleaseManifest", out: Path) -> str:
