@@ -1,0 +1,71 @@
+"""`millrace up` as a user runs it: its own example works, and Ctrl-C leaves nothing."""
+
+import json
+import signal
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+
+from schemas.errors import InvalidRelease, UsageError
+from schemas.release_manifest import MANIFEST_FILE, encode_release_manifest
+from streams.dev.child_processes import ChildProcesses
+from streams.dev.up import newest_release
+from tests.release_builder import a_manifest
+
+
+@pytest.mark.timeout(300)
+def test_example_that_up_prints_gets_a_list_for_its_event(children: ChildProcesses, tmp_path: Path) -> None:
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    env = {"TMPDIR": str(temporary), "MILLRACE_RELEASES": str(tmp_path / "none"), "OMP_NUM_THREADS": "1"}
+    up = children.start_millrace("up", env=env)
+    up.wait_until(lambda: "Ctrl-C ends it" in up.log_tail(3), 200)
+    program = up.log_tail(40).partition("from Python:")[2].partition("Ctrl-C")[0]
+
+    printed = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True, timeout=60)
+
+    answer = json.loads(printed.stdout)
+    assert answer["session_id"] == "me"
+    assert len(answer["items"]) == 5
+    up.send_signal(signal.SIGINT)
+    assert up.wait(60) == 0
+    assert list(temporary.iterdir()) == []
+    assert not (tmp_path / "none").exists()
+
+
+def write_manifest(releases: Path, release_id: str, day: int) -> None:
+    folder = releases / release_id
+    folder.mkdir(parents=True)
+    manifest = replace(a_manifest(release_id), created_at=datetime(2026, 1, day, tzinfo=UTC))
+    (folder / MANIFEST_FILE).write_bytes(encode_release_manifest(manifest))
+
+
+def test_release_that_was_made_last_is_served(tmp_path: Path) -> None:
+    for release_id, day in (("a", 2), ("b", 3), ("c", 1)):
+        write_manifest(tmp_path, release_id, day)
+
+    newest = newest_release(str(tmp_path))
+
+    assert newest is not None
+    assert newest.release_id == "b"
+
+
+def test_folder_without_releases_has_no_newest_one(tmp_path: Path) -> None:
+    assert newest_release(str(tmp_path / "none")) is None
+
+
+def test_object_store_is_refused() -> None:
+    with pytest.raises(UsageError, match="local folder"):
+        newest_release("s3://shop/releases")
+
+
+def test_broken_manifest_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / MANIFEST_FILE).write_text("{")
+
+    with pytest.raises(InvalidRelease, match="manifest cannot be read"):
+        newest_release(str(tmp_path))
