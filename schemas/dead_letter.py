@@ -81,8 +81,14 @@ def read_reason(headers: Headers) -> DeadLetterReason | None:
             class_name=text.get(CLASS_NAME, ""),
             message=text.get(MESSAGE, ""),
             stacktrace=text.get(STACKTRACE, ""),
-            hops=int(text.get(HOPS, "0")),
+            hops=read_hops(headers),
         )
     except (KeyError, ValueError):
         return None
     return reason if 0 <= reason.failed_at_ms <= MAX_TIME_MS else None
+
+
+def read_hops(headers: Headers) -> int:
+    """How often the message was replayed; 0 where the header is missing or no number."""
+    hops = next((value for name, value in headers if name == HOPS), None) or b""
+    return int(hops) if hops.isdigit() and len(hops) < 10 else 0

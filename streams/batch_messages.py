@@ -29,10 +29,13 @@ class BatchMessages:
         self._dead_letter_topic = dead_letter_topic
 
     def letters(self, letters: Sequence[DeadLetter]) -> list[OutgoingMessage]:
-        """One message for each dead letter: the original key, value and headers, and the reason."""
+        """One message for each dead letter: the original key, value and headers, and the reason.
+
+        A value that is missing becomes an empty one: the client takes no message without key and value.
+        """
         return [
             OutgoingMessage(
-                self._dead_letter_topic, None, letter.record.key, letter.record.value, letter.headers
+                self._dead_letter_topic, None, letter.record.key, letter.record.value or b"", letter.headers
             )
             for letter in letters
         ]

@@ -7,7 +7,7 @@ import time
 import traceback
 from dataclasses import dataclass
 
-from schemas.dead_letter import HOPS, DeadLetterReason, dead_letter_headers
+from schemas.dead_letter import DeadLetterReason, dead_letter_headers, read_hops
 from streams.micro_batch import Record
 
 
@@ -33,7 +33,6 @@ def dead_letter(record: Record, stage: str, error: Exception) -> DeadLetter:
         error: why.
     """
     stacktrace = "" if stage == "decode" else "".join(traceback.format_exception(error))
-    hops = next((value for name, value in record.headers if name == HOPS), None) or b"0"
     reason = DeadLetterReason(
         topic=record.topic,
         partition=record.partition,
@@ -43,6 +42,6 @@ def dead_letter(record: Record, stage: str, error: Exception) -> DeadLetter:
         class_name=type(error).__name__,
         message=str(error),
         stacktrace=stacktrace,
-        hops=int(hops) if hops.isdigit() else 0,
+        hops=read_hops(record.headers),
     )
     return DeadLetter(record, reason)
