@@ -17,6 +17,7 @@ def write_schemas(
 ) -> None:
     """Write JSON Schema of every message and an AsyncAPI document of every topic."""
     from schemas.asyncapi import asyncapi_document
+    from schemas.errors import UsageError
     from schemas.json_schema import as_json, json_schemas
     from schemas.settings import SharedSettings, read_settings
 
@@ -25,7 +26,10 @@ def write_schemas(
         typer.echo(asyncapi)
         return
     files = {f"{name}.schema.json": as_json(schema) for name, schema in json_schemas().items()}
-    out.mkdir(parents=True, exist_ok=True)
-    for name, text in {**files, "asyncapi.json": asyncapi}.items():
-        (out / name).write_text(text + "\n")
-        typer.echo(out / name)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        for name, text in {**files, "asyncapi.json": asyncapi}.items():
+            (out / name).write_text(text + "\n")
+            typer.echo(out / name)
+    except OSError as error:
+        raise UsageError(f"--out {out}: {error.strerror}; give a folder that can be written") from error
