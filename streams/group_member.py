@@ -54,6 +54,7 @@ class GroupMember:
         self._topics = topics
         self._max_records = max_records
         self._start_at = start_at
+        self._between_assignments = False
         self.joined = asyncio.Event()
         """Set once the group has given this worker its partitions, were it none."""
 
@@ -68,8 +69,13 @@ class GroupMember:
 
     @property
     def assignment(self) -> frozenset[TopicPartition]:
-        """The partitions of this worker."""
-        return frozenset(self._consumer.assignment())
+        """The partitions of this worker; none from a revocation to the next assignment.
+
+        aiokafka goes on to name the old ones meanwhile: who takes them over then has the position of a
+        partition
+        that comes back paused and unread.
+        """
+        return frozenset() if self._between_assignments else frozenset(self._consumer.assignment())
 
     async def poll(self) -> dict[TopicPartition, list[Record]]:
         """The next messages of the partitions that are not paused; empty after 200 ms without any.
@@ -156,6 +162,16 @@ class GroupMember:
         self.resume(paused)
         return work.result()
 
+    def mark_revoked(self) -> None:
+        """Kafka takes the partitions away, to give them out anew."""
+        self._between_assignments = True
+
+    def mark_assigned(self, assigned: Collection[TopicPartition]) -> None:
+        """Kafka has given out the partitions; they stay paused until they are sought."""
+        self._between_assignments = False
+        self.pause(assigned)
+        self.joined.set()
+
 
 class _Marks(ConsumerRebalanceListener):  # type: ignore[misc]
     """Kafka's listener: it marks, the event source acts."""
@@ -167,8 +183,8 @@ class _Marks(ConsumerRebalanceListener):  # type: ignore[misc]
         self._on_revoked = on_revoked
 
     async def on_partitions_revoked(self, revoked: Collection[TopicPartition]) -> None:
+        self._member.mark_revoked()
         await self._on_revoked(revoked)
 
     async def on_partitions_assigned(self, assigned: Collection[TopicPartition]) -> None:
-        self._member.pause(assigned)
-        self._member.joined.set()
+        self._member.mark_assigned(assigned)

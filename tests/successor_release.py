@@ -83,14 +83,18 @@ def write_successor_release(
 
 
 def successors(item_ids: list[str], history: list[str], k: int) -> list[str]:
-    """The list that such a release gives a session, computed without it (ties by row, float16 states)."""
-    state = np.zeros(len(item_ids), dtype=np.float32)
+    """The list that such a release gives a session, computed without it (ties by row).
+
+    As in the worker, the query comes from the step's float32 state, while the next step starts from float16.
+    """
+    state = query = np.zeros(len(item_ids), dtype=np.float32)
     for item_id in history:
-        step = state * np.float32(0.5)
+        query = state
         if item_id in item_ids:
-            step[item_ids.index(item_id)] += 1
-            state = step.astype(np.float16).astype(np.float32)
-    query = np.roll(state, 1)
+            query = state * np.float32(0.5)
+            query[item_ids.index(item_id)] += 1
+            state = query.astype(np.float16).astype(np.float32)
+    query = np.roll(query, 1)
     return [item_ids[row] for row in np.lexsort((np.arange(len(query)), -query))[:k]]
 
 
