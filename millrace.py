@@ -1,7 +1,7 @@
 """The command line `millrace`: mounts the commands of each package and turns expected errors into one line.
 
-Owns exit codes (0 done, 2 called wrongly or not possible now, 130 interrupted) and `config`, which shows the settings
-of every program. The packages' `cli` modules import what a command needs only when it runs.
+Owns exit codes (0 done, 2 called wrongly or not possible now, 130 interrupted) and `config`, which shows
+the settings of every program. The packages' `cli` modules import what a command needs only when it runs.
 """
 
 import os
@@ -13,8 +13,10 @@ from typing import Annotated
 import typer
 
 import retrain.cli
+import retrain.offline_bench_commands
 import schemas.cli
 import streams.cli
+import streams.dev.online_bench_commands
 from schemas.errors import MillraceError, UsageError
 
 app = typer.Typer(
@@ -23,9 +25,13 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-app.add_typer(streams.cli.app)
-app.add_typer(retrain.cli.app)
-app.add_typer(schemas.cli.app)
+settings_app = typer.Typer()
+for commands in (streams.cli.app, retrain.cli.app, schemas.cli.app, settings_app):
+    app.add_typer(commands)
+bench = typer.Typer(help="Measure this machine: training, index, streaming, lookup.", no_args_is_help=True)
+bench.add_typer(retrain.offline_bench_commands.app)
+bench.add_typer(streams.dev.online_bench_commands.app)
+app.add_typer(bench, name="bench")
 
 
 @app.callback(invoke_without_command=True)
@@ -42,7 +48,7 @@ def show_version(
         raise typer.Exit(2)
 
 
-@app.command("config")
+@settings_app.command("config")
 def show_config(
     markdown: Annotated[
         bool, typer.Option("--markdown", help="Print the table of docs/configuration.md.")

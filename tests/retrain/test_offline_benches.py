@@ -1,0 +1,97 @@
+"""`millrace bench train|index` run and report; how fast they say it is, is asserted nowhere."""
+
+import json
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import millrace
+from index.exact_index import ExactIndex
+from models.release import VECTORS_FILE
+from retrain.bench_index import bench_index, drawn_vectors, search_by_numpy
+from retrain.bench_train import drawn_data
+from tests.retrain.planted_sessions import ring_events
+from tests.successor_release import write_successor_release
+
+
+def measured(tmp_path: Path, *arguments: str) -> dict[str, Any]:
+    """The report that the bench wrote."""
+    report = tmp_path / "report.json"
+    assert millrace.run(["bench", *arguments, "--json", str(report)]) == 0
+    written: dict[str, Any] = json.loads(report.read_bytes())
+    assert written["bench"] == arguments[0]
+    assert written["cpu"]
+    return written
+
+
+def test_training_is_measured_epoch_by_epoch(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    report = measured(tmp_path, "train", "--events", "300", "--items", "20", "--epochs", "2")
+    assert [(row["epoch"], row["items"]) for row in report["rows"]] == [(1, 20), (2, 20)]
+    assert "events_per_s" in capsys.readouterr().out
+
+
+def test_training_on_a_file_is_measured(tmp_path: Path) -> None:
+    path = tmp_path / "events.parquet"
+    ring_events(sessions=30).rename({"occurred_at_ms": "timestamp"}).write_parquet(path)
+    (row,) = measured(tmp_path, "train", str(path), "--epochs", "1")["rows"]
+    assert 2 < row["items"] <= 40
+
+
+def test_index_is_measured_at_every_size_kind_and_batch(tmp_path: Path) -> None:
+    report = measured(tmp_path, "index", "--sizes", "50,120", "--batches", "1,8", "--seconds", "0")
+    assert [(row["items"], row["index"], row["batch"]) for row in report["rows"]] == [
+        (items, kind, batch)
+        for items in (50, 120)
+        for kind in ("numpy", "exact", "ivf_flat")
+        for batch in (1, 8)
+    ]
+
+
+def test_index_is_measured_on_the_vectors_of_a_release(tmp_path: Path) -> None:
+    write_successor_release(tmp_path, "r1", ["a", "b", "c"])
+    assert (tmp_path / "r1" / VECTORS_FILE).exists()
+    release = str(tmp_path / "r1")
+    report = measured(tmp_path, "index", "--release", release, "--batches", "2", "--seconds", "0")
+    assert {(row["items"], row["dim"]) for row in report["rows"]} == {(3, 3)}
+
+
+def test_time_of_a_query_is_that_of_its_batch_shared_out() -> None:
+    ticks = count()
+    rows = list(bench_index(drawn_vectors(30), [2], seconds=1.5, clock=lambda: float(next(ticks))))
+    # from tick 0: tick 1 goes on, tick 2 stops, tick 3 is the end: 3 s, 2 rounds of 2 queries
+    assert [row["us_per_query"] for row in rows] == [750_000.0] * 3
+
+
+def test_exact_kinds_find_what_plain_numpy_finds() -> None:
+    vectors = drawn_vectors(300)
+    rows, scores = search_by_numpy(vectors)(vectors[:20], 10)
+    found, found_scores = ExactIndex(vectors).search(vectors[:20], 10)
+    np.testing.assert_array_equal(rows, found)
+    np.testing.assert_allclose(scores, found_scores, rtol=1e-5)
+
+
+def test_drawn_sessions_have_two_events_and_the_numbers_asked_for() -> None:
+    sessions, vocabulary = drawn_data(10_000, 50)
+    lengths = np.diff(sessions.offsets)
+    assert lengths.min() >= 2
+    assert len(vocabulary) == 50
+    assert abs(len(sessions.item_rows) - 10_000) < 500
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["index", "--sizes", "many"], "--sizes many: give whole numbers from 1"),
+        (["index", "--release", "none"], "none is no release"),
+        (["train", "none.parquet"], "no such file"),
+    ],
+)
+def test_wrong_call_is_one_line_and_exit_code_2(
+    capsys: pytest.CaptureFixture[str], arguments: list[str], said: str
+) -> None:
+    assert millrace.run(["bench", *arguments]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert said in line
