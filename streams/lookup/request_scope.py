@@ -20,10 +20,8 @@ class RequestScope:
         self._metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Handle one request."""
-        if scope["type"] != ScopeType.HTTP:
-            await self._app(scope, receive, send)
-            return
+        """Handle one request; the server is told to offer nothing but HTTP."""
+        assert scope["type"] == ScopeType.HTTP
         scope["path"] = scope["raw_path"].decode("latin-1")
         status = 500
 

@@ -132,6 +132,7 @@ def _server(lookup: Lookup) -> _Server:
         uvicorn.Config(
             create_application(lookup),
             http="httptools",
+            ws="none",
             lifespan="off",
             log_config=None,
             access_log=False,

@@ -9,9 +9,10 @@ import pytest
 
 from models.release import VECTORS_FILE
 from retrain.release_catalogue import list_releases, read_release_manifest, verify_release
-from schemas.errors import InvalidRelease, UsageError
+from schemas.errors import InvalidRelease, Unavailable, UsageError
 from schemas.ids import ReleaseId
 from schemas.release_manifest import MANIFEST_FILE
+from tests.failing_store import FailingStore, fail_on, upload
 from tests.release_builder import corrupt, write_release_tables
 
 R1 = ReleaseId("r1")
@@ -68,3 +69,17 @@ def test_changed_and_missing_files_are_named(tmp_path: Path) -> None:
 def test_wrong_setting_is_a_usage_error(releases: str) -> None:
     with pytest.raises(UsageError, match="MILLRACE_RELEASES"):
         list_releases(releases)
+
+
+def test_store_that_does_not_answer_is_unavailable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_release_tables(tmp_path / "built", "r1", ["a", "b"])
+    store = upload(tmp_path / "built")
+    assert verify_release(store, R1).release_id == R1
+    monkeypatch.setattr(FailingStore, "trouble", staticmethod(fail_on(VECTORS_FILE)))
+    with pytest.raises(Unavailable, match="connection lost"):
+        verify_release(store, R1)
+    monkeypatch.setattr(FailingStore, "trouble", staticmethod(fail_on(MANIFEST_FILE)))
+    with pytest.raises(Unavailable, match="connection lost"):
+        list_releases(store)
+    with pytest.raises(Unavailable):
+        list_releases("http://127.0.0.1:9/releases")

@@ -1,11 +1,13 @@
 """`millrace releases`, as one types it."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
 
 import millrace
+from schemas.release_manifest import MANIFEST_FILE
 from streams.dev.ports import free_port
 from tests.release_builder import write_release_tables
 from tests.services.kafka_broker import Kafka
@@ -30,10 +32,19 @@ def test_promoted_release_is_marked_in_the_list(capsys: pytest.CaptureFixture[st
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[0] for line in lines] == ["release", "r1", "r2"]
     assert "generation 3" in lines[1]
+    (Path(os.environ["MILLRACE_RELEASES"]) / "r2" / MANIFEST_FILE).write_text("{}")
+    assert millrace.run(["releases", "list"]) == 0
+    assert "unreadable: Object missing" in capsys.readouterr().out.splitlines()[-1]
+
+
+@pytest.mark.usefixtures("environment")
+def test_list_as_json_names_the_announced_generation(capsys: pytest.CaptureFixture[str]) -> None:
+    assert millrace.run(["releases", "promote", "r1"]) == 0
+    capsys.readouterr()
     assert millrace.run(["releases", "list", "--json"]) == 0
     listed = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [(one["release_id"], one["announced_as_generation"]) for one in listed] == [
-        ("r1", 3),
+        ("r1", 1),
         ("r2", None),
     ]
 

@@ -1,5 +1,6 @@
 """`fetch_release`: in place from a local folder, verified copies from an object store."""
 
+import shutil
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +13,7 @@ from schemas.errors import InvalidRelease, Unavailable, UsageError
 from schemas.ids import ReleaseId
 from schemas.release_manifest import MANIFEST_FILE, FileDigest, encode_release_manifest
 from streams.release_fetching import fetch_release
+from tests.failing_store import FailingStore, fail_on, upload
 from tests.release_builder import a_manifest, corrupt, write_release_tables
 
 R1 = ReleaseId("r1")
@@ -113,3 +115,29 @@ def test_unknown_protocol_is_a_wrong_setting(tmp_path: Path) -> None:
 def test_store_that_does_not_answer_is_unavailable(tmp_path: Path) -> None:
     with pytest.raises(Unavailable, match=r"127\.0\.0\.1"):
         fetch_release("http://127.0.0.1:9/releases", R1, tmp_path / "cache")
+
+
+@pytest.mark.parametrize("part", [MANIFEST_FILE, VECTORS_FILE])
+def test_connection_that_breaks_is_unavailable_and_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, part: str
+) -> None:
+    write_release_tables(tmp_path / "built", "r1", ["a", "b"])
+    store = upload(tmp_path / "built")
+    monkeypatch.setattr(FailingStore, "trouble", staticmethod(fail_on(part)))
+    with pytest.raises(Unavailable, match="connection lost"):
+        fetch_release(store, R1, tmp_path / "cache")
+    assert not (tmp_path / "cache" / R1).exists()
+
+
+def test_copy_of_a_quicker_process_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_release_tables(tmp_path / "built", "r1", ["a", "b"])
+    store = upload(tmp_path / "built")
+    target = tmp_path / "cache" / R1
+
+    def other_process(path: str) -> None:
+        if path.endswith(VECTORS_FILE) and not target.exists():
+            shutil.copytree(tmp_path / "built" / R1, target)
+
+    monkeypatch.setattr(FailingStore, "trouble", staticmethod(other_process))
+    assert fetch_release(store, R1, tmp_path / "cache") == target
+    assert [path.name for path in (tmp_path / "cache").iterdir()] == [R1]

@@ -67,8 +67,8 @@ class Shop:
             assert (body["status"], body["instance"]) == (status, path.partition("?")[0])
         return body
 
-    async def raw(self, method: str, path: str) -> httpx.Response:
-        return await self._client.request(method, path)
+    async def raw(self, method: str, path: str, **headers: str) -> httpx.Response:
+        return await self._client.request(method, path, headers=headers)
 
     async def store_list(self, session_id: str, items: list[str]) -> bytes:
         value = encode_recommendation_list(a_list(session_id, items))
@@ -231,6 +231,13 @@ async def test_wrong_method_is_a_problem(shop: Shop) -> None:
     assert response.headers["content-type"] == "application/problem+json"
     assert response.headers["allow"] == "GET, OPTIONS"
     assert response.json()["detail"].startswith("POST is not possible here")
+
+
+async def test_other_refusals_of_the_server_are_problems(shop: Shop) -> None:
+    response = await shop.raw("GET", "/popular", host="not a host")
+    assert response.status_code == 400
+    assert response.headers["content-type"] == "application/problem+json"
+    assert response.json()["detail"] == "Invalid host header"
 
 
 async def test_without_a_release_lists_are_served_and_the_rest_waits(shop_without_release: Shop) -> None:
