@@ -288,6 +288,8 @@ async def test_openapi_describes_lists_and_problems(shop: Shop) -> None:
         "/readyz",
         "/sessions/{session_id}/recommendations",
     ]
+    page = (Path(__file__).parents[3] / "docs" / "lookup.md").read_text()
+    assert [path for path in document["paths"] if f"GET {path}" not in page] == []
     responses = document["paths"]["/sessions/{session_id}/recommendations"]["get"]["responses"]
     assert responses["200"]["content"]["application/json"]["schema"] == {
         "$ref": "#/components/schemas/SessionRecommendations"
