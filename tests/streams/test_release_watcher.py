@@ -10,7 +10,7 @@ import pytest
 from aiokafka import AIOKafkaProducer
 from prometheus_client import Gauge
 
-from models.release import ReleaseTables, load_tables
+from models.release import VECTORS_FILE, ReleaseTables, load_tables
 from schemas.errors import UsageError
 from schemas.ids import ReleaseId
 from schemas.release_announcement import RELEASE_LINE, ReleaseAnnouncement, encode_release_announcement
@@ -18,6 +18,7 @@ from streams.announcement_topic import AnnouncementTopic
 from streams.dev.ports import free_port
 from streams.health import Health
 from streams.release_watcher import ReleaseWatcher
+from tests.failing_store import FailingStore, fail_on, upload
 from tests.release_builder import corrupt, write_release_tables
 from tests.services.kafka_broker import Kafka
 from tests.waiting import DEADLINE_S, until
@@ -156,6 +157,20 @@ async def test_wrong_setting_of_the_releases_stops_the_start(stage: Stage) -> No
     with pytest.raises(UsageError):
         await watcher.wait_for_release()
     assert "release store" in stage.health.troubles
+    await watcher.stop()
+
+
+async def test_store_that_is_away_is_waited_for(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = upload(stage.releases)
+    monkeypatch.setattr(FailingStore, "trouble", staticmethod(fail_on(VECTORS_FILE)))
+    await stage.announce(("r1", 1))
+    watcher = stage.watcher(releases=store)
+    starting = asyncio.create_task(watcher.start())
+    await until(lambda: "release store" in stage.health.troubles)
+    assert not starting.done()
+    monkeypatch.setattr(FailingStore, "trouble", staticmethod(lambda _: None))
+    await asyncio.wait_for(starting, DEADLINE_S)
+    assert (watcher.release_id, stage.refused, stage.health.troubles) == ("r1", [], {})
     await watcher.stop()
 
 
