@@ -94,7 +94,7 @@ def _serve(services: MillraceServices, manifest: ReleaseManifest, narrator: Narr
         item_id = lookup.popular()[0]
     narrator.say(
         "",
-        f"[bold]Lookup[/]  {services.lookup_url}   [dim]/docs, /popular, /sessions/ID/recommendations[/]",
+        f"[bold]Lookup[/]  {services.lookup_url}   [dim]/schema, /popular, /sessions/ID/recommendations[/]",
         f"[bold]Kafka[/]   {services.bootstrap_servers}   [dim]MILLRACE_KAFKA_BOOTSTRAP_SERVERS[/]",
         f"[bold]Redis[/]   {services.redis_url}   [dim]MILLRACE_REDIS_URL[/]",
         f"[bold]Worker[/]  {services.worker_url}   [dim]/metrics, /readyz[/]",

@@ -1,6 +1,7 @@
 """The demo as a user runs it: a child process, a small shop, its JSON and what it leaves behind."""
 
 import json
+import re
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -9,7 +10,7 @@ import psutil
 import pytest
 
 import millrace
-from streams.dev.child_processes import Child, ChildProcesses
+from streams.dev.child_processes import Child, ChildProcesses, answers_ok
 
 pytestmark = pytest.mark.timeout(300)
 RUN_TIMEOUT_S = 240.0
@@ -40,9 +41,13 @@ def test_demo_answers_every_event_and_agrees_with_the_offline_evaluation(
     start_demo: Callable[..., Child], tmp_path: Path
 ) -> None:
     out = tmp_path / "out.json"
-    demo = start_demo("--sessions", "400", "--json", out)
-
-    assert demo.wait(RUN_TIMEOUT_S) == 0, demo.log_tail(50)
+    demo = start_demo("--sessions", "400", "--json", out, "--serve")
+    demo.wait_until(lambda: "Still serving" in demo.log_tail(), RUN_TIMEOUT_S)
+    url = re.search(r"(http://\S+)/popular", demo.log_tail())
+    assert url
+    assert answers_ok(f"{url[1]}/popular?k=3")
+    demo.send_signal(signal.SIGINT)
+    assert demo.wait(60) == 0, demo.log_tail(50)
 
     summary = json.loads(out.read_bytes())
     assert summary["events"] > 300
