@@ -1,5 +1,7 @@
 """The Faust app: configured as a part of our process, not as its owner. Caller: `streams.worker`."""
 
+from pathlib import Path
+
 import faust
 from faust.auth import SASLCredentials, SSLCredentials
 from faust.types.auth import CredentialsT, SASLMechanism
@@ -10,11 +12,15 @@ from streams.settings import WorkerSettings
 _PLAINTEXT = "PLAINTEXT"
 
 
-def build_app(settings: WorkerSettings) -> faust.App:
+def build_app(settings: WorkerSettings, data_folder: Path) -> faust.App:
     """A Faust app without web server, tables, leader and topics of its own.
 
     Its consumer group, `<group>-catalogue`, is that of the low-rate topics; the events have a consumer of
     their own.
+
+    Args:
+        settings: the worker's.
+        data_folder: where Faust makes the folders that its tables would need.
     """
     brokers = [f"kafka://{address.strip()}" for address in settings.kafka_bootstrap_servers.split(",")]
     return faust.App(
@@ -22,6 +28,7 @@ def build_app(settings: WorkerSettings) -> faust.App:
         broker=brokers,
         broker_credentials=_credentials(settings),
         store="memory://",
+        datadir=data_folder,
         web_enabled=False,
         topic_allow_declare=False,
         topic_disable_leader=True,

@@ -9,6 +9,8 @@ import contextlib
 import functools
 import signal
 from contextlib import AsyncExitStack
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import structlog
@@ -137,7 +139,7 @@ class _Worker:
     async def _start(self, stack: AsyncExitStack, redis: "Redis", store: RedisSessionStore) -> EventSource:
         settings, catalogue = self._settings, Catalogue(redis)
         stack.push_async_callback(self._emitter.stop)
-        app = build_app(settings)
+        app = build_app(settings, Path(stack.enter_context(TemporaryDirectory(prefix="millrace-faust-"))))
         channel = BatchChannel(app)
         add_recommend_agent(app, channel, self._processor(store))
         add_catalogue_agent(app, settings.items_topic, catalogue, self._health, self._metrics)
