@@ -14,6 +14,11 @@ UNAVAILABLE_ITEMS = "millrace:items:unavailable"
 """Set of the item ids that must not be shown. Writer: `streams.catalogue`, together with the hash."""
 ITEMS_VERSION = "millrace:items:version"
 """Rises with every change of the catalogue. Writer: `streams.catalogue`."""
+ITEMS_COMPLETE = "millrace:items:complete"
+"""Set once the catalogue was read whole from its topic; without it, single items may be all there is.
+
+Writer: `streams.catalogue`.
+"""
 BUCKETS = "millrace:buckets"
 """The number of buckets this Redis was first used with; fixed for life."""
 

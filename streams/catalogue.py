@@ -1,11 +1,15 @@
 """The item catalogue in Redis: each message of the `items` topic, applied by an ordinary Faust topic agent.
 
-Writer: of the keys `items`, `items:unavailable` and `items:version`. Readers: `streams.availability`, the
-lookup.
+Writer: of the keys `items`, `items:unavailable`, `items:version` and `items:complete`. Readers:
+`streams.availability`, the lookup. Callers: `streams.catalogue_agent`, `streams.catalogue_refresh`.
 A low-rate topic, so Faust's cost per message does not matter here.
 """
 
-from collections.abc import Iterable
+import time
+import uuid
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager
+from itertools import islice
 from typing import NamedTuple
 
 from redis import exceptions
@@ -13,7 +17,10 @@ from redis.asyncio import Redis
 
 from schemas.errors import InvalidEvent, Unavailable
 from schemas.item_metadata import decode_item_metadata
-from schemas.redis_keys import ITEMS, ITEMS_VERSION, UNAVAILABLE_ITEMS
+from schemas.redis_keys import ITEMS, ITEMS_COMPLETE, ITEMS_VERSION, UNAVAILABLE_ITEMS
+
+_CHUNK = 500
+_DRAFT_TTL_S = 600
 
 
 class ItemChange(NamedTuple):
@@ -52,7 +59,7 @@ class Catalogue:
         Raises:
             Unavailable: Redis does not answer.
         """
-        try:
+        with _answering():
             async with self._redis.pipeline(transaction=True) as pipe:
                 for change in changes:
                     if change.value is None:
@@ -65,34 +72,62 @@ class Catalogue:
                         pipe.sadd(UNAVAILABLE_ITEMS, change.item_id)
                 pipe.incr(ITEMS_VERSION)
                 await pipe.execute()
-        except (exceptions.RedisError, OSError) as error:
-            raise Unavailable(f"Redis: {error}") from error
 
-    async def restore(self, changes: Iterable[ItemChange]) -> None:
-        """Write items that Redis lost; one that is there already is newer and stays.
+    async def replace(self, items: Collection[ItemChange], read_at: int) -> None:
+        """Put the whole catalogue in the place of what there is, at once.
+
+        The version becomes the time in milliseconds, so that it rises although Redis lost the one before.
+
+        Args:
+            items: the last word on every item, deletions left out.
+            read_at: the version before they were read; a change since then may be newer than they are.
 
         Raises:
-            Unavailable: Redis does not answer.
+            Unavailable: Redis does not answer, or there was such a change; read the items again.
         """
-        try:
+        draft = f"{ITEMS}:draft:{uuid.uuid4().hex}"
+        rest = iter(items)
+        with _answering():
+            while chunk := {item.item_id: item.value for item in islice(rest, _CHUNK)}:
+                await self._redis.hset(draft, mapping=chunk)  # type: ignore[arg-type]  # every item has a value
+                await self._redis.expire(draft, _DRAFT_TTL_S)
             async with self._redis.pipeline(transaction=True) as pipe:
-                for change in changes:
-                    assert change.value is not None
-                    pipe.hsetnx(ITEMS, change.item_id, change.value)
-                    if not change.available:
-                        pipe.sadd(UNAVAILABLE_ITEMS, change.item_id)
-                pipe.incr(ITEMS_VERSION)
+                await pipe.watch(ITEMS_VERSION)
+                if int(await pipe.get(ITEMS_VERSION) or 0) != read_at:
+                    raise Unavailable("the catalogue changed while it was read")
+                pipe.multi()  # type: ignore[no-untyped-call]
+                pipe.delete(ITEMS, UNAVAILABLE_ITEMS)
+                if items:
+                    pipe.rename(draft, ITEMS)
+                    pipe.persist(ITEMS)
+                if hidden := [item.item_id for item in items if not item.available]:
+                    pipe.sadd(UNAVAILABLE_ITEMS, *hidden)
+                pipe.set(ITEMS_VERSION, max(read_at + 1, int(time.time() * 1000)))
+                pipe.set(ITEMS_COMPLETE, 1)
                 await pipe.execute()
-        except (exceptions.RedisError, OSError) as error:
-            raise Unavailable(f"Redis: {error}") from error
 
-    async def is_missing(self) -> bool:
-        """Whether Redis knows of no catalogue at all: a new Redis, or one that came back empty.
+    async def version(self) -> int:
+        """The version that Redis has; 0 where it has none.
 
         Raises:
             Unavailable: Redis does not answer.
         """
-        try:
-            return not await self._redis.exists(ITEMS_VERSION)
-        except (exceptions.RedisError, OSError) as error:
-            raise Unavailable(f"Redis: {error}") from error
+        with _answering():
+            return int(await self._redis.get(ITEMS_VERSION) or 0)
+
+    async def is_complete(self) -> bool:
+        """Whether the catalogue was ever read whole: not so in a new Redis, or one that came back empty.
+
+        Raises:
+            Unavailable: Redis does not answer.
+        """
+        with _answering():
+            return bool(await self._redis.exists(ITEMS_COMPLETE))
+
+
+@contextmanager
+def _answering() -> Iterator[None]:
+    try:
+        yield
+    except (exceptions.RedisError, OSError) as error:
+        raise Unavailable(f"Redis: {error}") from error

@@ -32,7 +32,7 @@ def add_catalogue_agent(
             try:
                 change = item_change(event.key, event.value)
             except InvalidEvent as error:
-                metrics.dead_letters.labels("items").inc()
+                metrics.invalid_items.inc()
                 log.warning(
                     "item ignored",
                     at=f"{topic}[{event.message.partition}]@{event.message.offset}",

@@ -1,8 +1,8 @@
 """Keeping a worker's view of the catalogue fresh, and the catalogue itself where Redis has lost it.
 
-Every second: has the version risen? Then the unavailable items are loaded. Is there no catalogue at all? Then
-it is read anew
-from the `items` topic, whose compaction keeps the last word on every item. Caller: `streams.worker`.
+Every second: has the version risen? Then the unavailable items are loaded. Was the catalogue never read
+whole, or has the version fallen? Then Redis is new, came back empty or came back older, and the catalogue is
+read anew from the `items` topic, whose compaction keeps the last word on every item. Caller: `streams.worker`.
 """
 
 import asyncio
@@ -22,7 +22,6 @@ from streams.current_recommender import CurrentRecommender
 log = structlog.get_logger("millrace.catalogue")
 REFRESH_S = 1.0
 _IDLE_MS = 1000
-_CHUNK = 500
 
 
 class CatalogueRefresh:
@@ -55,17 +54,18 @@ class CatalogueRefresh:
         Raises:
             redis.RedisError, Unavailable: Redis or Kafka do not answer.
         """
-        if await self._catalogue.is_missing():
+        went_back = await self._catalogue.version() < self._current.availability.version
+        if went_back or not await self._catalogue.is_complete():
             await self._rebuild()
         availability = await load_availability(self._redis, self._current.availability)
         if availability is not self._current.availability:
             self._current.use_availability(availability)
 
     async def _rebuild(self) -> None:
-        changes = await self._last_words()
-        for start in range(0, max(1, len(changes)), _CHUNK):
-            await self._catalogue.restore(changes[start : start + _CHUNK])
-        log.info("catalogue read from its topic", items=len(changes))
+        version = await self._catalogue.version()
+        items = await self._last_words()
+        await self._catalogue.replace(items, version)
+        log.info("catalogue read from its topic", items=len(items))
 
     async def _last_words(self) -> list[ItemChange]:
         """The last message of each item, deletions left out."""

@@ -25,6 +25,9 @@ class WorkerMetrics:
         self.dead_letters = Counter(
             "millrace_dead_letters", "Messages sent to the dead-letter topic", ["stage"], registry=registry
         )
+        self.invalid_items = Counter(
+            "millrace_invalid_items", "Messages of the items topic that were ignored", registry=registry
+        )
         self.repeats = Counter(
             "millrace_repeated_events", "Events whose event_id was processed before", registry=registry
         )
