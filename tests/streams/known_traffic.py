@@ -45,6 +45,7 @@ class KnownTraffic:
                 "bootstrap.servers": bootstrap_servers,
                 "enable.idempotence": True,
                 "linger.ms": 2,
+                "message.max.bytes": 2_000_000,
                 "log_level": 2,
             }
         )

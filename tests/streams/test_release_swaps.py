@@ -1,0 +1,72 @@
+"""Releases that are announced while events flow: good ones are swapped to, bad ones change nothing."""
+
+from collections import Counter
+
+from schemas.ids import ReleaseId
+from tests.release_builder import corrupt
+from tests.streams.emitted_lists import EmittedLists
+from tests.streams.known_traffic import ITEMS, KnownTraffic
+from tests.streams.worker_stage import RunningWorker, Stage
+from tests.successor_release import write_successor_release
+
+SESSIONS = [f"shopper-{number}" for number in range(40)]
+RATE = 200.0
+OTHER_ITEMS = [*reversed(ITEMS[:8]), "item-10", "item-11"]
+"""Another order, two items gone, two new ones."""
+
+
+def served_by(worker: RunningWorker, release_id: str) -> bool:
+    """Whether a worker serves a release now."""
+    return worker.metric("millrace_active_release", release_id=release_id) == 1
+
+
+def assert_lists_are_of_their_release(
+    lists: EmittedLists, traffic: KnownTraffic, items: dict[ReleaseId, list[str]]
+) -> Counter[ReleaseId]:
+    """Every list is the known answer of the one release that it names; how many lists each release gave."""
+    answers = {release: traffic.answers(of_release) for release, of_release in items.items()}
+    lists.read_all(answers[ReleaseId("r1")].keys())
+    for one in lists.first_emissions:
+        expected = answers[one.release_id][one.recommendation_id]
+        assert lists.item_ids(one.recommendation_id) == expected, one.recommendation_id
+    return Counter(one.release_id for one in lists.first_emissions)
+
+
+def test_announced_release_is_swapped_to_under_load_and_states_are_replayed(
+    stage: Stage, lists: EmittedLists
+) -> None:
+    worker = stage.start_worker()
+    traffic = stage.traffic()
+    with traffic.load(SESSIONS, RATE):
+        worker.wait_for(lambda: worker.metric("millrace_events_total") > 200, "serving")
+        second = stage.publish("r2", OTHER_ITEMS)
+        worker.wait_for(lambda: served_by(worker, second), "serving the new release")
+        before = worker.metric("millrace_events_total")
+        worker.wait_for(lambda: worker.metric("millrace_events_total") > before + 200, "serving with it")
+    releases = {ReleaseId("r1"): ITEMS, second: OTHER_ITEMS}
+    count = assert_lists_are_of_their_release(lists, traffic, releases)
+    assert count[ReleaseId("r1")] > 100
+    assert count[second] > 100
+    worker.wait_for(lambda: stage.watermarks() == traffic.ends(), "done with saving")
+    stage.assert_states_follow(traffic)
+    assert not served_by(worker, "r1")
+
+
+def test_corrupt_release_is_refused_whole_and_the_old_one_keeps_serving(
+    stage: Stage, lists: EmittedLists
+) -> None:
+    worker = stage.start_worker()
+    traffic = stage.traffic()
+    write_successor_release(stage.releases, "r2", OTHER_ITEMS)
+    corrupt(stage.releases, ReleaseId("r2"))
+    with traffic.load(SESSIONS, RATE):
+        stage.announce(ReleaseId("r2"))
+        worker.wait_for(lambda: worker.metric("millrace_releases_refused_total") == 1, "refusing")
+        before = worker.metric("millrace_events_total")
+        worker.wait_for(lambda: worker.metric("millrace_events_total") > before + 100, "serving on")
+        assert served_by(worker, "r1")
+        assert worker.is_ready()
+        third = stage.publish("r3", OTHER_ITEMS)
+        worker.wait_for(lambda: served_by(worker, third), "serving the next good release")
+    count = assert_lists_are_of_their_release(lists, traffic, {ReleaseId("r1"): ITEMS, third: OTHER_ITEMS})
+    assert set(count) <= {ReleaseId("r1"), third}
