@@ -93,9 +93,9 @@ class EventRecorder:
         """All that was taken, as one log."""
         everything = pl.concat([*self._chunks, self._chunk()])
         kept = everything.filter(~pl.col("session_id").is_in(list(self._erased)))
-        once = _without_repeats(_merged(kept))
+        once = _without_repeats(kept)
         return RecordedEvents(
-            events=once.select(_COLUMNS),
+            events=_merged(once),
             invalid=self._left_out["invalid"],
             without_consent=self._left_out["without_consent"],
             erased=len(everything) - len(kept),
@@ -125,16 +125,13 @@ def _row(event: ItemEvent, record: Record) -> _Row:
     )
 
 
-def _merged(events: pl.DataFrame) -> pl.DataFrame:
-    """By Kafka's time so far in the partition: it never falls, so that each partition keeps its order."""
-    return (
-        events.sort("place", "offset")
-        .with_columns(logged_at_ms=pl.col("logged_at_ms").cum_max().over("place"))
-        .sort("logged_at_ms", maintain_order=True)
-    )
-
-
 def _without_repeats(events: pl.DataFrame) -> pl.DataFrame:
     """The first of the events that bear the same `event_id` in a session; those without an id all stay."""
     again = pl.col("event_id").is_not_null() & ~pl.struct("session_id", "event_id").is_first_distinct()
-    return events.filter(~again)
+    return events.filter(~again).drop("event_id")
+
+
+def _merged(events: pl.DataFrame) -> pl.DataFrame:
+    """By the latest of Kafka's times so far in the partition: it never falls, so each keeps its order."""
+    latest = pl.col("logged_at_ms").cum_max().over("place")
+    return events.with_columns(logged_at_ms=latest).sort("logged_at_ms", "place", "offset").select(_COLUMNS)
