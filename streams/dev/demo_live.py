@@ -19,10 +19,10 @@ from streams.replaying import PRODUCER_ARGUMENTS, SentEvent, replay
 
 PACED_SHARE = 0.25
 """Share of the events that are paced, at most `MOST_PACED`."""
-MOST_PACED = 3000
+MOST_PACED = 2000
 LOAD = 0.25
 """The paced rate, as a share of the measured speed."""
-GREATEST_RATE = 500.0
+GREATEST_RATE = 300.0
 FAST, PACED = PRODUCER_ARGUMENTS, {**PRODUCER_ARGUMENTS, "linger_ms": 0}
 
 

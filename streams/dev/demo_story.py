@@ -10,7 +10,6 @@ from typing import NamedTuple
 import polars as pl
 from rich.console import RenderableType
 from rich.markup import escape
-from rich.table import Table
 from rich.text import Text
 
 from schemas.ids import ItemId
@@ -21,7 +20,7 @@ from streams.dev.list_reader import ReadList
 from streams.dev.lookup_check import LookupClient, session_path
 from streams.dev.millrace_services import RECOMMENDATIONS
 
-SHOWN_ITEMS = 3
+SHOWN_ITEMS = 4
 _VERBS = {"view": "looks at", "cart": "puts into the cart", "purchase": "buys"}
 _WANTED_LENGTH = (4, 7)
 
@@ -62,8 +61,9 @@ def tell_story(demo: DemoEvents, run: LiveRun, lookup_url: str) -> list[Renderab
         for row, event_type, item_id in rows.select("row", "event_type", "item_id").iter_rows()
     ]
     catalogue = {item.item_id: item for item in demo.catalogue}
-    title = f"[bold]One visit[/] [dim]({escape(session_id)}): each click, and the list after it[/]"
-    told: list[RenderableType] = [title, story_table(clicks, catalogue)]
+    hint = "clicks, the list after each; ← place in the list before"
+    title = f"[bold]One visit[/] [dim]({escape(session_id)}): {hint}[/]"
+    told: list[RenderableType] = [title, *story_lines(clicks, catalogue)]
     if (last := clicks[-1].after) is not None:
         told += ["", *_both_ways(last, lookup_url, catalogue)]
     return told
@@ -86,42 +86,37 @@ def _both_ways(
 def _one_way(
     source: str, item_ids: Sequence[ItemId], catalogue: Mapping[ItemId, ItemMetadata]
 ) -> list[RenderableType]:
-    top = " · ".join(_title(item_id, catalogue) for item_id in item_ids[:SHOWN_ITEMS])
-    return [escape(source), Text.from_markup(f"  [dim]{top}[/]", overflow="ellipsis")]
+    return [escape(source), _top(item_ids, None, catalogue)]
 
 
-def story_table(clicks: Sequence[Click], catalogue: Mapping[ItemId, ItemMetadata]) -> Table:
-    """Two rows a click: what the shopper does, then the top of the list, and where in it the next item is."""
-    table = Table.grid(expand=True, padding=(0, 2))
-    table.add_column()
-    table.add_column(ratio=1, no_wrap=True, overflow="ellipsis")
-    table.add_column(justify="right", no_wrap=True)
+def story_lines(clicks: Sequence[Click], catalogue: Mapping[ItemId, ItemMetadata]) -> list[RenderableType]:
+    """Two lines a click: what the shopper does and its place in the list before; the list after."""
+    lines: list[RenderableType] = []
     for at, click in enumerate(clicks):
         following = clicks[at + 1].item_id if at + 1 < len(clicks) else None
         verb, title = _VERBS[click.event_type], _title(click.item_id, catalogue)
-        table.add_row(f"[dim]{verb}[/]", f"[bold]{title}[/]", "")
-        if click.after is None:
-            table.add_row("", "[red]no list[/]", "")
-        else:
-            top = _top(click.after.item_ids, following, catalogue)
-            table.add_row("", top, _place(click.after.item_ids, following))
-    return table
+        place = _place(clicks[at - 1].after, click.item_id) if at else ""
+        lines.append(f"[dim]{verb}[/] [bold]{title}[/]  {place}")
+        after = click.after
+        lines.append("    [red]no list[/]" if after is None else _top(after.item_ids, following, catalogue))
+    return lines
 
 
 def _top(
     item_ids: Sequence[ItemId], following: ItemId | None, catalogue: Mapping[ItemId, ItemMetadata]
-) -> str:
+) -> Text:
+    """The top of a list on one line; what the shopper takes next is green."""
     styled = ("green" if item_id == following else "dim" for item_id in item_ids[:SHOWN_ITEMS])
     titles = (_title(item_id, catalogue) for item_id in item_ids[:SHOWN_ITEMS])
-    return "[dim] · [/]".join(f"[{style}]{title}[/]" for style, title in zip(styled, titles, strict=True))
+    top = "[dim] · [/]".join(f"[{style}]{title}[/]" for style, title in zip(styled, titles, strict=True))
+    return Text.from_markup(f"    {top}")
 
 
-def _place(item_ids: Sequence[ItemId], following: ItemId | None) -> str:
-    if following is None:
-        return ""
-    if following not in item_ids:
-        return f"[dim]next: not among {len(item_ids)}[/]"
-    return f"[green]next: number {item_ids.index(following) + 1}[/]"
+def _place(before: ReadList | None, item_id: ItemId) -> str:
+    """Where in the list before the click its item was."""
+    if before is None or item_id not in before.item_ids:
+        return "[dim]← not listed[/]"
+    return f"[green]← number {before.item_ids.index(item_id) + 1}[/]"
 
 
 def _title(item_id: ItemId, catalogue: Mapping[ItemId, ItemMetadata]) -> str:

@@ -43,14 +43,14 @@ def latest_lists(lists: Iterable[ReadList]) -> dict[SessionId, ReadList]:
     return latest
 
 
-def check_lookup(lookup_url: str, latest: Sequence[ReadList]) -> LookupCheck:
+def check_lookup(lookup_url: str, latest: Sequence[ReadList], patience_s: float = PATIENCE_S) -> LookupCheck:
     """Look up the latest lists, or as many as `MOST_CHECKED` spread evenly over them.
 
     Raises:
         Unavailable: the lookup does not answer.
     """
     chosen = latest[:: -(-len(latest) // MOST_CHECKED) or 1]
-    deadline = time.monotonic() + PATIENCE_S
+    deadline = time.monotonic() + patience_s
     with closing(LookupClient(lookup_url)) as client:
         differing = [one for one in chosen if not client.agrees(one)]
         while differing and time.monotonic() < deadline:

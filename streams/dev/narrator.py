@@ -46,9 +46,9 @@ class Narrator:
         self.console.print(line)
 
     def say(self, *lines: object) -> None:
-        """Lines of text or tables."""
+        """Lines of text, cut at the width of the terminal, or tables."""
         for line in lines:
-            self.console.print(line, highlight=False)
+            self.console.print(line, highlight=False, no_wrap=True, overflow="ellipsis")
 
     def say_plain(self, text: str) -> None:
         """Text as it is, to be copied."""

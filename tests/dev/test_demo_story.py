@@ -3,7 +3,7 @@ from rich.console import Console
 
 from schemas.ids import ItemId, RecommendationId, ReleaseId, SessionId
 from schemas.item_metadata import ItemMetadata
-from streams.dev.demo_story import Click, choose_session, story_table
+from streams.dev.demo_story import Click, choose_session, story_lines
 from streams.dev.list_reader import ReadList
 
 
@@ -18,7 +18,8 @@ def shown(*clicks: Click) -> str:
     catalogue = {ItemId("a"): ItemMetadata(item_id=ItemId("a"), title="Aurea tamper")}
     console = Console(width=160)
     with console.capture() as captured:
-        console.print(story_table(clicks, catalogue))
+        for line in story_lines(clicks, catalogue):
+            console.print(line)
     return captured.get()
 
 
@@ -40,15 +41,15 @@ def test_longest_visit_is_chosen_where_all_are_short() -> None:
     assert choose_session(events(one="v", two="vv")) == "two"
 
 
-def test_story_shows_titles_and_the_place_of_what_comes_next() -> None:
+def test_story_shows_titles_and_the_place_of_the_click_in_the_list_before() -> None:
     story = shown(a_click("b", "c", "a"), a_click("a", "c"))
 
     assert "Aurea tamper" in story
-    assert "next: number 2" in story
+    assert "← number 2" in story
 
 
-def test_story_says_when_the_next_item_was_not_listed() -> None:
-    assert "next: not among 2" in shown(a_click("b", "c", "d"), a_click("a", "c"))
+def test_story_says_when_a_click_was_not_listed() -> None:
+    assert "← not listed" in shown(a_click("b", "c", "d"), a_click("a", "c"))
 
 
 def test_click_without_a_list_says_so() -> None:
