@@ -28,11 +28,11 @@ class ModelConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """Passes over the training sessions."""
     min_steps: int = 500
     """At least as many steps; small data gets more epochs until they are made."""
-    batch_size: int = 128
+    batch_size: int = 192
     """Sessions trained side by side; also the in-batch candidates of each step."""
     learning_rate: float = 0.1
     """Step size of Adagrad."""
-    n_negatives: int = 128
+    n_negatives: int = 64
     """Items drawn at each step as negatives for the whole batch, besides its targets; 0: in-batch only."""
     sample_alpha: float = 0.5
     """Negatives are drawn with probability ~ popularity ** sample_alpha; 0 uniform, 1 by popularity."""
@@ -40,7 +40,7 @@ class ModelConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """Strength of the correction of scores for how often an item is a candidate; 0 none, 1 full."""
     embedding_dropout: float = 0.0
     """Share of an input embedding's values set to zero in training."""
-    hidden_dropout: float = 0.25
+    hidden_dropout: float = 0.4
     """Share of a hidden state's values set to zero in training, before scoring."""
     session_gap_s: float = 1800.0
     """The session rule's gap in seconds, in training and in serving; 0: no gap ends a session."""
