@@ -7,6 +7,7 @@ have no clusters. Caller: `retrain.offline_bench_commands`.
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,22 +23,41 @@ _SEED = 1
 Search = Callable[[NDArray[np.float32], int], tuple[NDArray[np.int32], NDArray[np.float32]]]
 
 
-def drawn_vectors(items: int) -> NDArray[np.float32]:
-    """Random vectors, float32 [items, DIM]."""
-    return np.random.default_rng(_SEED).standard_normal((items, DIM), dtype=np.float32)
+class Searched(NamedTuple):
+    """What is searched, and for what."""
+
+    vectors: NDArray[np.float32]
+    """float32 [items, dim]."""
+    queries: NDArray[np.float32]
+    """float32 [MAX_QUERIES, dim]."""
 
 
-def release_vectors(folder: Path) -> NDArray[np.float32]:
-    """A release's item vectors, float32 [items, dim]; the bias is the last column.
+def drawn_vectors(items: int) -> Searched:
+    """Random vectors, and queries near some of them."""
+    random = np.random.default_rng(_SEED)
+    vectors = random.standard_normal((items, DIM), dtype=np.float32)
+    near = vectors[random.integers(items, size=MAX_QUERIES)]
+    return Searched(vectors, near + np.float32(0.5) * random.standard_normal(near.shape, dtype=np.float32))
+
+
+def release_vectors(folder: Path) -> Searched:
+    """A release's item vectors, and its encoder's queries after one view of items drawn by popularity.
 
     Raises:
         InvalidRelease: the folder is no release.
     """
-    return np.array(load_release(folder).item_vectors)
+    release = load_release(folder)
+    popular = release.popular
+    random = np.random.default_rng(_SEED)
+    weights = popular["score"] / popular["score"].sum(dtype=np.float64)
+    items = np.array(release.item_vectors[random.choice(popular["row"], MAX_QUERIES, p=weights)])
+    states = np.zeros((MAX_QUERIES, release.manifest.encoder.state_size), dtype=np.float16)
+    queries, _ = release.encoder.step(items, np.zeros(MAX_QUERIES, dtype=np.int64), states)
+    return Searched(np.array(release.item_vectors), queries)
 
 
 def bench_index(
-    vectors: NDArray[np.float32],
+    searched: Searched,
     batches: Sequence[int],
     seconds: float,
     clock: Callable[[], float] = time.perf_counter,
@@ -45,12 +65,12 @@ def bench_index(
     """Search the 100 best with every kind, and with numpy.
 
     Args:
-        vectors: float32 [items, dim].
-        batches: queries at once.
+        searched: vectors and queries.
+        batches: queries at once, at most `MAX_QUERIES`.
         seconds: how long each is repeated.
         clock: seconds.
     """
-    queries = _queries(vectors)
+    vectors, queries = searched
     n = min(N, len(vectors))
     exact, _ = search_by_numpy(vectors)(queries, n)
     searches: dict[str, Search] = {"numpy": search_by_numpy(vectors)}
@@ -76,13 +96,6 @@ def search_by_numpy(vectors: NDArray[np.float32]) -> Search:
         )
 
     return search
-
-
-def _queries(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Queries near the items, as those of a trained encoder are: an item's vector and some noise."""
-    random = np.random.default_rng(_SEED + 1)
-    near = vectors[random.integers(len(vectors), size=MAX_QUERIES)]
-    return near + np.float32(0.5 * near.std()) * random.standard_normal(near.shape, dtype=np.float32)
 
 
 def _recall(found: NDArray[np.int32], exact: NDArray[np.int32]) -> float:

@@ -59,7 +59,7 @@ def bench_index_command(
     else:
         tables = [drawn_vectors(items) for items in _numbers("--sizes", sizes)]
         note = "random vectors: judge the recall of approximate kinds on a trained release (--release)"
-    rows = [row for vectors in tables for row in bench_index(vectors, at_once, seconds)]
+    rows = [row for table in tables for row in bench_index(table, at_once, seconds)]
     report = new_report("index", rows, [note])
     typer.echo(report_text(report))
     if json_file:

@@ -66,9 +66,9 @@ def test_time_of_a_query_is_that_of_its_batch_shared_out() -> None:
 
 
 def test_exact_kinds_find_what_plain_numpy_finds() -> None:
-    vectors = drawn_vectors(300)
-    rows, scores = search_by_numpy(vectors)(vectors[:20], 10)
-    found, found_scores = ExactIndex(vectors).search(vectors[:20], 10)
+    vectors, queries = drawn_vectors(300)
+    rows, scores = search_by_numpy(vectors)(queries[:20], 10)
+    found, found_scores = ExactIndex(vectors).search(queries[:20], 10)
     np.testing.assert_array_equal(rows, found)
     np.testing.assert_allclose(scores, found_scores, rtol=1e-5)
 
