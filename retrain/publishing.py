@@ -35,33 +35,36 @@ def publish_release(folder: Path, releases: str) -> ReleaseManifest:
     manifest = read_manifest(folder)
     files, root = _open_store(releases)
     target = f"{root}/{manifest.release_id}"
-    try:
-        if "file" in files.protocol:
-            _copy_to_folder(folder, Path(target), manifest)
-        else:
-            _copy_to_store(folder, files, target, manifest)
-    except PermissionError as error:
-        raise UsageError(f"{target}: cannot be written ({error}); check MILLRACE_RELEASES") from error
-    except Exception as error:  # each object store's client raises errors of its own classes
-        raise Unavailable(f"{target}: {error}") from error
+    if "file" in files.protocol:
+        _copy_to_folder(folder, Path(target), manifest)
+    else:
+        _copy_to_store(folder, files, target, manifest)
     return manifest
 
 
 def _copy_to_folder(folder: Path, target: Path, manifest: ReleaseManifest) -> None:
     """Copy; the manifest by a rename, so that nobody reads a part of it."""
-    target.mkdir(parents=True, exist_ok=True)
-    for name in manifest.files:
-        shutil.copyfile(folder / name, target / name)
     unfinished = target / f".{MANIFEST_FILE}"
-    shutil.copyfile(folder / MANIFEST_FILE, unfinished)
-    unfinished.rename(target / MANIFEST_FILE)
+    try:
+        target.mkdir(parents=True, exist_ok=True)
+        for name in manifest.files:
+            shutil.copyfile(folder / name, target / name)
+        shutil.copyfile(folder / MANIFEST_FILE, unfinished)
+        unfinished.rename(target / MANIFEST_FILE)
+    except OSError as error:
+        raise UsageError(
+            f"{target}: the release cannot be written ({error}); check MILLRACE_RELEASES"
+        ) from error
 
 
 def _copy_to_store(folder: Path, files: Any, target: str, manifest: ReleaseManifest) -> None:
     """Put; an object appears whole."""
-    files.makedirs(target, exist_ok=True)
-    for name in [*manifest.files, MANIFEST_FILE]:
-        files.put_file(str(folder / name), f"{target}/{name}")
+    try:
+        files.makedirs(target, exist_ok=True)
+        for name in [*manifest.files, MANIFEST_FILE]:
+            files.put_file(str(folder / name), f"{target}/{name}")
+    except Exception as error:  # each object store's client raises errors of its own classes
+        raise Unavailable(f"{target}: {error}") from error
 
 
 def _open_store(releases: str) -> tuple[Any, str]:

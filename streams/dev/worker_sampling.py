@@ -15,7 +15,7 @@ from schemas.errors import Unavailable, UsageError
 from streams.dev.child_processes import Child
 
 _LOOK_S = 0.05
-_STALL_S = 30.0
+STALL_S = 30.0
 _DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
@@ -30,7 +30,9 @@ class WorkerSample(NamedTuple):
     """Stage of a batch -> seconds in it."""
 
 
-def drain(worker_url: str, worker: Child, count: int) -> tuple[WorkerSample, WorkerSample]:
+def drain(
+    worker_url: str, worker: Child, count: int, stall_s: float = STALL_S
+) -> tuple[WorkerSample, WorkerSample]:
     """Wait until a worker has emitted and saved so many events.
 
     Returns:
@@ -38,10 +40,10 @@ def drain(worker_url: str, worker: Child, count: int) -> tuple[WorkerSample, Wor
 
     Raises:
         UsageError: the worker ended.
-        Unavailable: it did nothing for half a minute.
+        Unavailable: it did nothing for `stall_s` seconds.
     """
     first: WorkerSample | None = None
-    last_events, changed_s = -1.0, time.monotonic()
+    last_events, changed_s = 0.0, time.monotonic()
     while True:
         now = _sample(worker_url, worker)
         if now is not None and now.events > 0:
@@ -52,7 +54,7 @@ def drain(worker_url: str, worker: Child, count: int) -> tuple[WorkerSample, Wor
             last_events, changed_s = now.events, time.monotonic()
         if not worker.is_running():
             raise UsageError(f"the worker ended\n{worker.log_tail()}")
-        if time.monotonic() - changed_s > _STALL_S:
+        if time.monotonic() - changed_s > stall_s:
             raise Unavailable(f"the worker has stopped at {last_events:.0f} of {count} events")
         time.sleep(_LOOK_S)
 

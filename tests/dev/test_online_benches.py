@@ -2,14 +2,18 @@
 
 import asyncio
 import json
+import sys
 from pathlib import Path
 
 import polars as pl
 import pytest
 
 import millrace
-from schemas.errors import Unavailable
+from schemas.errors import Unavailable, UsageError
 from streams.dev.bench_lookup import _read_answer
+from streams.dev.child_processes import ChildProcesses
+from streams.dev.ports import free_port
+from streams.dev.worker_sampling import drain
 
 
 def test_stream_bench_drains_the_backlog(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -45,3 +49,16 @@ def test_file_that_is_too_small_is_one_line_and_exit_code_2(
     assert millrace.run(["bench", "stream", str(path)]) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert "`millrace train` failed" in line
+
+
+def test_worker_that_ends_ends_the_measurement(children: ChildProcesses) -> None:
+    worker = children.start("worker", [sys.executable, "-c", "print('no release')"])
+    worker.wait(20)
+    with pytest.raises(UsageError, match="the worker ended\nno release"):
+        drain(f"http://127.0.0.1:{free_port()}", worker, 1)
+
+
+def test_worker_that_does_nothing_ends_the_measurement(children: ChildProcesses) -> None:
+    worker = children.start("worker", [sys.executable, "-c", "import signal; signal.pause()"])
+    with pytest.raises(Unavailable, match="the worker has stopped at 0 of 1 events"):
+        drain(f"http://127.0.0.1:{free_port()}", worker, 1, stall_s=0)

@@ -42,7 +42,7 @@ def test_published_release_is_whole(release: Path, releases: str) -> None:
 @pytest.mark.parametrize("missing", [POPULAR_FILE, VOCABULARY_FILE])
 def test_publishing_that_breaks_off_leaves_no_release(release: Path, releases: str, missing: str) -> None:
     (release / missing).unlink()
-    with pytest.raises(Unavailable, match=missing):
+    with pytest.raises((Unavailable, UsageError), match=missing):
         publish_release(release, releases)
     assert list_releases(releases) == []
 
@@ -50,7 +50,7 @@ def test_publishing_that_breaks_off_leaves_no_release(release: Path, releases: s
 def test_publishing_again_completes_what_broke_off(release: Path, releases: str) -> None:
     content = (release / VOCABULARY_FILE).read_bytes()
     (release / VOCABULARY_FILE).unlink()
-    with pytest.raises(Unavailable):
+    with pytest.raises((Unavailable, UsageError)):
         publish_release(release, releases)
     (release / VOCABULARY_FILE).write_bytes(content)
     manifest = publish_release(release, releases)
@@ -65,3 +65,9 @@ def test_folder_that_is_no_release_is_not_published(tmp_path: Path, releases: st
 def test_unknown_protocol_is_told(release: Path) -> None:
     with pytest.raises(UsageError, match="MILLRACE_RELEASES=nope://bucket"):
         publish_release(release, "nope://bucket")
+
+
+def test_folder_that_cannot_be_made_is_told(release: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UsageError, match=r"the release cannot be written .* check MILLRACE_RELEASES"):
+        publish_release(release, str(tmp_path / "file"))

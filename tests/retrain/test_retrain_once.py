@@ -137,6 +137,16 @@ def test_file_becomes_a_release_without_log_ranges(
     assert b"log_ranges" not in (folder / "manifest.json").read_bytes()
 
 
+def test_release_without_a_last_slice_is_announced_unjudged(
+    environment: dict[str, str], event_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = tmp_path / "whole.json"
+    config.write_text('{"hidden_size": 4, "epochs": 1, "min_steps": 0, "test_share": 0}')
+    assert millrace.run(["retrain", "once", "--events", str(event_file), "--config", str(config)]) == 0
+    assert "not evaluated" in capsys.readouterr().out
+    assert len(announced(environment)) == 1
+
+
 def test_second_retrain_is_the_next_generation(environment: dict[str, str], event_file: Path) -> None:
     for _ in range(2):
         assert millrace.run(["retrain", "once", "--events", str(event_file)]) == 0
