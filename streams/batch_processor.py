@@ -97,7 +97,9 @@ class BatchProcessor:
         return BatchOutcome(applied, refused)
 
     async def _patiently(self, batch: MicroBatch, part: str, operation: Callable[[], Awaitable[T]]) -> T:
-        return await until_available(operation, part, self._health, given_up=lambda: batch.abandoned)
+        return await until_available(
+            operation, part, self._health, given_up=lambda: batch.abandoned or batch.hurried
+        )
 
     def _refused_at_load(
         self, batch: MicroBatch, stored: dict[TopicPartition, Watermarks]

@@ -2,7 +2,8 @@
 
 Every second: has the version risen? Then the unavailable items are loaded. Was the catalogue never read
 whole, or has the version fallen? Then Redis is new, came back empty or came back older, and the catalogue is
-read anew from the `items` topic, whose compaction keeps the last word on every item. Caller: `streams.worker`.
+read anew from the `items` topic, whose compaction keeps the last word on every item.
+Caller: `streams.worker`.
 """
 
 import asyncio

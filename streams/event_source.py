@@ -8,6 +8,7 @@ Made in `streams.worker`, run as a service of the Faust app.
 """
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Collection
 from typing import Any, TypeVar
 
@@ -24,6 +25,8 @@ from streams.taking_over import Position, TakeOver
 
 log = structlog.get_logger("millrace.source")
 T = TypeVar("T")
+COMPARE_EVERY_S = 1.0
+"""How often the watermarks are read, for the partitions without events; a batch's load reads its own."""
 DRAIN_S = 10.0
 """How long a stopping worker waits for the batch in flight."""
 
@@ -62,6 +65,7 @@ class EventSource(Service):
         self._positions: dict[TopicPartition, Position] = {}
         self._in_flight: MicroBatch | None = None
         self._draining = False
+        self._compare_at_s = 0.0
         self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         """Done when the source has stopped: with the exception that stopped it, if it was one."""
 
@@ -72,9 +76,11 @@ class EventSource(Service):
     async def drain(self) -> None:
         """Finish the batch in flight, commit, and leave the group.
 
-        A batch that takes too long is given up.
+        A batch that takes too long, or whose Redis or Kafka is away, is given up.
         """
         self._draining = True
+        if self._in_flight is not None:
+            self._in_flight.hurried = True
         await asyncio.wait({self.ended}, timeout=min(DRAIN_S, self._patience_s))
         await self._finish_or_abandon(0)
         await asyncio.wait({self.ended}, timeout=DRAIN_S)
@@ -114,6 +120,8 @@ class EventSource(Service):
     async def _step(self) -> None:
         if new := self._member.assignment - self._positions.keys():
             await self._take(new)
+        if time.monotonic() >= self._compare_at_s:
+            await self._compare()
         fetched = await until_available(self._member.poll, "kafka", self._health, given_up=self._is_draining)
         records = {partition: found for partition, found in fetched.items() if partition in self._positions}
         if records:
@@ -125,6 +133,14 @@ class EventSource(Service):
         found = await self._patiently(lambda: self._take_over.positions(partitions))
         for partition, position in found.items():
             await self._go_to(partition, position)
+
+    async def _compare(self) -> None:
+        """Go where the watermarks say: a Redis that went back or lost them is caught up without any event."""
+        stored = await self._patiently(lambda: self._take_over.stored(self._positions.keys()))
+        for partition, marks in stored.items():
+            if partition in self._positions and marks != self._positions[partition].expected:
+                await self._turn_to(partition, marks)
+        self._compare_at_s = time.monotonic() + COMPARE_EVERY_S
 
     async def _process(self, records: dict[TopicPartition, list[Record]]) -> None:
         expected = {partition: self._positions[partition].expected for partition in records}

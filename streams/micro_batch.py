@@ -36,6 +36,9 @@ class MicroBatch:
     expected: dict[TopicPartition, Watermarks]
     outcome: asyncio.Future[BatchOutcome]
     abandoned: bool = False
+    """Its partitions are gone, or the worker stops: nothing more may be done for it."""
+    hurried: bool = False
+    """The worker stops: it is finished if Redis and Kafka answer, and not waited for if they are away."""
 
     @property
     def next_offsets(self) -> dict[TopicPartition, int]:

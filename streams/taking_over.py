@@ -58,10 +58,16 @@ class TakeOver:
         Raises:
             Unavailable: Redis or Kafka do not answer.
         """
-        loaded = await self._store.load(partitions, ())
-        return {
-            partition: await self.position(partition, marks) for partition, marks in loaded.watermarks.items()
-        }
+        stored = await self.stored(partitions)
+        return {partition: await self.position(partition, marks) for partition, marks in stored.items()}
+
+    async def stored(self, partitions: Collection[TopicPartition]) -> dict[TopicPartition, Watermarks]:
+        """The watermarks of partitions in the store.
+
+        Raises:
+            Unavailable: Redis does not answer.
+        """
+        return (await self._store.load(partitions, ())).watermarks
 
     async def position(
         self, partition: TopicPartition, stored: Watermarks, expected: Watermarks | None = None

@@ -58,7 +58,8 @@ def test_redis_set_back_to_an_older_snapshot_is_caught_up_from_kafka(
     traffic.clicks(SESSIONS, each=10)
     lists.read_all(traffic.answers().keys())
     worker.wait_for(lambda: private_stage.watermarks() == traffic.ends(), "done with saving")
-    private_redis.restore(snapshot)
+    private_redis.restore(snapshot)  # and no event comes that would show it
+    assert_all_is_right(private_stage, lists, traffic)
     traffic.clicks(SESSIONS, each=2)
     assert_all_is_right(private_stage, lists, traffic)
     assert worker.metric("millrace_redis_rewinds_total") >= 1
@@ -73,6 +74,7 @@ def test_redis_that_came_back_empty_is_refilled_as_far_as_sessions_reach(
     traffic.clicks(SESSIONS, each=5)
     lists.read_all(traffic.answers().keys())
     private_redis.restore(None)
+    assert_all_is_right(private_stage, lists, traffic)
     traffic.clicks(SESSIONS, each=2)
     assert_all_is_right(private_stage, lists, traffic)
     assert worker.metric("millrace_redis_empty_total") >= 1
@@ -102,3 +104,13 @@ def test_worker_stops_although_redis_is_away(private_stage: Stage, private_redis
     traffic.flush()
     worker.wait_for(lambda: not worker.is_ready(), "not ready")
     assert worker.stop() == 0
+
+
+def test_redis_that_is_away_shows_without_any_event(
+    private_stage: Stage, private_redis: PrivateRedis
+) -> None:
+    worker = private_stage.start_worker()
+    private_redis.kill()
+    worker.wait_for(lambda: "redis" in worker.troubles(), "not ready")
+    private_redis.start()
+    worker.wait_until_ready()
