@@ -135,6 +135,7 @@ def start_serving(services: MillraceServices) -> Callable[[], None]:
     def check() -> None:
         for child in (worker, lookup):
             if not child.is_running():
-                raise UsageError(f"the {child.name} ended: {child.log_tail()}")
+                code, said = child.process.returncode, child.log_tail(1)
+                raise UsageError(f"the {child.name} ended with exit code {code}; it said last: {said}")
 
     return check

@@ -77,6 +77,18 @@ def test_demo_ended_in_the_middle_leaves_no_process_and_no_folder(
     assert list((tmp_path / "temporary").iterdir()) == []
 
 
+def test_demo_whose_worker_dies_says_so_in_one_line(start_demo: Callable[..., Child], tmp_path: Path) -> None:
+    demo = start_demo("--sessions", "4000")
+    demo.wait_until(lambda: "serve the release" in demo.log_tail(), RUN_TIMEOUT_S)
+    (worker,) = [process for process in descendants(demo) if process.cmdline()[-1] == "worker"]
+
+    worker.kill()
+
+    assert demo.wait(60) == 2
+    assert "millrace: the worker ended with exit code -9" in demo.log_tail(1)
+    assert list((tmp_path / "temporary").iterdir()) == []
+
+
 def test_interrupted_demo_ends_with_130(start_demo: Callable[..., Child], tmp_path: Path) -> None:
     demo = start_demo("--sessions", "2000")
     demo.wait_until(lambda: "Redis at" in demo.log_tail(), 60)
