@@ -4,14 +4,18 @@ Owns the ONNX Runtime session. The item vectors stay outside the graph, memory-m
 `models.recommender`.
 """
 
+import os
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 
 from schemas.errors import InvalidRelease
 from schemas.release_manifest import EncoderSpec
+
+# ONNX Runtime's Linux wheel reports its use to its maker unless it is told not to before it is imported.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+import onnxruntime
 
 NO_STEP = -1
 """The event type of a batch row without an event: its state passes unchanged, its query is that of the state

@@ -89,7 +89,9 @@ class BatchProcessor:
             lists = await self._emit(batch, served, isolated, letters)
         with self._metrics.stage("save"):
             saves = self._saves(batch, refused, isolated, lists)
-            refused |= await self._patiently(batch, "redis", lambda: self._store.save(saves))
+            refused_at_save = await self._patiently(batch, "redis", lambda: self._store.save(saves))
+        self._metrics.refusals.labels("save").inc(len(refused_at_save))
+        refused |= refused_at_save
         self._count(refused, isolated, letters)
         applied = {
             partition: offset for partition, offset in batch.next_offsets.items() if partition not in refused
@@ -107,7 +109,7 @@ class BatchProcessor:
         refused = {
             partition: marks for partition, marks in stored.items() if marks != batch.expected[partition]
         }
-        self._metrics.saves_refused.labels("load").inc(len(refused))
+        self._metrics.refusals.labels("load").inc(len(refused))
         return refused
 
     def _is_due(self, event: DecodedEvent, batch: MicroBatch) -> bool:

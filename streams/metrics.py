@@ -62,7 +62,7 @@ class WorkerMetrics:
         self.releases_refused = Counter(
             "millrace_releases_refused", "Announced releases that could not be served", registry=registry
         )
-        self.saves_refused = Counter(
+        self.refusals = Counter(
             "millrace_refusals",
             "Partitions of a batch refused by the watermark check",
             ["check"],

@@ -86,7 +86,6 @@ def millrace_services(folder: Path, releases: Path, policy: Mapping[str, str]) -
     topics = {definition.name: definition.partitions for definition in definitions}
     with EmbeddedKafka(topics) as broker, EmbeddedRedis() as redis, ChildProcesses(folder) as children:
         environment = {
-            **_NO_TELEMETRY,
             **_OWN_TOPICS,
             "MILLRACE_KAFKA_BOOTSTRAP_SERVERS": broker.bootstrap_servers,
             "MILLRACE_REDIS_URL": redis.url,
@@ -98,8 +97,6 @@ def millrace_services(folder: Path, releases: Path, policy: Mapping[str, str]) -
         yield MillraceServices(broker.bootstrap_servers, redis.url, releases, children, environment)
 
 
-# ONNX Runtime's wheels report to their maker unless told not to.
-_NO_TELEMETRY = {"ORT_DISABLE_TELEMETRY": "1"}
 # What the environment of the caller may set for another Kafka must not reach the children.
 _OWN_TOPICS = {
     "MILLRACE_KAFKA_SECURITY_PROTOCOL": "PLAINTEXT",

@@ -154,6 +154,7 @@ async def test_save_after_another_worker_has_saved_is_refused(bench: Workbench) 
     bench.emitter.after = let_the_other_be_quicker
     outcome = await bench.processor.process(a_batch(event_record("s", "a", 0)))
     assert outcome == BatchOutcome({}, {a_partition(): (2,)})
+    assert bench.count("millrace_refusals_total", check="save") == 1
     assert memory(bench).states[S].item_ids == ("a", "b")
     assert bench.emitter.lists()[0].items == other.emitter.lists()[0].items
 
