@@ -17,6 +17,7 @@ from streams.dead_letters import DeadLetter
 from streams.emitter import OutgoingMessage
 from streams.event_decoding import DecodedEvent
 from streams.isolation import Isolated
+from streams.micro_batch import Record
 
 _TRACE_HEADERS = frozenset({"traceparent", "tracestate"})
 
@@ -35,7 +36,7 @@ class BatchMessages:
         """
         return [
             OutgoingMessage(
-                self._dead_letter_topic, None, letter.record.key, letter.record.value or b"", letter.headers
+                self._dead_letter_topic, None, letter.record.key, _kept(letter.record), letter.headers
             )
             for letter in letters
         ]
@@ -93,3 +94,8 @@ def _scored_items(vocabulary: Vocabulary, recommendation: Recommendation) -> lis
         ScoredItem(vocabulary.item_id(row), score)
         for row, score in zip(rows.tolist(), scores.tolist(), strict=True)
     ]
+
+
+def _kept(record: Record) -> bytes | None:
+    """The record's value; empty where it has neither value nor key, which no producer takes."""
+    return b"" if record.value is None and record.key is None else record.value

@@ -135,7 +135,7 @@ class BatchProcessor:
             await self._patiently(batch, "kafka", lambda: self._emitter.emit([*outgoing, *letter_messages]))
         except MessageSizeTooLargeError as error:
             log.warning("dead letter larger than its topic takes: its value is left out", error=str(error))
-            bare = [message._replace(value=None) for message in letter_messages]
+            bare = [message._replace(value=b"") for message in letter_messages]
             await self._patiently(batch, "kafka", lambda: self._emitter.emit([*outgoing, *bare]))
         now_ms = time.time() * 1000
         for event in isolated.events:
