@@ -17,6 +17,7 @@ from schemas.errors import Unavailable, UsageError
 from schemas.ids import ReleaseId
 from schemas.release_announcement import ReleaseAnnouncement
 from streams.announcement_topic import AnnouncementTopic
+from streams.ending_tasks import end_task
 from streams.health import Health
 from streams.release_fetching import fetch_release
 from streams.retrying import until_available
@@ -110,8 +111,7 @@ class ReleaseWatcher(Generic[T]):
     async def stop(self) -> None:
         """Stop following; what is served stays readable."""
         if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait({self._task})
+            await end_task(self._task)
 
     async def _until(self, event: asyncio.Event) -> None:
         """Wait for the event; should the following end before it, raise what ended it."""

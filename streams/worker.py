@@ -5,7 +5,6 @@ batch processor.
 """
 
 import asyncio
-import contextlib
 import functools
 import signal
 from contextlib import AsyncExitStack
@@ -32,6 +31,7 @@ from streams.catalogue_agent import add_catalogue_agent
 from streams.catalogue_refresh import CatalogueRefresh
 from streams.current_recommender import CurrentRecommender, load_warm
 from streams.emitter import Emitter
+from streams.ending_tasks import end_task
 from streams.event_decoding import EventDecoder
 from streams.event_source import EventSource
 from streams.faust_app import build_app
@@ -185,13 +185,7 @@ class _Worker:
 
     def _keep_refreshing(self, stack: AsyncExitStack, refresh: CatalogueRefresh) -> None:
         task = asyncio.create_task(refresh.run(), name="catalogue-refresh")
-
-        async def end() -> None:
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
-
-        stack.push_async_callback(end)
+        stack.push_async_callback(end_task, task)
 
 
 async def _first_of(*futures: "asyncio.Future[Any]") -> "asyncio.Future[Any]":
