@@ -24,7 +24,7 @@ class ModelConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
     hidden_size: int = 100
     """Units of the GRU = dimensions of an item's embedding (input and output embeddings are tied)."""
-    epochs: int = 4
+    epochs: int = 5
     """Passes over the training sessions."""
     min_steps: int = 500
     """At least as many steps; small data gets more epochs until they are made."""
@@ -32,9 +32,9 @@ class ModelConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """Sessions trained side by side; also the in-batch candidates of each step."""
     learning_rate: float = 0.1
     """Step size of Adagrad."""
-    n_negatives: int = 64
+    n_negatives: int = 128
     """Items drawn at each step as negatives for the whole batch, besides its targets; 0: in-batch only."""
-    sample_alpha: float = 0.5
+    sample_alpha: float = 0.75
     """Negatives are drawn with probability ~ popularity ** sample_alpha; 0 uniform, 1 by popularity."""
     logq: float = 1.0
     """Strength of the correction of scores for how often an item is a candidate; 0 none, 1 full."""
