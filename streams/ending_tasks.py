@@ -1,8 +1,17 @@
-"""Ending a background task. Callers: the composition roots, `streams.release_watcher`."""
+"""Ending a background task, and stopping a part that may hang, so that a process ends when it is told to.
+
+Callers: `streams.worker`, `streams.event_source`, `streams.release_watcher`.
+"""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from typing import Any
 
+import structlog
+
+log = structlog.get_logger("millrace.stop")
+STOP_S = 5.0
+"""How long one part may take to stop."""
 _AGAIN_S = 0.5
 
 
@@ -15,3 +24,21 @@ async def end_task(task: "asyncio.Task[Any]") -> None:
     while not task.done():
         task.cancel()
         await asyncio.wait({task}, timeout=_AGAIN_S)
+
+
+async def stop_in_time(part: str, stop: Callable[[], Awaitable[None]], limit_s: float = STOP_S) -> None:
+    """Stop a part, and go on without it where that takes too long.
+
+    aiokafka's clients, Faust's with them, can wait for ever when they are stopped while joining a group.
+
+    Args:
+        part: its name in the log.
+        stop: stops it.
+        limit_s: how long at most.
+    """
+    stopping = asyncio.ensure_future(stop())
+    await asyncio.wait({stopping}, timeout=limit_s)
+    if stopping.done():
+        stopping.result()
+    else:
+        log.warning("not stopped in time, left alone", part=part, limit_s=limit_s)

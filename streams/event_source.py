@@ -16,6 +16,7 @@ import structlog
 from aiokafka import TopicPartition
 from mode import Service
 
+from streams.ending_tasks import stop_in_time
 from streams.group_member import GroupMember
 from streams.health import Health
 from streams.metrics import WorkerMetrics
@@ -64,6 +65,7 @@ class EventSource(Service):
         self._patience_s = patience_s
         self._positions: dict[TopicPartition, Position] = {}
         self._in_flight: MicroBatch | None = None
+        self._running = False
         self._draining = False
         self._compare_at_s = 0.0
         self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -81,10 +83,11 @@ class EventSource(Service):
         self._draining = True
         if self._in_flight is not None:
             self._in_flight.hurried = True
-        await asyncio.wait({self.ended}, timeout=min(DRAIN_S, self._patience_s))
-        await self._finish_or_abandon(0)
-        await asyncio.wait({self.ended}, timeout=DRAIN_S)
-        await self._member.stop()
+        if self._running:
+            await asyncio.wait({self.ended}, timeout=min(DRAIN_S, self._patience_s))
+            await self._finish_or_abandon(0)
+            await asyncio.wait({self.ended}, timeout=DRAIN_S)
+        await stop_in_time("event consumer", self._member.stop)
 
     async def _give_back(self, revoked: Collection[TopicPartition]) -> None:
         """Partitions go: their batch is finished or given up, their positions are void."""
@@ -107,6 +110,7 @@ class EventSource(Service):
 
     @Service.task
     async def _run(self) -> None:
+        self._running = True
         try:
             while not self.should_stop and not self._draining:
                 await self._step()

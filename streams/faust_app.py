@@ -1,15 +1,26 @@
 """The Faust app: configured as a part of our process, not as its owner. Caller: `streams.worker`."""
 
 from pathlib import Path
+from typing import Any
 
 import faust
 from faust.auth import SASLCredentials, SSLCredentials
+from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread
 from faust.types.auth import CredentialsT, SASLMechanism
+from mode.threads import ServiceThread, WorkerThread
 
 from schemas.connections import kafka_ssl_context
 from streams.settings import WorkerSettings
 
 _PLAINTEXT = "PLAINTEXT"
+
+
+class _DaemonThread(WorkerThread):
+    """The thread of Faust's consumer; it can hang when it is stopped, and must not keep the process alive."""
+
+    def __init__(self, service: ServiceThread, **kwargs: Any) -> None:
+        super().__init__(service, **kwargs)
+        self.daemon = True
 
 
 def build_app(settings: WorkerSettings, data_folder: Path) -> faust.App:
@@ -22,6 +33,7 @@ def build_app(settings: WorkerSettings, data_folder: Path) -> faust.App:
         settings: the worker's.
         data_folder: where Faust makes the folders that its tables would need.
     """
+    AIOKafkaConsumerThread.Worker = _DaemonThread
     brokers = [f"kafka://{address.strip()}" for address in settings.kafka_bootstrap_servers.split(",")]
     return faust.App(
         f"{settings.consumer_group}-catalogue",

@@ -31,7 +31,7 @@ from streams.catalogue_agent import add_catalogue_agent
 from streams.catalogue_refresh import CatalogueRefresh
 from streams.current_recommender import CurrentRecommender, load_warm
 from streams.emitter import Emitter
-from streams.ending_tasks import end_task
+from streams.ending_tasks import end_task, stop_in_time
 from streams.event_decoding import EventDecoder
 from streams.event_source import EventSource
 from streams.faust_app import build_app
@@ -80,20 +80,23 @@ class _Worker:
         stopped = asyncio.create_task(stop.wait())
         async with AsyncExitStack() as stack:
             self._health.fail("start", "the worker is starting")
-            self._serve_http(stack)
-            redis = await self._open_redis(stack)
-            store = RedisSessionStore(redis, self._settings.redis_buckets, self._settings.state_ttl_s)
-            await self._check(store)
-            watcher = await self._watch_releases(stack)
-            release = asyncio.create_task(watcher.wait_for_release())
-            if await _first_of(release, stopped) is release:
-                release.result()
-                source = await self._start(stack, redis, store)
-                await _first_of(source.ended, stopped)
-                self._health.fail("stop", "the worker is stopping")
-                if source.ended.done():
-                    source.ended.result()
+            serving = asyncio.create_task(self._serve(stack))
+            if await _first_of(serving, stopped) is serving:
+                serving.result()
+            self._health.fail("stop", "the worker is stopping")
+            await end_task(serving)
         log.info("stopped")
+
+    async def _serve(self, stack: AsyncExitStack) -> None:
+        """Start everything, then serve until the event source fails; cancelled on a signal."""
+        self._serve_http(stack)
+        redis = await self._open_redis(stack)
+        store = RedisSessionStore(redis, self._settings.redis_buckets, self._settings.state_ttl_s)
+        await self._check(store)
+        watcher = await self._watch_releases(stack)
+        await watcher.wait_for_release()
+        source = await self._start(stack, redis, store)
+        await asyncio.shield(source.ended)
 
     def _serve_http(self, stack: AsyncExitStack) -> None:
         http = WorkerHttp(
@@ -127,7 +130,7 @@ class _Worker:
             on_swap=self._current.use_release,
             on_refused=lambda *_: self._metrics.releases_refused.inc(),
         )
-        stack.push_async_callback(watcher.stop)
+        stack.push_async_callback(stop_in_time, "release watcher", watcher.stop)
         await watcher.start()
         if watcher.current is None:
             log.warning(
@@ -138,7 +141,7 @@ class _Worker:
 
     async def _start(self, stack: AsyncExitStack, redis: "Redis", store: RedisSessionStore) -> EventSource:
         settings, catalogue = self._settings, Catalogue(redis)
-        stack.push_async_callback(self._emitter.stop)
+        stack.push_async_callback(stop_in_time, "emitter", self._emitter.stop)
         app = build_app(settings, Path(stack.enter_context(TemporaryDirectory(prefix="millrace-faust-"))))
         channel = BatchChannel(app)
         add_recommend_agent(app, channel, self._processor(store))
@@ -159,13 +162,13 @@ class _Worker:
             self._metrics,
             patience_s=settings.rebalance_timeout_s / 2,
         )
-        stack.push_async_callback(app.stop)
+        stack.push_async_callback(stop_in_time, "Faust", app.stop)
+        stack.push_async_callback(source.drain)
         await app.add_runtime_dependency(source)  # before the app starts: both groups are joined at once
         starting = asyncio.create_task(app.start())
         joined = asyncio.create_task(member.joined.wait())
         if await _first_of(starting, joined, source.ended) is starting:
             starting.result()
-        stack.push_async_callback(source.drain)
         self._keep_refreshing(stack, refresh)
         self._health.recover("start")
         log.info("serving", release_id=self._current.release_id, topics=settings.event_topics)
