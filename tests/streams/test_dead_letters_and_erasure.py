@@ -53,7 +53,7 @@ def test_messages_that_are_no_events_are_dead_lettered_and_their_neighbours_serv
     assert len(letters) == len(BROKEN)
     for number, (name, value) in enumerate(BROKEN.items()):
         letter, headers = letters[number], headers_of(letters[number])
-        assert (letter.key(), letter.value()) == (f"key of {name}".encode(), value or b""), name
+        assert (letter.key(), letter.value()) == (f"key of {name}".encode(), value), name
         assert headers[TOPIC] == traffic.topic.encode()
         assert (headers[PARTITION], headers[OFFSET]) == (b"3", str(2 * number + 1).encode())
         assert (headers[STAGE], headers[CLASS_NAME]) == (b"decode", b"InvalidEvent")
