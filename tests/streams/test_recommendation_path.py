@@ -3,7 +3,9 @@
 import asyncio
 import json
 import urllib.request
+from pathlib import Path
 
+import pytest
 from aiokafka import AIOKafkaProducer
 
 from schemas.ids import RecommendationId, SessionId
@@ -55,6 +57,17 @@ def test_events_of_both_clients_give_their_lists_once_in_order_and_over_http(
     for session_id, places in positions.items():
         last = RecommendationId(f"{traffic.topic}-{places[-1][0]}-{places[-1][1]}")
         assert looked_up(lookup, session_id) == (last, answers[last])
+
+
+@pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="reads what Linux says a process has loaded")
+def test_serving_worker_has_loaded_no_torch(stage: Stage, lists: EmittedLists) -> None:
+    worker = stage.start_worker()
+    traffic = stage.traffic()
+    traffic.clicks(SESSIONS, each=1)
+    lists.read_all(traffic.answers().keys())
+    loaded = Path(f"/proc/{worker.child.pid}/maps").read_text()
+    assert "onnxruntime" in loaded
+    assert "torch" not in loaded
 
 
 def looked_up(lookup: str, session_id: str) -> tuple[str, list[str]]:
