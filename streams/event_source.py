@@ -140,7 +140,8 @@ class EventSource(Service):
 
     async def _compare(self) -> None:
         """Go where the watermarks say: a Redis that went back or lost them is caught up without any event."""
-        stored = await self._patiently(lambda: self._take_over.stored(self._positions.keys()))
+        partitions = list(self._positions)  # a copy: a rebalance may take some away meanwhile
+        stored = await self._patiently(lambda: self._take_over.stored(partitions))
         for partition, marks in stored.items():
             if partition in self._positions and marks != self._positions[partition].expected:
                 await self._turn_to(partition, marks)
