@@ -27,7 +27,7 @@ from streams.taking_over import Position, TakeOver
 log = structlog.get_logger("millrace.source")
 T = TypeVar("T")
 COMPARE_EVERY_S = 1.0
-"""How often the watermarks are read, for the partitions without events; a batch's load reads its own."""
+"""How often the watermarks and the ends of the logs are read, for the partitions without events too."""
 DRAIN_S = 10.0
 """How long a stopping worker waits for the batch in flight."""
 
@@ -93,7 +93,8 @@ class EventSource(Service):
         """Partitions go: their batch is finished or given up, their positions are void."""
         await self._finish_or_abandon(self._patience_s)
         for partition in revoked:
-            self._positions.pop(partition, None)
+            if self._positions.pop(partition, None):
+                self._metrics.consumer_lag.remove(*partition)
 
     async def _finish_or_abandon(self, patience_s: float) -> None:
         """Wait for the batch in flight, then give it up unsaved.
@@ -134,17 +135,24 @@ class EventSource(Service):
     async def _take(self, partitions: Collection[TopicPartition]) -> None:
         """Read the positions of partitions and go there; they stay paused until then."""
         self._member.pause(partitions)
-        found = await self._patiently(lambda: self._take_over.positions(partitions))
+        found = await self._patiently("redis", lambda: self._take_over.positions(partitions))
         for partition, position in found.items():
             await self._go_to(partition, position)
 
     async def _compare(self) -> None:
-        """Go where the watermarks say: a Redis that went back or lost them is caught up without any event."""
+        """See that Redis and Kafka answer and where they stand, also where no event comes.
+
+        A Redis that went back or lost everything is caught up at once.
+        """
         partitions = list(self._positions)  # a copy: a rebalance may take some away meanwhile
-        stored = await self._patiently(lambda: self._take_over.stored(partitions))
+        stored = await self._patiently("redis", lambda: self._take_over.stored(partitions))
         for partition, marks in stored.items():
             if partition in self._positions and marks != self._positions[partition].expected:
                 await self._turn_to(partition, marks)
+        for partition, end in (await self._patiently("kafka", lambda: self._member.ends(partitions))).items():
+            position = self._positions.get(partition)
+            if position is not None and position.offset is not None:
+                self._metrics.consumer_lag.labels(*partition).set(max(0, end - position.offset))
         self._compare_at_s = time.monotonic() + COMPARE_EVERY_S
 
     async def _process(self, records: dict[TopicPartition, list[Record]]) -> None:
@@ -171,9 +179,6 @@ class EventSource(Service):
             self._positions[partition] = Position(
                 offset, (offset,) * len(self._positions[partition].expected)
             )
-            lag = self._member.lag(partition, offset)
-            if lag is not None:
-                self._metrics.consumer_lag.labels(*partition).set(lag)
         for partition, stored in outcome.refused.items():
             if partition in self._positions:
                 await self._turn_to(partition, stored)
@@ -185,15 +190,17 @@ class EventSource(Service):
         """The store has other watermarks than expected: another worker went on, or Redis went back."""
         self._member.pause([partition])
         expected = self._positions.pop(partition).expected
-        position = await self._patiently(lambda: self._take_over.position(partition, stored, expected))
+        position = await self._patiently(
+            "redis", lambda: self._take_over.position(partition, stored, expected)
+        )
         await self._go_to(partition, position)
 
     async def _go_to(self, partition: TopicPartition, position: Position) -> None:
         if await self._member.seek(partition, position.offset):
             self._positions[partition] = position
 
-    async def _patiently(self, operation: Callable[[], Awaitable[T]]) -> T:
-        waiting = until_available(operation, "redis", self._health, given_up=self._is_draining)
+    async def _patiently(self, part: str, operation: Callable[[], Awaitable[T]]) -> T:
+        waiting = until_available(operation, part, self._health, given_up=self._is_draining)
         return await self._member.alive(asyncio.ensure_future(waiting), self._is_draining)
 
     def _is_draining(self) -> bool:

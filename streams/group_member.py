@@ -30,6 +30,8 @@ T = TypeVar("T")
 IDLE_POLL_MS = 200
 KEEP_ALIVE_S = 0.5
 """How often the group is told that a waiting worker lives."""
+ANSWER_S = 5.0
+"""How long Kafka may take to tell the ends of partitions."""
 
 
 class GroupMember:
@@ -140,10 +142,18 @@ class GroupMember:
         except KafkaError as error:
             log.warning("offsets not committed, the next batch will", error=repr(error))
 
-    def lag(self, partition: TopicPartition, offset: int) -> int | None:
-        """Messages between an offset and the end of the partition as far as it is known."""
-        end = self._consumer.highwater(partition)
-        return None if end is None else max(0, end - offset)
+    async def ends(self, partitions: Collection[TopicPartition]) -> dict[TopicPartition, int]:
+        """The ends of the partitions' logs, asked from Kafka now.
+
+        Raises:
+            Unavailable: Kafka does not answer within 5 s; `poll` does not tell, it just finds nothing.
+        """
+        try:
+            async with asyncio.timeout(ANSWER_S):
+                ends: dict[TopicPartition, int] = await self._consumer.end_offsets(partitions)
+        except (KafkaError, TimeoutError) as error:
+            raise Unavailable(f"Kafka does not tell the ends of the partitions: {error!r}") from error
+        return ends
 
     async def alive(self, work: "asyncio.Future[T]", given_up: Callable[[], bool]) -> T:
         """Await work while polling paused partitions, so that the group does not expel a worker that waits.

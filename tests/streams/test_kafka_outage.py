@@ -1,0 +1,35 @@
+"""A Kafka that stops answering: the worker says so, waits, and goes on; nothing is lost."""
+
+from pathlib import Path
+from signal import SIGCONT, SIGSTOP
+
+from streams.dev.child_processes import ChildProcesses
+from streams.dev.embedded_kafka import EmbeddedKafka
+from tests.services.kafka_broker import Kafka
+from tests.streams.worker_stage import make_stage
+
+SESSIONS = [f"shopper-{number}" for number in range(40)]
+
+
+def test_kafka_that_stops_answering_turns_readiness_red_and_loses_nothing(
+    redis_url: str, children: ChildProcesses, prefix: str, tmp_path: Path
+) -> None:
+    with EmbeddedKafka() as broker:
+        kafka = Kafka("embedded", broker.bootstrap_servers, lambda name, n, _: broker.create_topic(name, n))
+        stage = make_stage(kafka, redis_url, prefix, children, tmp_path / "releases")
+        stage.publish("r1")
+        worker = stage.start_worker()
+        traffic, lists = stage.traffic(), stage.lists()
+        traffic.clicks(SESSIONS, each=3)
+        lists.read_all(traffic.answers().keys())
+        broker._process.send_signal(SIGSTOP)
+        worker.wait_for(lambda: "kafka" in worker.troubles(), "not ready")
+        broker._process.send_signal(SIGCONT)
+        worker.wait_until_ready()
+        traffic.clicks(SESSIONS, each=3)
+        lists.read_all(traffic.answers().keys())
+        assert lists.wrong(traffic.answers()) == {}
+        worker.wait_for(lambda: stage.watermarks() == traffic.ends(), "done with saving")
+        stage.assert_states_follow(traffic)
+        lists.close()
+        assert worker.stop() == 0
