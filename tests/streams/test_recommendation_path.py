@@ -10,8 +10,8 @@ from aiokafka import AIOKafkaProducer
 
 from schemas.ids import RecommendationId, SessionId
 from tests.streams.emitted_lists import EmittedLists
-from tests.streams.known_traffic import ITEMS, an_event
-from tests.streams.worker_stage import Stage
+from tests.streams.known_traffic import ITEMS, KnownTraffic, an_event
+from tests.streams.worker_stage import PARTITIONS, Stage
 from tests.successor_release import successors
 
 Positions = dict[str, list[tuple[int, int]]]
@@ -57,6 +57,31 @@ def test_events_of_both_clients_give_their_lists_once_in_order_and_over_http(
     for session_id, places in positions.items():
         last = RecommendationId(f"{traffic.topic}-{places[-1][0]}-{places[-1][1]}")
         assert looked_up(lookup, session_id) == (last, answers[last])
+
+
+def test_events_of_two_topics_meet_in_their_session(stage: Stage, lists: EmittedLists) -> None:
+    views = stage.traffic()
+    carts = KnownTraffic(stage.kafka.bootstrap_servers, f"{views.topic}-carts")
+    stage.kafka.create_topic(carts.topic, PARTITIONS)
+    worker = stage.start_worker(MILLRACE_EVENT_TOPICS=f"{views.topic},{carts.topic}")
+    for number, session_id in enumerate(SESSIONS):
+        views.click(session_id, "item-1", partition=number % PARTITIONS)
+    views.flush()
+    lists.read_all(views.answers().keys())
+    for number, session_id in enumerate(SESSIONS):
+        carts.click(session_id, "item-5", partition=number % PARTITIONS, event_type="cart")
+    carts.flush()
+    lists.read_all(carts.answers().keys())
+    assert lists.wrong(views.answers()) == {}
+    both = successors(ITEMS, ["item-1", "item-5"], len(ITEMS))
+    assert [lists.item_ids(one) for one in carts.answers()] == [both] * len(SESSIONS)
+    worker.wait_for(lambda: saved(stage) == ["item-1", "item-5"], "done with saving")
+
+
+def saved(stage: Stage) -> list[str]:
+    """The items of the last session's state."""
+    state = stage.state(SESSIONS[-1])
+    return list(state.item_ids) if state else []
 
 
 @pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="reads what Linux says a process has loaded")

@@ -2,6 +2,8 @@
 
 import signal
 
+import pytest
+
 from tests.streams.emitted_lists import EmittedLists
 from tests.streams.known_traffic import KnownTraffic
 from tests.streams.worker_stage import RunningWorker, Stage
@@ -46,7 +48,11 @@ def test_second_worker_joins_under_load_and_leaves_again(stage: Stage, lists: Em
     assert first.is_ready()
 
 
-def test_killed_worker_is_followed_by_one_that_goes_on(stage: Stage, lists: EmittedLists) -> None:
+@pytest.mark.parametrize("buckets", [1, 4])
+def test_killed_worker_is_followed_by_one_that_goes_on(
+    stage: Stage, lists: EmittedLists, buckets: int
+) -> None:
+    stage.environment["MILLRACE_REDIS_BUCKETS"] = str(buckets)
     killed = stage.start_worker()
     traffic = stage.traffic()
     with traffic.load(SESSIONS, RATE):
