@@ -58,7 +58,7 @@ class StateEncoder:
         Returns:
             The states that were not of this release, rebuilt; the others are not in it.
         """
-        stale = {key: state for key, state in states.items() if state.release_id != self._release.release_id}
+        stale = {key: state for key, state in states.items() if not self._is_current(state)}
         if not stale:
             return {}
         lists = [self._release.vocabulary.rows(state.item_ids) for state in stale.values()]
@@ -73,6 +73,11 @@ class StateEncoder:
             )
             for at, (key, state) in enumerate(stale.items())
         }
+
+    def _is_current(self, state: SessionState) -> bool:
+        """Whether the encoder state is this release's, or empty."""
+        whole = len(state.encoder_state) in {0, 2 * self._release.manifest.encoder.state_size}
+        return whole and state.release_id == self._release.release_id
 
     def _replay(self, rows: list[NDArray[np.int32]], codes: list[NDArray[np.uint8]]) -> NDArray[np.float16]:
         """Fold lists of rows from the zero state: float16 [lists, state_size]."""

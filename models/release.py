@@ -126,6 +126,10 @@ def load_release(folder: Path, threads: int = 1) -> Release:
     item_vectors = np.load(folder / VECTORS_FILE, mmap_mode="r")
     if item_vectors.shape != (manifest.items, manifest.encoder.item_dim):
         raise InvalidRelease(f"release {manifest.release_id}: {VECTORS_FILE} has shape {item_vectors.shape}")
+    if item_vectors.dtype != np.float32 or not np.isfinite(item_vectors).all():
+        raise InvalidRelease(
+            f"release {manifest.release_id}: {VECTORS_FILE} has values that are no finite float32"
+        )
     return Release(
         manifest=manifest,
         vocabulary=tables.vocabulary,

@@ -80,7 +80,9 @@ def _prefixes(events: pl.DataFrame) -> pl.DataFrame:
     Sessions do not touch one another: this order gives the same lists as the log's own.
     """
     return (
-        events.with_columns(pl.col("occurred_at_ms").fill_null(0))
+        events.with_columns(
+            pl.col("occurred_at_ms").forward_fill().backward_fill().over("session_id").fill_null(0)
+        )  # a missing time is never a gap, as in sessionizing
         .group_by("session_id", maintain_order=True)
         .agg(pl.all(), target=pl.col("item_id").shift(-1))
         .explode(*(name for name in events.columns if name != "session_id"), "target")

@@ -61,6 +61,14 @@ def decode_session_state(value: bytes) -> SessionState:
         raise msgspec.ValidationError(
             f"session state of version {state.version}; this worker reads version {VERSION}"
         )
+    items = len(state.item_ids)
+    if (
+        items != len(state.event_types)
+        or items * TIME_BYTES != len(state.times_s)
+        or len(state.event_hashes) % HASH_BYTES
+        or len(state.encoder_state) % 2
+    ):
+        raise msgspec.ValidationError("session state whose columns have different lengths")
     return state
 
 

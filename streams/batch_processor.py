@@ -20,7 +20,6 @@ from aiokafka.errors import MessageSizeTooLargeError
 
 from schemas.ids import SessionId
 from schemas.redis_keys import bucket_of
-from schemas.session_state import SessionState
 from schemas.timestamps import from_epoch_ms
 from streams.batch_messages import BatchMessages
 from streams.current_recommender import CurrentRecommender, Served
@@ -30,9 +29,16 @@ from streams.event_decoding import DecodedEvent, EventDecoder
 from streams.health import Health
 from streams.isolation import Isolated, recommend_isolating
 from streams.metrics import WorkerMetrics
-from streams.micro_batch import Abandoned, BatchOutcome, MicroBatch, Watermarks
+from streams.micro_batch import (
+    Abandoned,
+    BatchOutcome,
+    MicroBatch,
+    Watermarks,
+    advanced,
+    lowest,
+)
 from streams.retrying import until_available
-from streams.session_store import PartitionSave, SessionStore
+from streams.session_store import SessionStore, UnitSave
 
 log = structlog.get_logger("millrace.batch")
 T = TypeVar("T")
@@ -77,7 +83,7 @@ class BatchProcessor:
         with self._metrics.stage("load"):
             sessions = {event.session_id for event in events}
             loaded = await self._patiently(
-                batch, "redis", lambda: self._store.load(batch.records.keys(), sessions)
+                batch, "redis", lambda: self._store.load(batch.expected.keys(), sessions)
             )
         refused = self._refused_at_load(batch, loaded.watermarks)
         events = [event for event in events if event.partition not in refused and self._is_due(event, batch)]
@@ -89,7 +95,9 @@ class BatchProcessor:
             lists = await self._emit(batch, served, isolated, letters)
         with self._metrics.stage("save"):
             saves = self._saves(batch, refused, isolated, lists)
-            refused_at_save = await self._patiently(batch, "redis", lambda: self._store.save(saves))
+            refused_at_save = _unless_applied(
+                saves, await self._patiently(batch, "redis", lambda: self._store.save(saves))
+            )
         self._metrics.refusals.labels("save").inc(len(refused_at_save))
         refused |= refused_at_save
         self._count(refused, isolated, letters)
@@ -106,19 +114,22 @@ class BatchProcessor:
     def _refused_at_load(
         self, batch: MicroBatch, stored: dict[TopicPartition, Watermarks]
     ) -> dict[TopicPartition, Watermarks]:
-        refused = {
-            partition: marks for partition, marks in stored.items() if marks != batch.expected[partition]
-        }
+        """The partitions of every unit of which a watermark is not the expected one."""
+        numbers = {one.partition for one, marks in stored.items() if marks != batch.expected[one]}
+        refused = {one: marks for one, marks in stored.items() if one.partition in numbers}
         self._metrics.refusals.labels("load").inc(len(refused))
         return refused
 
     def _is_due(self, event: DecodedEvent, batch: MicroBatch) -> bool:
-        """False for an event below its bucket's watermark.
+        """Whether an event is still to be applied.
 
-        Applied before, by a save that another bucket missed.
+        Not where its bucket's watermark is ahead of the others and above it: it was applied by a save that
+        the
+        other buckets missed.
         """
-        mark = batch.expected[event.partition][bucket_of(event.session_id, self._store.buckets)]
-        return mark is None or event.record.offset >= mark
+        marks = batch.expected[event.partition]
+        mark = marks[bucket_of(event.session_id, self._store.buckets)]
+        return mark is None or mark == lowest(marks) or event.record.offset >= mark
 
     async def _emit(
         self, batch: MicroBatch, served: Served, isolated: Isolated, letters: list[DeadLetter]
@@ -148,21 +159,19 @@ class BatchProcessor:
         refused: dict[TopicPartition, Watermarks],
         isolated: Isolated,
         latest: dict[SessionId, bytes],
-    ) -> list[PartitionSave]:
-        """One save for each partition that was not refused.
-
-        A session belongs to the partition of its last event.
-        """
-        home = {event.session_id: event.partition for event in isolated.events}
+    ) -> list[UnitSave]:
+        """One save for each partition number; a session belongs to the number of its last event."""
+        home = {event.session_id: event.partition.partition for event in isolated.events}
+        ends = batch.next_offsets
         saves = []
-        for partition, offset in batch.next_offsets.items():
-            if partition in refused:
-                continue
-            states: dict[SessionId, SessionState | None] = {
-                session: state for session, state in isolated.states.items() if home[session] == partition
+        for number in {one.partition for one in batch.expected if one not in refused}:
+            expected = {one: marks for one, marks in batch.expected.items() if one.partition == number}
+            new = {
+                one: advanced(marks, ends[one]) if one in ends else marks for one, marks in expected.items()
             }
-            lists = {session: value for session, value in latest.items() if home[session] == partition}
-            saves.append(PartitionSave(partition, batch.expected[partition], offset, states, lists))
+            states = {session: state for session, state in isolated.states.items() if home[session] == number}
+            lists = {session: value for session, value in latest.items() if home[session] == number}
+            saves.append(UnitSave(expected, new, states, lists))
         return saves
 
     def _count(
@@ -178,6 +187,18 @@ class BatchProcessor:
             self._metrics.events.labels(event.event_type, strategy).inc()
             if recommendation is not None and recommendation.repeat_of is not None:
                 self._metrics.repeats.inc()
+
+
+def _unless_applied(
+    saves: list[UnitSave], refused: dict[TopicPartition, Watermarks]
+) -> dict[TopicPartition, Watermarks]:
+    """What was refused, but for units that stand where the save would have moved them.
+
+    Such a save was applied and its answer lost on the way; it was refused when it was sent again.
+    """
+    applied = [save for save in saves if all(refused.get(one) == marks for one, marks in save.new.items())]
+    there = {one for save in applied for one in save.new}
+    return {one: marks for one, marks in refused.items() if one not in there}
 
 
 def _partition_of(letter: DeadLetter) -> TopicPartition:

@@ -47,6 +47,8 @@ class CatalogueRefresh:
                 await self.refresh()
             except (RedisError, OSError, Unavailable) as error:
                 log.info("catalogue not refreshed, tried again in a second", error=str(error))
+            except Exception:  # the scheduler's boundary: a bug here must not freeze the catalogue silently
+                log.exception("catalogue not refreshed, tried again in a second")
             await asyncio.sleep(REFRESH_S)
 
     async def refresh(self) -> None:
@@ -82,6 +84,8 @@ class CatalogueRefresh:
 
 async def _read_to_end(consumer: AIOKafkaConsumer) -> list[ItemChange]:
     partitions = consumer.assignment()
+    if not partitions:  # a topic that Kafka does not know of at this moment is not an empty one
+        raise Unavailable("Kafka tells no partitions of the items topic")
     ends = await consumer.end_offsets(partitions)
     last: dict[bytes, ItemChange] = {}
     while any([await consumer.position(partition) < ends[partition] for partition in partitions]):

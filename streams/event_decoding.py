@@ -18,6 +18,7 @@ from schemas.item_event import ERASE, EraseSession, ItemEvent, decode_event
 from schemas.topics import MAX_EVENT_BYTES
 from streams.dead_letters import DeadLetter, dead_letter
 from streams.micro_batch import Record
+from streams.unreadable_records import why_unreadable
 
 log = structlog.get_logger("millrace.events")
 
@@ -83,6 +84,8 @@ class EventDecoder:
         return events, letters
 
     def _decode(self, record: Record) -> ItemEvent | EraseSession:
+        if (reason := why_unreadable(record)) is not None:
+            raise InvalidEvent("$", f"the Kafka client cannot read the message: {reason}")
         if record.value is not None and len(record.value) > MAX_EVENT_BYTES:
             raise InvalidEvent(
                 "$", f"the event has {len(record.value)} bytes; at most {MAX_EVENT_BYTES} are processed"

@@ -16,13 +16,16 @@ import structlog
 from aiokafka import TopicPartition
 from mode import Service
 
+from schemas.errors import Unavailable
 from streams.ending_tasks import stop_in_time
 from streams.group_member import GroupMember
 from streams.health import Health
+from streams.message_polling import MessagePolling
 from streams.metrics import WorkerMetrics
-from streams.micro_batch import Abandoned, BatchOutcome, MicroBatch, Record, Watermarks
+from streams.micro_batch import Abandoned, BatchOutcome, MicroBatch, Record, Watermarks, advanced
 from streams.retrying import until_available
 from streams.taking_over import Position, TakeOver
+from streams.unreadable_records import UnreadableRecord
 
 log = structlog.get_logger("millrace.source")
 T = TypeVar("T")
@@ -38,6 +41,7 @@ class EventSource(Service):
     def __init__(
         self,
         member: GroupMember,
+        polling: MessagePolling,
         hand_over: Callable[[MicroBatch], Awaitable[None]],
         take_over: TakeOver,
         health: Health,
@@ -48,7 +52,8 @@ class EventSource(Service):
         """Bind the parts.
 
         Args:
-            member: the consumer.
+            member: the consumer's place in the group.
+            polling: the consumer's messages.
             hand_over: gives a batch to the agent; the agent resolves its outcome.
             take_over: finds positions.
             health: shows what the source waits for.
@@ -58,6 +63,7 @@ class EventSource(Service):
         """
         super().__init__(**kwargs)
         self._member = member
+        self._polling = polling
         self._hand_over = hand_over
         self._take_over = take_over
         self._health = health
@@ -120,24 +126,47 @@ class EventSource(Service):
         except Exception as error:  # noqa: BLE001  # the process boundary: the worker stops, and says why
             self.ended.set_exception(error)
         else:
+            self._end_of_loop()
+
+    def _end_of_loop(self) -> None:
+        if self._draining:
             self.ended.set_result(None)
+        else:
+            self.ended.set_exception(
+                RuntimeError("the Faust app has stopped by itself; its reason is logged above")
+            )
 
     async def _step(self) -> None:
         if new := self._member.assignment - self._positions.keys():
             await self._take(new)
         if time.monotonic() >= self._compare_at_s:
             await self._compare()
-        fetched = await until_available(self._member.poll, "kafka", self._health, given_up=self._is_draining)
+        fetched = await until_available(self._poll, "kafka", self._health, given_up=self._is_draining)
         records = {partition: found for partition, found in fetched.items() if partition in self._positions}
         if records:
             await self._process(records)
+
+    async def _poll(self) -> dict[TopicPartition, list[Record]]:
+        """The next messages; after an error all positions are void, for the client may have dropped some."""
+        try:
+            return await self._polling.poll(self._member.assignment & self._positions.keys())
+        except UnreadableRecord:
+            self._void_positions()
+            return {}
+        except Unavailable:
+            self._void_positions()
+            raise
+
+    def _void_positions(self) -> None:
+        self._member.pause(self._positions.keys())
+        self._positions.clear()
 
     async def _take(self, partitions: Collection[TopicPartition]) -> None:
         """Read the positions of partitions and go there; they stay paused until then."""
         self._member.pause(partitions)
         found = await self._patiently("redis", lambda: self._take_over.positions(partitions))
         for partition, position in found.items():
-            await self._go_to(partition, position)
+            self._go_to(partition, position)
 
     async def _compare(self) -> None:
         """See that Redis and Kafka answer and where they stand, also where no event comes.
@@ -149,22 +178,36 @@ class EventSource(Service):
         for partition, marks in stored.items():
             if partition in self._positions and marks != self._positions[partition].expected:
                 await self._turn_to(partition, marks)
-        for partition, end in (await self._patiently("kafka", lambda: self._member.ends(partitions))).items():
-            position = self._positions.get(partition)
-            if position is not None and position.offset is not None:
-                self._metrics.consumer_lag.labels(*partition).set(max(0, end - position.offset))
         self._compare_at_s = time.monotonic() + COMPARE_EVERY_S
 
+    @Service.task
+    async def _watch_log_ends(self) -> None:
+        """Every second: does Kafka answer, and how far behind are the partitions. A poll does not tell."""
+        while not self.should_stop:
+            try:
+                ends = await self._member.ends(list(self._positions))
+            except Unavailable as error:
+                self._health.fail("kafka brokers", str(error))
+            else:
+                self._health.recover("kafka brokers")
+                for partition, end in ends.items():
+                    if (position := self._positions.get(partition)) is not None:
+                        self._metrics.consumer_lag.labels(*partition).set(max(0, end - position.offset))
+            await self.sleep(COMPARE_EVERY_S)
+
     async def _process(self, records: dict[TopicPartition, list[Record]]) -> None:
-        expected = {partition: self._positions[partition].expected for partition in records}
+        numbers = {
+            partition.partition for partition in records
+        }  # of all event topics: they are saved together
+        expected = {one: self._positions[one].expected for one in self._positions if one.partition in numbers}
         batch = MicroBatch(records, expected, asyncio.get_running_loop().create_future())
         self._in_flight = batch
         try:
-            await self._hand_over(batch)
+            handing_over = asyncio.ensure_future(self._hand_over(batch))
+            await self._member.alive(handing_over, lambda: batch.abandoned)
             outcome = await self._member.alive(batch.outcome, lambda: batch.abandoned)
         except Abandoned:
-            for partition in records:
-                self._positions.pop(partition, None)
+            self._void_positions()
         else:
             await self._follow(outcome)
         finally:
@@ -176,9 +219,8 @@ class EventSource(Service):
             partition: offset for partition, offset in outcome.applied.items() if partition in self._positions
         }
         for partition, offset in applied.items():
-            self._positions[partition] = Position(
-                offset, (offset,) * len(self._positions[partition].expected)
-            )
+            marks = advanced(self._positions[partition].expected, offset)
+            self._positions[partition] = Position(offset, marks)
         for partition, stored in outcome.refused.items():
             if partition in self._positions:
                 await self._turn_to(partition, stored)
@@ -193,10 +235,10 @@ class EventSource(Service):
         position = await self._patiently(
             "redis", lambda: self._take_over.position(partition, stored, expected)
         )
-        await self._go_to(partition, position)
+        self._go_to(partition, position)
 
-    async def _go_to(self, partition: TopicPartition, position: Position) -> None:
-        if await self._member.seek(partition, position.offset):
+    def _go_to(self, partition: TopicPartition, position: Position) -> None:
+        if self._member.seek(partition, position.offset):
             self._positions[partition] = position
 
     async def _patiently(self, part: str, operation: Callable[[], Awaitable[T]]) -> T:

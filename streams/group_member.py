@@ -9,25 +9,24 @@ raises: new partitions stay paused until `seek`, taken ones are reported to the 
 """
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Collection
-from typing import Literal, TypeVar
+from typing import TypeVar
 
 import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import (
     CommitFailedError,
-    GroupAuthorizationFailedError,
     IllegalStateError,
     KafkaError,
-    TopicAuthorizationFailedError,
 )
 
-from schemas.errors import Unavailable, UsageError
-from streams.micro_batch import Abandoned, Record
+from schemas.errors import Unavailable
+from streams.message_polling import sorted_errors
+from streams.micro_batch import Abandoned
 
 log = structlog.get_logger("millrace.group")
 T = TypeVar("T")
-IDLE_POLL_MS = 200
 KEEP_ALIVE_S = 0.5
 """How often the group is told that a waiting worker lives."""
 ANSWER_S = 5.0
@@ -41,29 +40,29 @@ class GroupMember:
         self,
         consumer: AIOKafkaConsumer,
         topics: Collection[str],
-        max_records: int,
-        start_at: Literal["earliest", "latest"],
     ) -> None:
         """Bind the consumer.
 
         Args:
             consumer: not started, without auto-commit.
             topics: the event topics.
-            max_records: messages in one poll at most.
-            start_at: where a partition without any position starts.
         """
         self._consumer = consumer
         self._topics = topics
-        self._max_records = max_records
-        self._start_at = start_at
         self._between_assignments = False
         self.joined = asyncio.Event()
         """Set once the group has given this worker its partitions, were it none."""
 
     async def start(self, on_revoked: Callable[[Collection[TopicPartition]], Awaitable[None]]) -> None:
-        """Join the group; `on_revoked` is awaited before partitions go."""
+        """Join the group; `on_revoked` is awaited before partitions go.
+
+        Raises:
+            Unavailable: Kafka does not answer.
+            UsageError: Kafka does not let this worker in.
+        """
         self._consumer.subscribe(list(self._topics), listener=_Marks(self, on_revoked))
-        await self._consumer.start()
+        with sorted_errors():
+            await self._consumer.start()
 
     async def stop(self) -> None:
         """Leave the group."""
@@ -79,25 +78,6 @@ class GroupMember:
         """
         return frozenset() if self._between_assignments else frozenset(self._consumer.assignment())
 
-    async def poll(self) -> dict[TopicPartition, list[Record]]:
-        """The next messages of the partitions that are not paused; empty after 200 ms without any.
-
-        Raises:
-            Unavailable: Kafka answers with an error that may pass.
-            UsageError: Kafka refuses the group or a topic.
-        """
-        try:
-            fetched: dict[TopicPartition, list[Record]] = await self._consumer.getmany(
-                timeout_ms=IDLE_POLL_MS, max_records=self._max_records
-            )
-        except (GroupAuthorizationFailedError, TopicAuthorizationFailedError) as error:
-            raise UsageError(
-                f"Kafka refuses the worker: {error!r}; check the ACLs of group and topics"
-            ) from error
-        except KafkaError as error:
-            raise Unavailable(f"Kafka: {error!r}") from error
-        return {partition: records for partition, records in fetched.items() if records}
-
     def pause(self, partitions: Collection[TopicPartition]) -> frozenset[TopicPartition]:
         """Fetch nothing of partitions until they are sought.
 
@@ -111,23 +91,12 @@ class GroupMember:
         """Fetch partitions again, as far as they are still this worker's."""
         self._consumer.resume(*(self.assignment & set(partitions)))
 
-    async def seek(self, partition: TopicPartition, offset: int | None) -> bool:
-        """Go on from an offset, None: from where `start_at` says.
-
-        False if the partition is not this worker's any more.
-        """
+    def seek(self, partition: TopicPartition, offset: int) -> bool:
+        """Go on from an offset; False if the partition is not this worker's any more."""
         if partition not in self.assignment:
             return False
-        try:
-            if offset is not None:
-                self._consumer.seek(partition, offset)
-            elif self._start_at == "earliest":
-                await self._consumer.seek_to_beginning(partition)
-            else:
-                await self._consumer.seek_to_end(partition)
-            self._consumer.resume(partition)
-        except IllegalStateError:  # taken away in the meantime
-            return False
+        self._consumer.seek(partition, offset)
+        self._consumer.resume(partition)
         return True
 
     async def commit(self, offsets: dict[TopicPartition, int]) -> None:
@@ -136,10 +105,11 @@ class GroupMember:
         A failure is logged, the watermark is the truth.
         """
         try:
-            await self._consumer.commit(offsets)
+            async with asyncio.timeout(ANSWER_S):  # aiokafka itself tries for ever
+                await self._consumer.commit(offsets)
         except (CommitFailedError, IllegalStateError):
             log.info("offsets not committed, the partitions have moved on", partitions=len(offsets))
-        except KafkaError as error:
+        except (KafkaError, TimeoutError) as error:
             log.warning("offsets not committed, the next batch will", error=repr(error))
 
     async def ends(self, partitions: Collection[TopicPartition]) -> dict[TopicPartition, int]:
@@ -168,7 +138,8 @@ class GroupMember:
             await asyncio.wait({work}, timeout=KEEP_ALIVE_S)
             if not work.done():
                 paused |= self.pause(self.assignment - self._consumer.paused())
-                await self._consumer.getmany(timeout_ms=0)
+                with contextlib.suppress(KafkaError):  # the next poll meets it again
+                    await self._consumer.getmany(timeout_ms=0)
         self.resume(paused)
         return work.result()
 

@@ -38,6 +38,7 @@ def reader(settings: WorkerSettings, topic: str) -> AIOKafkaConsumer:
     """A consumer without a group: all partitions of a topic from the beginning."""
     return AIOKafkaConsumer(
         topic,
+        isolation_level="read_committed",
         **kafka_arguments(settings),
         enable_auto_commit=False,
         auto_offset_reset="earliest",

@@ -7,7 +7,7 @@ from aiokafka import TopicPartition
 from schemas.ids import SessionId
 from schemas.session_state import SessionState
 from streams.micro_batch import Watermarks
-from streams.session_store import Loaded, PartitionSave
+from streams.session_store import Loaded, UnitSave
 
 
 class MemorySessionStore:
@@ -24,22 +24,26 @@ class MemorySessionStore:
         states = {session: self.states[session] for session in sessions if session in self.states}
         return Loaded({partition: self._stored(partition) for partition in partitions}, states)
 
-    async def save(self, saves: Collection[PartitionSave]) -> dict[TopicPartition, Watermarks]:
+    async def save(self, saves: Collection[UnitSave]) -> dict[TopicPartition, Watermarks]:
         """See `SessionStore.save`."""
-        refused = {}
+        refused: dict[TopicPartition, Watermarks] = {}
         for save in saves:
-            if self._stored(save.partition) != save.expected:
-                refused[save.partition] = self._stored(save.partition)
-                continue
-            self._watermarks[save.partition] = save.new
-            for session, state in save.states.items():
-                if state is None:
-                    self.states.pop(session, None)
-                    self.latest.pop(session, None)
-                else:
-                    self.states[session] = state
-            self.latest.update(save.latest)
+            stored = {partition: self._stored(partition) for partition in save.expected}
+            if stored != save.expected:
+                refused |= stored
+            else:
+                self._write(save)
         return refused
+
+    def _write(self, save: UnitSave) -> None:
+        self._watermarks |= {partition: mark for partition, (mark,) in save.new.items() if mark is not None}
+        for session, state in save.states.items():
+            if state is None:
+                self.states.pop(session, None)
+                self.latest.pop(session, None)
+            else:
+                self.states[session] = state
+        self.latest.update(save.latest)
 
     def _stored(self, partition: TopicPartition) -> Watermarks:
         return (self._watermarks.get(partition),)

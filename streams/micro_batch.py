@@ -14,6 +14,22 @@ Watermarks: TypeAlias = tuple[int | None, ...]
 Record: TypeAlias = "ConsumerRecord[bytes | None, bytes | None]"
 
 
+def advanced(expected: Watermarks, offset: int) -> Watermarks:
+    """The watermarks of a partition after its events below an offset were applied.
+
+    A bucket that is ahead of the others, after a crash between the saves of two buckets, stays ahead: what
+    lies
+    below its watermark was applied to it.
+    """
+    low = lowest(expected)
+    return tuple(offset if mark is None or mark == low else max(mark, offset) for mark in expected)
+
+
+def lowest(marks: Watermarks) -> int | None:
+    """The offset from which the partition goes on; None where no bucket has a watermark."""
+    return min((mark for mark in marks if mark is not None), default=None)
+
+
 @dataclass(frozen=True)
 class BatchOutcome:
     """What became of a batch."""

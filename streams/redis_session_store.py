@@ -21,35 +21,46 @@ from schemas.ids import SessionId
 from schemas.redis_keys import BUCKETS, bucket_of, by_bucket, latest_key, state_key, watermark_key
 from schemas.session_state import SessionState, decode_session_state, encode_session_state
 from streams.micro_batch import Watermarks
-from streams.session_store import Loaded, PartitionSave
+from streams.session_store import Loaded, UnitSave
 
 log = structlog.get_logger("millrace.redis")
 T = TypeVar("T")
 
-# KEYS, per partition: its watermark, then the keys to write. ARGV: the TTL in seconds, then per partition the
-# expected
-# watermark ('' for none), the new one, the number of keys, and a value for each ('' deletes).
+# A unit is compared and written as one. KEYS, per unit: its watermarks, then the keys to write. ARGV: the TTL
+# in seconds,
+# then per unit the number of watermarks, an expected and a new one for each ('' for none), the number of keys
+# to write, and a
+# value for each ('' deletes).
 _SAVE = """
 local ttl, refused = ARGV[1], {}
 local key, arg = 1, 2
 while key <= #KEYS do
-  local expected, new, count = ARGV[arg], ARGV[arg + 1], tonumber(ARGV[arg + 2])
-  local stored = redis.call('GET', KEYS[key]) or ''
-  if stored == expected then
-    redis.call('SET', KEYS[key], new)
-    for i = 1, count do
-      local value = ARGV[arg + 2 + i]
-      if value == '' then
-        redis.call('DEL', KEYS[key + i])
-      else
-        redis.call('SET', KEYS[key + i], value, 'EX', ttl)
-      end
-    end
-  else
-    refused[#refused + 1] = KEYS[key]
-    refused[#refused + 1] = stored
+  local marks = tonumber(ARGV[arg])
+  local values = arg + 2 * marks + 1
+  local count = tonumber(ARGV[values])
+  local stored, equal = {}, true
+  for i = 1, marks do
+    stored[i] = redis.call('GET', KEYS[key + i - 1]) or ''
+    equal = equal and stored[i] == ARGV[arg + 2 * i - 1]
   end
-  key, arg = key + 1 + count, arg + 3 + count
+  for i = 1, marks do
+    local new = ARGV[arg + 2 * i]
+    if not equal then
+      refused[#refused + 1] = KEYS[key + i - 1]
+      refused[#refused + 1] = stored[i]
+    elseif new ~= stored[i] then
+      redis.call('SET', KEYS[key + i - 1], new)
+    end
+  end
+  for i = 1, equal and count or 0 do
+    local name, value = KEYS[key + marks + i - 1], ARGV[values + i]
+    if value == '' then
+      redis.call('DEL', name)
+    else
+      redis.call('SET', name, value, 'EX', ttl)
+    end
+  end
+  key, arg = key + marks + count, values + count + 1
 end
 return refused
 """
@@ -104,15 +115,17 @@ class RedisSessionStore:
             watermarks, {session: state for _, states in answers for session, state in states.items()}
         )
 
-    async def save(self, saves: Collection[PartitionSave]) -> dict[TopicPartition, Watermarks]:
+    async def save(self, saves: Collection[UnitSave]) -> dict[TopicPartition, Watermarks]:
         """See `SessionStore.save`: one script per bucket."""
         answers = await asyncio.gather(*(self._save_bucket(bucket, saves) for bucket in range(self.buckets)))
-        refused: dict[TopicPartition, Watermarks] = {}
-        for save in saves:
-            stored = tuple(answer.get(save.partition, save.new) for answer in answers)
-            if any(save.partition in answer for answer in answers):
-                refused[save.partition] = stored
-        return refused
+        return {
+            partition: tuple(
+                answer.get(partition, save.new[partition][bucket]) for bucket, answer in enumerate(answers)
+            )
+            for save in saves
+            for partition in save.expected
+            if any(partition in answer for answer in answers)
+        }
 
     async def _load_bucket(
         self, bucket: int, partitions: Collection[TopicPartition], sessions: list[SessionId]
@@ -131,21 +144,23 @@ class RedisSessionStore:
         }
 
     async def _save_bucket(
-        self, bucket: int, saves: Collection[PartitionSave]
+        self, bucket: int, saves: Collection[UnitSave]
     ) -> dict[TopicPartition, int | None]:
         keys: list[str] = []
         arguments: list[Any] = [self._ttl_s]
-        by_key = {watermark_key(bucket, *save.partition): save.partition for save in saves}
+        names = {watermark_key(bucket, *one): one for save in saves for one in save.expected}
         for save in saves:
             values = self._values(bucket, save)
-            expected = save.expected[bucket]
-            keys += [watermark_key(bucket, *save.partition), *values]
-            arguments += ["" if expected is None else expected, save.new, len(values), *values.values()]
+            keys += [*(watermark_key(bucket, *partition) for partition in save.expected), *values]
+            arguments.append(len(save.expected))
+            for partition, expected in save.expected.items():
+                arguments += [_text(expected[bucket]), _text(save.new[partition][bucket])]
+            arguments += [len(values), *values.values()]
         answer: list[bytes] = await _answered(self._save_script(keys, arguments))
         pairs = zip(answer[::2], answer[1::2], strict=True)
-        return {by_key[key.decode()]: int(stored) if stored else None for key, stored in pairs}
+        return {names[key.decode()]: int(stored) if stored else None for key, stored in pairs}
 
-    def _values(self, bucket: int, save: PartitionSave) -> dict[str, bytes]:
+    def _values(self, bucket: int, save: UnitSave) -> dict[str, bytes]:
         """Key -> value of the bucket's part of a save; b"" deletes."""
         values: dict[str, bytes] = {}
         for session, state in save.states.items():
@@ -157,6 +172,11 @@ class RedisSessionStore:
             if bucket_of(session, self.buckets) == bucket:
                 values[latest_key(bucket, session)] = latest
         return values
+
+
+def _text(mark: int | None) -> str:
+    """A watermark as the script compares it."""
+    return "" if mark is None else str(mark)
 
 
 def _decoded(session: SessionId, value: bytes) -> SessionState | None:

@@ -136,6 +136,10 @@ class ReleaseWatcher(Generic[T]):
         except UsageError as error:
             self._health.fail(STORE_PART, str(error))
             raise
+        except Exception as error:  # a bug must not freeze the release silently: readiness turns red
+            log.exception("releases are not followed any more")
+            self._health.fail(TOPIC_PART, repr(error))
+            raise
         finally:
             await self._topic.close()
 

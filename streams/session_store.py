@@ -26,12 +26,18 @@ class Loaded:
 
 
 @dataclass(frozen=True)
-class PartitionSave:
-    """What a batch changes through one partition."""
+class UnitSave:
+    """What a batch changes through the partitions of one number, one of each event topic.
 
-    partition: TopicPartition
-    expected: Watermarks
-    new: int
+    All of it or nothing.
+
+    A session's events of all topics lie in one partition number, so these watermarks guard its state
+    together.
+    """
+
+    expected: dict[TopicPartition, Watermarks]
+    new: dict[TopicPartition, Watermarks]
+    """Beside `expected`; the same where the batch has no event of the partition."""
     states: dict[SessionId, SessionState | None] = field(default_factory=dict)
     """None: delete the session's state and latest list."""
     latest: dict[SessionId, bytes] = field(default_factory=dict)
@@ -53,12 +59,12 @@ class SessionStore(Protocol):
         """
         ...
 
-    async def save(self, saves: Collection[PartitionSave]) -> dict[TopicPartition, Watermarks]:
-        """Move each partition's watermark from `expected` to `new` and write its sessions, or neither.
+    async def save(self, saves: Collection[UnitSave]) -> dict[TopicPartition, Watermarks]:
+        """Move the watermarks of each unit from `expected` to `new` and write its sessions, or neither.
 
         Returns:
-            The partitions that were refused, because a stored watermark was not the expected one, with those
-            stored.
+            The partitions of the units that were refused, because a stored watermark was not the expected
+            one, with those stored.
 
         Raises:
             Unavailable: the store does not answer; whether it saved is not known.

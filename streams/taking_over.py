@@ -7,15 +7,16 @@ The truth is the watermark in Redis; Kafka's committed offset only helps where R
 import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from typing import Literal
 
 import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, UnsupportedVersionError
 
 from schemas.errors import Unavailable
 from streams.metrics import WorkerMetrics
-from streams.micro_batch import Watermarks
-from streams.session_store import SessionStore
+from streams.micro_batch import Watermarks, advanced, lowest
+from streams.session_store import SessionStore, UnitSave
 
 log = structlog.get_logger("millrace.positions")
 
@@ -24,8 +25,8 @@ log = structlog.get_logger("millrace.positions")
 class Position:
     """Where a partition goes on."""
 
-    offset: int | None
-    """The next offset to read; None: the start or the end of the log, as `start_at` says."""
+    offset: int
+    """The next offset to read."""
     expected: Watermarks
 
 
@@ -38,6 +39,7 @@ class TakeOver:
         store: SessionStore,
         session_gap_s: Callable[[], float],
         metrics: WorkerMetrics,
+        start_at: Literal["earliest", "latest"],
     ) -> None:
         """Bind the parts.
 
@@ -46,11 +48,13 @@ class TakeOver:
             store: holds the watermarks.
             session_gap_s: the gap of the release that is served; how far back an emptied Redis is refilled.
             metrics: counts rewinds and emptied stores.
+            start_at: where a partition starts that has neither a watermark nor a committed offset.
         """
         self._consumer = consumer
         self._store = store
         self._session_gap_s = session_gap_s
         self._metrics = metrics
+        self._start_at = start_at
 
     async def positions(self, partitions: Collection[TopicPartition]) -> dict[TopicPartition, Position]:
         """The positions of partitions, read from the store.
@@ -83,16 +87,29 @@ class TakeOver:
             Unavailable: Kafka does not answer.
         """
         self._note_rewind(partition, stored, expected)
-        marks = [mark for mark in stored if mark is not None]
-        if marks:
-            return Position(min(marks), stored)
+        low = lowest(stored)
+        if low is not None:
+            return Position(low, stored)
         try:
             committed = await self._consumer.committed(partition)
             if committed is None and expected is None:
-                return Position(None, stored)
+                return await self._start(partition, stored)
             return Position(await self._offset_to_refill_from(partition, committed), stored)
         except KafkaError as error:
             raise Unavailable(f"Kafka: {error!r}") from error
+
+    async def _start(self, partition: TopicPartition, stored: Watermarks) -> Position:
+        """A partition that nobody has read.
+
+        Where it starts is saved at once, so that a restart starts there too.
+        """
+        ask = self._consumer.beginning_offsets if self._start_at == "earliest" else self._consumer.end_offsets
+        offset: int = (await ask([partition]))[partition]
+        marks = advanced(stored, offset)
+        refused = await self._store.save([UnitSave({partition: stored}, {partition: marks})])
+        if refused:
+            raise Unavailable(f"Redis: another worker takes {partition} over at this moment")
+        return Position(offset, marks)
 
     def _note_rewind(
         self, partition: TopicPartition, stored: Watermarks, expected: Watermarks | None
@@ -111,15 +128,15 @@ class TakeOver:
                 stored=behind[0][1],
             )
 
-    async def _offset_to_refill_from(self, partition: TopicPartition, committed: int | None) -> int | None:
+    async def _offset_to_refill_from(self, partition: TopicPartition, committed: int | None) -> int:
         """Redis lost everything: go back as far as a live session can reach, or to the committed offset."""
-        self._metrics.redis_empty.inc()
+        first = (await self._consumer.beginning_offsets([partition]))[partition]
+        offset = first if committed is None else committed
         gap_s = self._session_gap_s()
-        offset = committed
         if gap_s > 0:
-            since_ms = int((time.time() - gap_s) * 1000)
-            found = await self._offset_at(partition, since_ms)
-            offset = found if offset is None else min(offset, found if found is not None else offset)
+            found = await self._offset_at(partition, int((time.time() - gap_s) * 1000))
+            offset = offset if found is None else min(offset, found)
+        self._metrics.redis_empty.inc()
         log.warning(
             "Redis came back empty, sessions are refilled from Kafka",
             **_named(partition),
@@ -131,7 +148,7 @@ class TakeOver:
     async def _offset_at(self, partition: TopicPartition, time_ms: int) -> int | None:
         try:
             found = (await self._consumer.offsets_for_times({partition: time_ms})).get(partition)
-        except (KafkaError, ValueError):  # a broker without the time index (the embedded one)
+        except (UnsupportedVersionError, ValueError):  # a broker without the time index (the embedded one)
             return None
         return None if found is None else found.offset
 

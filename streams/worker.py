@@ -38,6 +38,7 @@ from streams.faust_app import build_app
 from streams.group_member import GroupMember
 from streams.health import Health
 from streams.logs import configure_logs
+from streams.message_polling import MessagePolling
 from streams.metrics import WorkerMetrics
 from streams.recommend_agent import add_recommend_agent
 from streams.redis_session_store import RedisSessionStore
@@ -153,11 +154,12 @@ class _Worker:
             functools.partial(kafka_clients.reader, settings, settings.items_topic),
         )
         consumer = kafka_clients.event_consumer(settings)
-        member = GroupMember(consumer, settings.event_topics, settings.max_batch_events, settings.start_at)
+        member = GroupMember(consumer, settings.event_topics)
         source = EventSource(
             member,
+            MessagePolling(consumer, settings.max_batch_events),
             channel.hand_over,
-            TakeOver(consumer, store, self._current.session_gap_s, self._metrics),
+            TakeOver(consumer, store, self._current.session_gap_s, self._metrics, settings.start_at),
             self._health,
             self._metrics,
             patience_s=settings.rebalance_timeout_s / 2,

@@ -14,7 +14,7 @@ from redis.exceptions import RedisError
 from schemas.connections import redis_arguments
 from schemas.errors import Unavailable
 from schemas.ids import ItemId, SessionId
-from schemas.redis_keys import ITEMS, bucket_of, latest_key
+from schemas.redis_keys import BUCKETS, ITEMS, bucket_of, latest_key
 from streams.settings import LookupSettings
 
 TIMEOUT_S = 1.0
@@ -66,12 +66,17 @@ class RedisReading:
         return cast(bytes | None, await _answer(cast(Awaitable[Any], self._redis.hget(ITEMS, item_id))))
 
     async def check(self) -> None:
-        """Ask Redis for a sign of life.
+        """Ask Redis for a sign of life, and whether its sessions lie in as many buckets as are looked in.
 
         Raises:
-            Unavailable: Redis does not answer.
+            Unavailable: Redis does not answer, or it was first used with another number of buckets.
         """
-        await _answer(cast(Awaitable[Any], self._redis.ping()))
+        stored = await _answer(cast(Awaitable[Any], self._redis.get(BUCKETS)))
+        if stored is not None and int(stored) != self._buckets:
+            raise Unavailable(
+                f"MILLRACE_REDIS_BUCKETS={self._buckets}: this Redis was first used with {int(stored)}; set "
+                "it to that"
+            )
 
 
 async def _answer(command: Awaitable[Any]) -> Any:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from models.recommender import Recommended, Recommender, SessionEvent
 from models.release import Release, load_release
@@ -221,3 +222,11 @@ def test_empty_batch_changes_nothing(release: Release) -> None:
     outcome = Recommender(release).recommend({}, [])
     assert outcome.recommendations == []
     assert outcome.states == {}
+
+
+def test_encoder_state_of_another_size_is_rebuilt(release: Release) -> None:
+    state = Recommender(release).recommend({}, [an_event("i3")]).states[S]
+    assert state is not None
+    cut = replace(state, encoder_state=state.encoder_state[:-2])
+    outcome = Recommender(release, k=3).recommend({S: cut}, [an_event("i5")])
+    assert items_of(release, outcome) == successors(ITEMS, ["i3", "i5"], 3)

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from models.release import (
     ENCODER_FILE,
@@ -95,6 +96,14 @@ def test_vectors_of_another_shape_are_refused(folder: Path) -> None:
     np.save(folder / VECTORS_FILE, np.zeros((4, 5), np.float32))
     sign_again(folder)
     with pytest.raises(InvalidRelease, match="shape"):
+        load_release(folder)
+
+
+@pytest.mark.parametrize("vectors", [np.full((4, 4), np.nan, np.float32), np.zeros((4, 4), np.float64)])
+def test_vectors_that_are_no_finite_floats_are_refused(folder: Path, vectors: NDArray[np.generic]) -> None:
+    np.save(folder / VECTORS_FILE, vectors)
+    sign_again(folder)
+    with pytest.raises(InvalidRelease, match="no finite float32"):
         load_release(folder)
 
 

@@ -73,3 +73,11 @@ def test_epoch_milliseconds_round_down_and_come_back() -> None:
     assert to_epoch_ms(moment) == 1_767_225_600_123
     assert from_epoch_ms(1_767_225_600_123) == moment.replace(microsecond=123_000)
     assert from_epoch_ms(MAX_TIME_MS).year == 9999
+
+
+@pytest.mark.parametrize(
+    "columns", [{"event_types": b""}, {"times_s": b"\0"}, {"event_hashes": b"odd"}, {"encoder_state": b"odd"}]
+)
+def test_session_state_of_columns_that_do_not_fit_is_refused(columns: dict[str, bytes]) -> None:
+    with pytest.raises(msgspec.ValidationError, match="different lengths"):
+        decode_session_state(encode_session_state(replace(SESSION_STATE_V1, **columns)))

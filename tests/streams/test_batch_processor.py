@@ -1,20 +1,25 @@
 """What becomes of a batch: lists, dead letters, states, refusals, retries."""
 
 import json
-from collections.abc import Collection
+from collections.abc import AsyncIterator, Collection
+from typing import cast
 
 import pytest
 from aiokafka import TopicPartition
 from aiokafka.errors import MessageSizeTooLargeError
+from redis.asyncio import Redis
 
 from models.release import Release
 from schemas.dead_letter import read_reason
 from schemas.errors import Unavailable
-from schemas.ids import ItemId, ReleaseId, SessionId
+from schemas.ids import ItemId, SessionId
+from schemas.redis_keys import bucket_of, state_key, watermark_key
 from schemas.session_state import SessionState
 from streams.memory_session_store import MemorySessionStore
 from streams.micro_batch import Abandoned, BatchOutcome, Watermarks
-from streams.session_store import Loaded, PartitionSave
+from streams.redis_session_store import RedisSessionStore
+from streams.session_store import Loaded, UnitSave
+from streams.unreadable_records import unreadable_record
 from tests.streams.processors import ITEMS, Workbench, a_batch, a_release
 from tests.streams.records import FIRST_EVENT_AT_MS, a_partition, a_record, an_event, event_record
 from tests.successor_release import successors
@@ -30,6 +35,13 @@ def bench_release(tmp_path_factory: pytest.TempPathFactory) -> Release:
 @pytest.fixture
 def bench(bench_release: Release) -> Workbench:
     return Workbench(bench_release)
+
+
+@pytest.fixture
+async def redis(redis_url: str) -> AsyncIterator["Redis"]:
+    client = Redis.from_url(redis_url)
+    yield client
+    await client.aclose()
 
 
 def memory(bench: Workbench) -> MemorySessionStore:
@@ -113,14 +125,8 @@ async def test_batch_of_dead_letters_only_moves_the_watermark(bench: Workbench) 
 
 
 async def test_event_that_breaks_the_recommender_is_isolated(bench: Workbench) -> None:
-    broken = SessionState(
-        item_ids=(ItemId("a"),),
-        event_types=b"\x09\x09",
-        times_s=b"",
-        encoder_state=b"odd",
-        last_event_at_ms=FIRST_EVENT_AT_MS,
-        release_id=ReleaseId("r1"),
-    )
+    no_item = cast("ItemId", ["not", "hashable"])
+    broken = SessionState(item_ids=(no_item,), event_types=b"\0", last_event_at_ms=FIRST_EVENT_AT_MS)
     memory(bench).states[SessionId("t")] = broken
     records = [event_record("s", "a", 0), event_record("t", "b", 1), event_record("s", "b", 2)]
     await bench.processor.process(a_batch(*records))
@@ -275,24 +281,67 @@ async def test_dead_letter_that_is_too_large_keeps_its_reason(bench: Workbench) 
     assert len(bench.emitter.lists()) == 1
 
 
-async def test_event_below_its_buckets_watermark_is_not_applied_again(bench_release: Release) -> None:
-    class Ahead(MemorySessionStore):
-        """A store whose only bucket was saved before a crash that the worker's position does not know."""
+async def test_bucket_ahead_of_the_others_is_not_applied_again(
+    bench_release: Release, redis: "Redis"
+) -> None:
+    store = RedisSessionStore(redis, buckets=2, ttl_s=60)
+    bench = Workbench(bench_release, store=store, k=5)
+    mine, theirs = ("s", "t") if bucket_of(SessionId("s"), 2) == 1 else ("t", "s")
+    log = [(mine, "a"), (theirs, "b"), (mine, "c"), (theirs, "d")]
+    records = [event_record(session, item, at) for at, (session, item) in enumerate(log)]
+    await bench.processor.process(a_batch(*records, expected={a_partition(): (None, None)}))
+    await redis.delete(watermark_key(0, *a_partition()), state_key(0, SessionId(theirs)))
+    await redis.set(watermark_key(0, *a_partition()), 0)  # killed between the saves of two buckets
+    first = await bench.processor.process(a_batch(*records[:2], expected={a_partition(): (0, 4)}))
+    assert first.applied == {a_partition(): 2}
+    await bench.processor.process(a_batch(*records[2:], expected={a_partition(): (2, 4)}))
+    loaded = await store.load([a_partition()], [SessionId(mine), SessionId(theirs)])
+    assert loaded.watermarks == {a_partition(): (4, 4)}
+    assert loaded.states[SessionId(mine)].item_ids == ("a", "c")
+    assert loaded.states[SessionId(theirs)].item_ids == ("b", "d")
 
-        async def load(
-            self, partitions: Collection[TopicPartition], sessions: Collection[SessionId]
-        ) -> Loaded:
-            loaded = await super().load(partitions, sessions)
-            return Loaded(dict.fromkeys(partitions, (2,)), loaded.states)
 
-        async def save(self, _: Collection[PartitionSave]) -> dict[TopicPartition, Watermarks]:
-            return {}
+async def test_session_of_two_topics_is_guarded_by_both_watermarks(bench: Workbench) -> None:
+    views, carts = a_partition(0, "views"), a_partition(0, "carts")
+    view = a_record(an_event("s", "a"), 0, topic="views", timestamp=1)
+    cart = a_record(an_event("s", "b", event_type="cart"), 0, topic="carts", timestamp=2)
+    start: dict[TopicPartition, Watermarks] = {views: (None,), carts: (None,)}
+    zombie = a_batch(cart, expected=start)
+    await bench.processor.process(a_batch(view, expected=start))
+    refused = await bench.processor.process(zombie)
+    assert refused == BatchOutcome({}, {views: (1,), carts: (None,)})
+    await bench.processor.process(a_batch(cart, expected={views: (1,), carts: (None,)}))
+    assert memory(bench).states[S].item_ids == ("a", "b")
 
-    store = Ahead()
-    bench = Workbench(bench_release, store=store)
-    records = [event_record("s", "a", 1), event_record("s", "b", 2)]
-    await bench.processor.process(a_batch(*records, expected={a_partition(): (2,)}))
-    assert [one.source.offset for one in bench.emitter.lists()] == [2]
+
+async def test_save_whose_answer_was_lost_counts_as_applied(bench_release: Release) -> None:
+    class LosesAnAnswer(MemorySessionStore):
+        lost = False
+
+        async def save(self, saves: Collection[UnitSave]) -> dict[TopicPartition, Watermarks]:
+            answer = await super().save(saves)
+            if not self.lost:
+                self.lost = True
+                raise Unavailable("Redis: timeout")
+            return answer
+
+    bench = Workbench(bench_release, store=LosesAnAnswer())
+    outcome = await bench.processor.process(a_batch(event_record("s", "a", 0)))
+    assert outcome == BatchOutcome({a_partition(): 1}, {})
+    assert bench.count("millrace_events_total", event_type="view", strategy="gru4rec") == 1
+
+
+async def test_message_that_cannot_be_parsed_is_dead_lettered_with_its_position(bench: Workbench) -> None:
+    unreadable = unreadable_record(a_partition(), 1, "header name")
+    await bench.processor.process(a_batch(event_record("s", "a", 0), unreadable, event_record("s", "b", 2)))
+    (letter,) = bench.emitter.on("dead-letter")
+    reason = read_reason(letter.headers)
+    assert reason is not None
+    assert (reason.offset, reason.message) == (
+        1,
+        "the Kafka client cannot read the message: header name - at `$`",
+    )
+    assert len(bench.emitter.lists()) == 2
 
 
 async def test_metrics_tell_batch_stages_and_freshness(bench: Workbench) -> None:

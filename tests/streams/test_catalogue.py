@@ -5,6 +5,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
 
 from schemas.errors import InvalidEvent, Unavailable
 from schemas.redis_keys import ITEMS, UNAVAILABLE_ITEMS
@@ -82,7 +84,7 @@ async def test_version_rises_although_redis_lost_the_one_before(redis: "Redis") 
 
 
 async def test_redis_that_is_away_is_unavailable() -> None:
-    async with Redis(port=1) as away:
+    async with Redis(port=1, retry=Retry(NoBackoff(), 0)) as away:
         with pytest.raises(Unavailable):
             await Catalogue(away).version()
 

@@ -1,5 +1,8 @@
 """What a worker does with messages that are no events, and with events that leave nothing behind."""
 
+import os
+import subprocess
+import sys
 from contextlib import closing
 
 from confluent_kafka import Message
@@ -21,6 +24,24 @@ BROKEN = {
     "too large": an_event(session_id="bad", context={"note": "x" * MAX_EVENT_BYTES}),
     "no value": None,
 }
+
+
+ODD_PRODUCER = """
+import asyncio, sys
+from aiokafka import AIOKafkaProducer
+
+class NotUtf8(str):
+    def encode(self, *_):
+        return bytes([0xff, 0xfe])
+
+async def main(servers, topic):
+    async with AIOKafkaProducer(bootstrap_servers=servers) as producer:
+        await producer.send_and_wait(topic, b"{}", b"odd", partition=3, headers=[(NotUtf8("x"), b"")])
+
+asyncio.run(main(*sys.argv[1:]))
+"""
+"""Sends a header whose name is not UTF-8, which clients do not let through; in a process of its own."""
+PURE_PYTHON = {"AIOKAFKA_NO_EXTENSIONS": "1"}
 
 
 def headers_of(message: Message) -> dict[str, bytes]:
@@ -148,3 +169,26 @@ def test_trace_headers_pass_from_the_event_to_its_list(stage: Stage, lists: Emit
     traffic.flush()
     lists.read_until(lambda: lists.messages)
     assert headers_of(lists.messages[0]) == {"traceparent": TRACE, "tracestate": b"shop=1"}
+
+
+def test_message_that_the_client_cannot_parse_is_dead_lettered_by_its_position(
+    stage: Stage, lists: EmittedLists
+) -> None:
+    traffic = stage.traffic()
+    traffic.click("before", "item-1", partition=3)
+    traffic.flush()
+    arguments = [stage.kafka.bootstrap_servers, traffic.topic]
+    subprocess.run(
+        [sys.executable, "-c", ODD_PRODUCER, *arguments], check=True, env={**os.environ, **PURE_PYTHON}
+    )
+    traffic.click("after", "item-2", partition=3)
+    traffic.click("elsewhere", "item-3", partition=0)
+    traffic.flush()
+    stage.start_worker()
+    answers = traffic.answers()
+    lists.read_all(answers.keys())
+    assert lists.wrong(answers) == {}
+    (letter,) = read_topic(stage.kafka.bootstrap_servers, stage.environment["MILLRACE_DEAD_LETTER_TOPIC"], 1)
+    headers = headers_of(letter)
+    assert (headers[TOPIC], headers[PARTITION], headers[OFFSET]) == (traffic.topic.encode(), b"3", b"1")
+    assert b"cannot read" in headers[MESSAGE]

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 
 import pytest
+from aiokafka import TopicPartition
 from redis.asyncio import Redis
 
 from schemas.errors import Unavailable, UsageError
@@ -10,8 +11,9 @@ from schemas.ids import ItemId, SessionId
 from schemas.redis_keys import bucket_of, latest_key, state_key, watermark_key
 from schemas.session_state import SessionState
 from streams.memory_session_store import MemorySessionStore
+from streams.micro_batch import Watermarks, advanced
 from streams.redis_session_store import RedisSessionStore
-from streams.session_store import PartitionSave, SessionStore
+from streams.session_store import SessionStore, UnitSave
 from tests.streams.records import a_partition
 
 TTL_S = 3600
@@ -38,6 +40,17 @@ def store(request: pytest.FixtureRequest, redis: "Redis") -> SessionStore:
     return RedisSessionStore(redis, buckets=4 if "4" in request.param else 1, ttl_s=TTL_S)
 
 
+def a_save(
+    partition: TopicPartition,
+    expected: Watermarks,
+    new: int,
+    states: dict[SessionId, SessionState | None] | None = None,
+    latest: dict[SessionId, bytes] | None = None,
+) -> UnitSave:
+    """The save of a unit of one partition, all of its buckets moved to one offset."""
+    return UnitSave({partition: expected}, {partition: (new,) * len(expected)}, states or {}, latest or {})
+
+
 def none(store: SessionStore) -> tuple[None, ...]:
     return (None,) * store.buckets
 
@@ -53,9 +66,7 @@ async def test_new_store_has_no_watermark_and_no_states(store: SessionStore) -> 
 
 
 async def test_saved_state_and_watermark_are_loaded_together(store: SessionStore) -> None:
-    refused = await store.save(
-        [PartitionSave(a_partition(), none(store), 7, {A: STATE, B: OTHER}, {A: b"list"})]
-    )
+    refused = await store.save([a_save(a_partition(), none(store), 7, {A: STATE, B: OTHER}, {A: b"list"})])
     loaded = await store.load([a_partition()], [A, B, SessionId("c")])
     assert refused == {}
     assert loaded.watermarks == {a_partition(): at(store, 7)}
@@ -63,8 +74,8 @@ async def test_saved_state_and_watermark_are_loaded_together(store: SessionStore
 
 
 async def test_save_from_another_watermark_is_refused_whole(store: SessionStore) -> None:
-    await store.save([PartitionSave(a_partition(), none(store), 7, {A: STATE, B: STATE})])
-    stale = PartitionSave(a_partition(), at(store, 3), 9, {A: OTHER, B: None}, {A: b"stale"})
+    await store.save([a_save(a_partition(), none(store), 7, {A: STATE, B: STATE})])
+    stale = a_save(a_partition(), at(store, 3), 9, {A: OTHER, B: None}, {A: b"stale"})
     assert await store.save([stale]) == {a_partition(): at(store, 7)}
     loaded = await store.load([a_partition()], [A, B])
     assert loaded.watermarks == {a_partition(): at(store, 7)}
@@ -72,18 +83,18 @@ async def test_save_from_another_watermark_is_refused_whole(store: SessionStore)
 
 
 async def test_save_that_expects_a_watermark_is_refused_by_an_empty_store(store: SessionStore) -> None:
-    assert await store.save([PartitionSave(a_partition(), at(store, 3), 9, {A: STATE})]) == {
+    assert await store.save([a_save(a_partition(), at(store, 3), 9, {A: STATE})]) == {
         a_partition(): none(store)
     }
     assert (await store.load([a_partition()], [A])).states == {}
 
 
 async def test_one_refused_partition_does_not_hold_back_another(store: SessionStore) -> None:
-    await store.save([PartitionSave(a_partition(0), none(store), 5)])
+    await store.save([a_save(a_partition(0), none(store), 5)])
     refused = await store.save(
         [
-            PartitionSave(a_partition(0), none(store), 6, {A: STATE}),
-            PartitionSave(a_partition(1), none(store), 2, {B: OTHER}),
+            a_save(a_partition(0), none(store), 6, {A: STATE}),
+            a_save(a_partition(1), none(store), 2, {B: OTHER}),
         ]
     )
     loaded = await store.load([a_partition(0), a_partition(1)], [A, B])
@@ -93,21 +104,21 @@ async def test_one_refused_partition_does_not_hold_back_another(store: SessionSt
 
 
 async def test_state_of_none_deletes_the_session(store: SessionStore) -> None:
-    await store.save([PartitionSave(a_partition(), none(store), 1, {A: STATE}, {A: b"list"})])
-    await store.save([PartitionSave(a_partition(), at(store, 1), 2, {A: None})])
+    await store.save([a_save(a_partition(), none(store), 1, {A: STATE}, {A: b"list"})])
+    await store.save([a_save(a_partition(), at(store, 1), 2, {A: None})])
     assert (await store.load([a_partition()], [A])).states == {}
 
 
 async def test_batch_without_events_moves_the_watermark(store: SessionStore) -> None:
-    await store.save([PartitionSave(a_partition(), none(store), 1)])
-    assert await store.save([PartitionSave(a_partition(), at(store, 1), 2)]) == {}
+    await store.save([a_save(a_partition(), none(store), 1)])
+    assert await store.save([a_save(a_partition(), at(store, 1), 2)]) == {}
     assert (await store.load([a_partition()], [])).watermarks == {a_partition(): at(store, 2)}
 
 
 @pytest.mark.parametrize("buckets", [1, 4])
 async def test_states_and_lists_expire_and_watermarks_do_not(redis: "Redis", buckets: int) -> None:
     store = RedisSessionStore(redis, buckets, TTL_S)
-    await store.save([PartitionSave(a_partition(), none(store), 1, {A: STATE}, {A: b"list"})])
+    await store.save([a_save(a_partition(), none(store), 1, {A: STATE}, {A: b"list"})])
     bucket = bucket_of(A, buckets)
     assert 0 < await redis.ttl(state_key(bucket, A)) <= TTL_S
     assert 0 < await redis.ttl(latest_key(bucket, A)) <= TTL_S
@@ -117,17 +128,17 @@ async def test_states_and_lists_expire_and_watermarks_do_not(redis: "Redis", buc
 
 async def test_erasing_deletes_the_latest_list(redis: "Redis") -> None:
     store = RedisSessionStore(redis, 1, TTL_S)
-    await store.save([PartitionSave(a_partition(), (None,), 1, {A: STATE}, {A: b"list"})])
-    await store.save([PartitionSave(a_partition(), (1,), 2, {A: None})])
+    await store.save([a_save(a_partition(), (None,), 1, {A: STATE}, {A: b"list"})])
+    await store.save([a_save(a_partition(), (1,), 2, {A: None})])
     assert await redis.get(latest_key(0, A)) is None
 
 
 async def test_watermarks_of_buckets_that_differ_are_all_told(redis: "Redis") -> None:
     store = RedisSessionStore(redis, 2, TTL_S)
-    await store.save([PartitionSave(a_partition(), (None, None), 4)])
+    await store.save([a_save(a_partition(), (None, None), 4)])
     await redis.set(watermark_key(1, *a_partition()), 3)  # a crash between two buckets
     assert (await store.load([a_partition()], [])).watermarks == {a_partition(): (4, 3)}
-    assert await store.save([PartitionSave(a_partition(), (4, 4), 6)]) == {a_partition(): (6, 3)}
+    assert await store.save([a_save(a_partition(), (4, 4), 6)]) == {a_partition(): (6, 3)}
 
 
 async def test_unreadable_state_starts_the_session_anew(redis: "Redis") -> None:
@@ -155,3 +166,35 @@ async def test_wrong_password_is_told_with_its_setting(redis_url: str) -> None:
     with pytest.raises(UsageError, match="MILLRACE_REDIS_URL"):
         await RedisSessionStore(wrong, 1, TTL_S).load([a_partition()], [A])
     await wrong.aclose()
+
+
+async def test_unit_of_several_topics_is_saved_whole_or_not_at_all(store: SessionStore) -> None:
+    views, carts = a_partition(0, "views"), a_partition(0, "carts")
+    await store.save([a_save(views, none(store), 5)])
+    stale = UnitSave(
+        {views: none(store), carts: none(store)}, {views: at(store, 6), carts: at(store, 2)}, {A: STATE}
+    )
+    assert await store.save([stale]) == {views: at(store, 5), carts: none(store)}
+    assert (await store.load([carts], [A])).states == {}
+    right = UnitSave(
+        {views: at(store, 5), carts: none(store)}, {views: at(store, 5), carts: at(store, 2)}, {A: STATE}
+    )
+    assert await store.save([right]) == {}
+    assert (await store.load([views, carts], [A])).watermarks == {views: at(store, 5), carts: at(store, 2)}
+
+
+async def test_unit_whose_other_topic_was_never_read_is_saved(store: SessionStore) -> None:
+    views, carts = a_partition(0, "views"), a_partition(0, "carts")
+    both = UnitSave(
+        {views: none(store), carts: none(store)}, {views: at(store, 1), carts: none(store)}, {A: STATE}
+    )
+    assert await store.save([both]) == {}
+    assert (await store.load([views, carts], [A])).watermarks == {views: at(store, 1), carts: none(store)}
+
+
+def test_bucket_that_is_ahead_stays_ahead() -> None:
+    assert advanced((0, 4), 2) == (2, 4)
+    assert advanced((2, 4), 6) == (6, 6)
+    assert advanced((None, 4), 6) == (6, 6)
+    assert advanced((None, None), 3) == (3, 3)
+    assert advanced((9,), 3) == (3,), "a topic that was made anew"

@@ -146,10 +146,10 @@ class Stage:
         return self._stored(latest_key(self._bucket(session_id), SessionId(session_id)))
 
     def watermarks(self) -> dict[int, int]:
-        """By partition, the watermark in Redis (of bucket 0)."""
+        """By partition that has events behind it, the watermark in Redis (of bucket 0)."""
         topic = self.environment["MILLRACE_EVENT_TOPICS"]
         found = {number: self._stored(watermark_key(0, topic, number)) for number in range(PARTITIONS)}
-        return {number: int(value) for number, value in found.items() if value is not None}
+        return {number: int(value) for number, value in found.items() if value is not None and int(value)}
 
     def committed(self) -> dict[int, int]:
         """By partition, the offset that the worker's group has committed."""

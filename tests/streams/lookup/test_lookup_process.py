@@ -13,6 +13,7 @@ from redis import Redis
 from retrain.announcing import announce
 from schemas.redis_keys import ITEMS_VERSION, UNAVAILABLE_ITEMS
 from streams.dev.child_processes import Child, ChildProcesses, answers_ok
+from streams.dev.ports import free_port
 from tests.release_builder import write_release_tables
 from tests.services.kafka_broker import Kafka
 from tests.services.redis_servers import PrivateRedis
@@ -107,6 +108,29 @@ def test_port_in_use_gives_one_line_and_exit_code_2(
     assert len(log) == 1
     assert log[0].startswith(f"millrace: cannot listen on 127.0.0.1:{port} (Address already in use")
     assert "--port" in log[0]
+
+
+@pytest.mark.parametrize(
+    ("variable", "address", "said"),
+    [
+        ("MILLRACE_REDIS_URL", "redis://{}/0", "MILLRACE_REDIS_URL"),
+        (
+            "MILLRACE_KAFKA_BOOTSTRAP_SERVERS",
+            "{}",
+            "Kafka at {} cannot be reached; start it, or set MILLRACE_KAFKA_BOOTSTRAP_SERVERS",
+        ),
+    ],
+)
+def test_service_away_at_the_start_gives_one_line_and_exit_code_2(
+    variable: str, address: str, said: str, environment: dict[str, str], children: ChildProcesses
+) -> None:
+    away = f"127.0.0.1:{free_port()}"
+    lookup = children.start_millrace("lookup", env={**environment, variable: address.format(away)})
+    assert lookup.wait(START_S) == 2
+    (line,) = lookup.log_path.read_text().splitlines()
+    assert line.startswith("millrace: ")
+    assert said.format(away) in line
+    assert away in line
 
 
 def test_unknown_store_of_releases_gives_one_line_and_exit_code_2(

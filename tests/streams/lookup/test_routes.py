@@ -23,6 +23,7 @@ from schemas.recommendation_list import (
 from schemas.redis_keys import ITEMS, bucket_of, latest_key
 from streams.availability import Availability
 from streams.dev.ports import free_port
+from streams.health import Health
 from streams.lookup.application import create_application
 from streams.lookup.lookup_metrics import LookupMetrics
 from streams.lookup.redis_reading import RedisReading, open_redis
@@ -51,10 +52,11 @@ AWKWARD_IDS = [
 class Shop:
     """The application, its client, and what stands in Redis."""
 
-    def __init__(self, client: httpx.AsyncClient, redis: "Redis", current: CurrentTables) -> None:
+    def __init__(self, client: httpx.AsyncClient, redis: "Redis", lookup: Lookup) -> None:
         self._client = client
         self.redis = redis
-        self.current = current
+        self.current = lookup.current
+        self.health = lookup.health
 
     async def get(self, path: str, status: int = 200) -> dict[str, Any]:
         response = await self._client.get(httpx.URL("http://lookup", raw_path=path.encode()))
@@ -95,14 +97,15 @@ def a_list(session_id: str, items: list[str]) -> RecommendationList:
 def a_lookup(redis_url: str, current: CurrentTables) -> tuple[Lookup, "Redis"]:
     settings = LookupSettings(redis_url=redis_url)
     redis = open_redis(settings)
-    return Lookup(RedisReading(redis, BUCKETS), current, LookupMetrics(CollectorRegistry()), k=2), redis
+    metrics = LookupMetrics(CollectorRegistry())
+    return Lookup(RedisReading(redis, BUCKETS), current, Health(metrics.ready), metrics, k=2), redis
 
 
 async def serve(redis_url: str, current: CurrentTables) -> AsyncIterator[Shop]:
     lookup, redis = a_lookup(redis_url, current)
     transport = httpx.ASGITransport(cast(Any, create_application(lookup)))
     async with httpx.AsyncClient(transport=transport, base_url="http://lookup") as client:
-        yield Shop(client, redis, current)
+        yield Shop(client, redis, lookup)
     await redis.aclose()
 
 
@@ -260,6 +263,15 @@ async def test_bug_is_a_problem_without_its_traceback(shop: Shop) -> None:
     await shop.redis.set(latest_key(bucket_of(SessionId("s1"), BUCKETS), SessionId("s1")), b"not JSON")
     body = await shop.get("/sessions/s1/recommendations", status=500)
     assert body["detail"] == "the lookup failed; its log says more"
+
+
+async def test_readiness_names_what_is_away(shop: Shop, shop_without_release: Shop) -> None:
+    shop.health.fail("releases topic", "Kafka is away")
+    troubles = {"releases topic": "Kafka is away"}
+    assert await shop.get("/readyz") == {"status": "ready", "troubles": troubles}
+    shop_without_release.health.fail("releases topic", "Kafka is away")
+    problem = await shop_without_release.get("/readyz", status=503)
+    assert problem["detail"] == "no release is loaded yet; Kafka is away"
 
 
 async def test_ready_with_redis_and_a_release(shop: Shop) -> None:
