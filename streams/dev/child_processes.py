@@ -145,6 +145,9 @@ class ChildProcesses:
 
     Args:
         log_folder: where their logs go; by default a temporary folder that goes away with the block.
+
+    Attributes:
+        started: every child, also those that have ended, in the order of their start.
     """
 
     def __init__(self, log_folder: Path | None = None) -> None:
@@ -156,7 +159,7 @@ class ChildProcesses:
         )
         self._guard = OrphanGuard()
         self._at_end.callback(self._guard.close)
-        self._children: list[Child] = []
+        self.started: list[Child] = []
 
     def __enter__(self) -> Self:
         return self
@@ -165,7 +168,7 @@ class ChildProcesses:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         with self._at_end:  # also when a second Ctrl-C cuts the loop short: the guard then ends the rest
-            for child in reversed(self._children):
+            for child in reversed(self.started):
                 child.terminate()
 
     def start(
@@ -184,7 +187,7 @@ class ChildProcesses:
             env: variables beside those of this process.
             cwd: its working folder; this process's by default.
         """
-        log_path = self._log_folder / f"{name}-{len(self._children)}.log"
+        log_path = self._log_folder / f"{name}-{len(self.started)}.log"
         with log_path.open("wb") as log:
             process = subprocess.Popen(
                 [str(part) for part in command],
@@ -196,7 +199,7 @@ class ChildProcesses:
                 start_new_session=True,
             )
         child = Child(name, process, log_path, self._guard)
-        self._children.append(child)
+        self.started.append(child)
         return child
 
     def start_millrace(

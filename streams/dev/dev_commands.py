@@ -43,11 +43,16 @@ def demo_command(
 def up_command() -> None:
     """Run Kafka, Redis, worker and lookup for development, until Ctrl-C; nothing is kept.
 
-    Serves the newest release in MILLRACE_RELEASES; where there is none, one of the simulated shop.
+    Serves the newest release in MILLRACE_RELEASES; where there is none, one of the simulated shop. Redis,
+    worker and lookup listen on 6379, MILLRACE_WORKER_PORT and MILLRACE_LOOKUP_PORT where these are free.
     """
     from rich.console import Console
 
     from schemas.settings import SharedSettings, read_settings
-    from streams.dev.up import run_up
+    from streams.dev.ports import WantedPorts
+    from streams.dev.up import REDIS_PORT, run_up
+    from streams.settings import LookupSettings, WorkerSettings
 
-    run_up(read_settings(SharedSettings), Console())
+    worker, lookup = read_settings(WorkerSettings), read_settings(LookupSettings)
+    ports = WantedPorts(redis=REDIS_PORT, worker=worker.worker_port, lookup=lookup.lookup_port)
+    run_up(read_settings(SharedSettings), ports, Console())

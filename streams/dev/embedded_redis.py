@@ -45,14 +45,17 @@ def find_redis_server() -> Path:
 class EmbeddedRedis:
     """A Redis on a free loopback port, as in `with EmbeddedRedis() as redis: redis.url`.
 
+    Args:
+        wanted_port: where it listens if that port is free; 0: anywhere.
+
     Attributes:
         port: its port.
         url: its address, as `redis://127.0.0.1:PORT/0`.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, wanted_port: int = 0) -> None:
         self._server = find_redis_server()
-        self.port = free_port()
+        self.port = free_port(wanted_port)
         self.url = f"redis://127.0.0.1:{self.port}/0"
         self._at_end = ExitStack()
 

@@ -7,7 +7,7 @@ ends, and the folder with releases, logs and caches goes away. Callers: the demo
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from schemas.errors import UsageError
@@ -15,7 +15,7 @@ from schemas.topics import topic_definitions
 from streams.dev.child_processes import Child, ChildFailed, ChildProcesses
 from streams.dev.embedded_kafka import EmbeddedKafka
 from streams.dev.embedded_redis import EmbeddedRedis
-from streams.dev.ports import free_port
+from streams.dev.ports import ANY_PORTS, WantedPorts, free_port
 
 PARTITIONS = 32
 """The embedded broker gives one batch of a partition a fetch: many partitions make it quick."""
@@ -36,8 +36,8 @@ class MillraceServices:
     children: ChildProcesses
     environment: Mapping[str, str]
     """The settings that every child gets."""
-    worker_url: str = field(default_factory=lambda: f"http://127.0.0.1:{free_port()}")
-    lookup_url: str = field(default_factory=lambda: f"http://127.0.0.1:{free_port()}")
+    worker_url: str
+    lookup_url: str
 
     def run(
         self, *arguments: str | Path, timeout_s: float, on_line: Callable[[str], None] = lambda _: None
@@ -62,6 +62,10 @@ class MillraceServices:
             reason = child.log_tail(1).removeprefix("millrace: ")
             raise UsageError(f"`millrace {arguments[0]}` failed: {reason}")
 
+    def serving_logs(self) -> list[Path]:
+        """The logs of the workers and lookups started so far."""
+        return [child.log_path for child in self.children.started if child.name in ("worker", "lookup")]
+
     def start_worker(self) -> Child:
         """Start a worker; it is ready once a release is announced."""
         port = self.worker_url.rpartition(":")[2]
@@ -74,17 +78,21 @@ class MillraceServices:
 
 
 @contextmanager
-def millrace_services(folder: Path, releases: Path, policy: Mapping[str, str]) -> Iterator[MillraceServices]:
+def millrace_services(
+    folder: Path, releases: Path, policy: Mapping[str, str], ports: WantedPorts = ANY_PORTS
+) -> Iterator[MillraceServices]:
     """Start broker and Redis, with all topics.
 
     Args:
         folder: for logs and caches.
         releases: folder of releases.
         policy: settings that differ from the defaults, such as `MILLRACE_EXCLUDE_EVENT_TYPES`.
+        ports: where Redis, worker and lookup listen if nobody else does. (The broker chooses its own port.)
     """
     definitions = topic_definitions([EVENTS], RECOMMENDATIONS, DEAD_LETTERS, ITEMS, RELEASES, PARTITIONS)
     topics = {definition.name: definition.partitions for definition in definitions}
-    with EmbeddedKafka(topics) as broker, EmbeddedRedis() as redis, ChildProcesses(folder) as children:
+    redis_server = EmbeddedRedis(ports.redis)
+    with EmbeddedKafka(topics) as broker, redis_server as redis, ChildProcesses(folder) as children:
         environment = {
             **_OWN_TOPICS,
             "MILLRACE_KAFKA_BOOTSTRAP_SERVERS": broker.bootstrap_servers,
@@ -94,7 +102,15 @@ def millrace_services(folder: Path, releases: Path, policy: Mapping[str, str]) -
             "TMPDIR": str(folder),  # what libraries of the children leave there goes away with the rest
             **policy,
         }
-        yield MillraceServices(broker.bootstrap_servers, redis.url, releases, children, environment)
+        yield MillraceServices(
+            broker.bootstrap_servers,
+            redis.url,
+            releases,
+            children,
+            environment,
+            worker_url=f"http://127.0.0.1:{free_port(ports.worker)}",
+            lookup_url=f"http://127.0.0.1:{free_port(ports.lookup)}",
+        )
 
 
 # What the environment of the caller may set for another Kafka must not reach the children.

@@ -2,6 +2,7 @@
 
 import json
 import signal
+import socket
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -13,6 +14,8 @@ from msgspec.structs import replace
 from schemas.errors import InvalidRelease, UsageError
 from schemas.release_manifest import MANIFEST_FILE, encode_release_manifest
 from streams.dev.child_processes import ChildProcesses
+from streams.dev.log_warnings import LogWarnings
+from streams.dev.ports import free_port
 from streams.dev.up import newest_release
 from tests.release_builder import a_manifest
 
@@ -21,20 +24,49 @@ from tests.release_builder import a_manifest
 def test_example_that_up_prints_gets_a_list_for_its_event(children: ChildProcesses, tmp_path: Path) -> None:
     temporary = tmp_path / "temporary"
     temporary.mkdir()
+    lookup_port, worker_port = free_port(), free_port()
     env = {"TMPDIR": str(temporary), "MILLRACE_RELEASES": str(tmp_path / "none"), "OMP_NUM_THREADS": "1"}
-    up = children.start_millrace("up", env=env)
+    ports = {"MILLRACE_LOOKUP_PORT": str(lookup_port), "MILLRACE_WORKER_PORT": str(worker_port)}
+    up = children.start_millrace("up", env={**env, **ports})
     up.wait_until(lambda: "Ctrl-C ends it" in up.log_tail(3), 200)
-    program = up.log_tail(40).partition("from Python:")[2].partition("Ctrl-C")[0]
+    said = up.log_tail(60)
+    program = said.partition("from Python:")[2].partition("Warnings of")[0]
 
     printed = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True, timeout=60)
 
     answer = json.loads(printed.stdout)
     assert answer["session_id"] == "me"
     assert len(answer["items"]) == 5
+    assert f"http://127.0.0.1:{lookup_port}" in said
+    assert f"http://127.0.0.1:{worker_port}" in said
+    releases = Path(said.partition("MILLRACE_RELEASES=")[2].splitlines()[0])
+    assert [path.name for path in releases.iterdir()] == [answer["release_id"]]
     up.send_signal(signal.SIGINT)
     assert up.wait(60) == 0
     assert list(temporary.iterdir()) == []
     assert not (tmp_path / "none").exists()
+
+
+def test_wanted_port_is_taken_where_it_is_free() -> None:
+    wanted = free_port()
+    assert free_port(wanted) == wanted
+
+
+def test_wanted_port_that_is_in_use_is_replaced() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        wanted = server.getsockname()[1]
+        assert free_port(wanted) != wanted
+
+
+def test_warnings_of_a_log_are_given_once_and_whole(tmp_path: Path) -> None:
+    log = tmp_path / "worker-0.log"
+    log.write_text("t [info     ] ready\nt [warning  ] release refused\nt [err")
+    warnings = LogWarnings([log])
+    assert list(warnings.new()) == ["worker: t [warning  ] release refused"]
+    with log.open("a") as more:
+        more.write('or    ] lost\n{"level": "error"}\n')
+    assert list(warnings.new()) == ["worker: t [error    ] lost", 'worker: {"level": "error"}']
+    assert list(warnings.new()) == []
 
 
 def write_manifest(releases: Path, release_id: str, day: int) -> None:
