@@ -4,6 +4,7 @@ Owns exit codes (0 done, 2 called wrongly or not possible now, 130 interrupted) 
 the settings of every program. The packages' `cli` modules import what a command needs only when it runs.
 """
 
+import logging
 import os
 import sys
 from collections.abc import Sequence
@@ -93,6 +94,7 @@ def run(arguments: Sequence[str]) -> int:
     Returns:
         The exit code. Errors that are the caller's to mend have become one line on standard error.
     """
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # a command says it as its one line
     try:
         return app(arguments, prog_name="millrace", standalone_mode=False) or 0
     except (MillraceError, typer.TyperException) as error:

@@ -11,8 +11,9 @@ from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaConnectionError, KafkaError
 
+from schemas.connections import kafka_unreachable
 from schemas.errors import Unavailable
 from schemas.ids import ReleaseId
 from schemas.release_announcement import (
@@ -46,7 +47,7 @@ def announce(kafka: dict[str, Any], topic: str, release_id: ReleaseId) -> Releas
     Raises:
         Unavailable: Kafka does not answer, or the topic is missing.
     """
-    return _run(_announce(kafka, topic, release_id), topic)
+    return _run(_announce(kafka, topic, release_id), kafka, topic)
 
 
 def read_announcements(kafka: dict[str, Any], topic: str) -> list[Announced]:
@@ -55,7 +56,7 @@ def read_announcements(kafka: dict[str, Any], topic: str) -> list[Announced]:
     Raises:
         Unavailable: Kafka does not answer, or the topic is missing.
     """
-    return _run(_read(kafka, topic), topic)
+    return _run(_read(kafka, topic), kafka, topic)
 
 
 def running_announcement(announced: Sequence[Announced]) -> ReleaseAnnouncement | None:
@@ -126,14 +127,16 @@ async def _read(kafka: dict[str, Any], topic: str) -> list[Announced]:
     return announced
 
 
-def _run(work: Coroutine[Any, Any, T], topic: str) -> T:
+def _run(work: Coroutine[Any, Any, T], kafka: dict[str, Any], topic: str) -> T:
     async def in_time() -> T:
         async with asyncio.timeout(_TIMEOUT_S):
             return await work
 
     try:
         return asyncio.run(in_time())
+    except KafkaConnectionError as error:
+        raise Unavailable(kafka_unreachable(kafka["bootstrap_servers"])) from error
     except (KafkaError, TimeoutError) as error:
         raise Unavailable(
-            f"topic {topic}: {type(error).__name__}: {error}; is Kafka up, and were the topics created?"
+            f"topic {topic}: {str(error) or type(error).__name__}; is Kafka up, and were the topics created?"
         ) from error

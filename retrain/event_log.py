@@ -12,10 +12,10 @@ from typing import NamedTuple
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import KafkaError, for_code
+from aiokafka.errors import KafkaConnectionError, KafkaError, for_code
 
 from retrain.event_recording import EventRecorder, RecordedEvents
-from schemas.connections import kafka_arguments
+from schemas.connections import kafka_arguments, kafka_unreachable
 from schemas.errors import Unavailable, UsageError
 from schemas.release_manifest import LogRange
 from schemas.settings import SharedSettings
@@ -56,9 +56,11 @@ def read_event_log(
     topics = ", ".join(settings.event_topics)
     try:
         return asyncio.run(_read(settings, since, progress))
+    except KafkaConnectionError as error:
+        raise Unavailable(kafka_unreachable(settings.kafka_bootstrap_servers)) from error
     except (KafkaError, TimeoutError) as error:
         raise Unavailable(
-            f"topic {topics}: {type(error).__name__}: {error}; is Kafka at "
+            f"topic {topics}: {str(error) or type(error).__name__}; is Kafka at "
             f"{settings.kafka_bootstrap_servers} up?"
         ) from error
 

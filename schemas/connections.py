@@ -31,6 +31,13 @@ def kafka_arguments(settings: SharedSettings) -> dict[str, Any]:
     return arguments
 
 
+def kafka_unreachable(bootstrap_servers: str) -> str:
+    """What a command says where no broker answers: the address and the remedy, in one line."""
+    return (
+        f"Kafka at {bootstrap_servers} cannot be reached; start it, or set MILLRACE_KAFKA_BOOTSTRAP_SERVERS"
+    )
+
+
 def kafka_ssl_context(settings: SharedSettings) -> ssl.SSLContext:
     """The TLS context of the Kafka connections.
 

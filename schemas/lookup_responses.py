@@ -50,10 +50,12 @@ class SimilarItems(msgspec.Struct, frozen=True, kw_only=True):
     items: list[ScoredItem]
 
 
-class ServiceStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """The answer of `/healthz` and, where all is well, of `/readyz`."""
+class ServiceStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The answer of `/healthz` and, where requests can be answered, of `/readyz`."""
 
     status: Literal["alive", "ready"]
+    troubles: dict[str, str] = {}
+    """What is away though requests are answered, by its name: new releases are not learnt of meanwhile."""
 
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True):

@@ -11,8 +11,9 @@ from typing import Any
 import msgspec
 import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaConnectionError, KafkaError
 
+from schemas.connections import kafka_unreachable
 from schemas.errors import Unavailable
 from schemas.release_announcement import ReleaseAnnouncement, decode_release_announcement
 
@@ -93,7 +94,9 @@ class AnnouncementTopic:
         return list(announcements)
 
     def _unavailable(self, error: Exception) -> Unavailable:
-        return Unavailable(f"topic {self._partition.topic}: {type(error).__name__}: {error}")
+        if isinstance(error, KafkaConnectionError):
+            return Unavailable(kafka_unreachable(self._kafka["bootstrap_servers"]))
+        return Unavailable(f"topic {self._partition.topic}: {str(error) or type(error).__name__}")
 
 
 def _decode(messages: list[ConsumerRecord]) -> list[ReleaseAnnouncement]:

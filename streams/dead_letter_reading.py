@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from aiokafka import AIOKafkaConsumer
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaConnectionError, KafkaError
 
-from schemas.connections import kafka_arguments
+from schemas.connections import kafka_arguments, kafka_unreachable
 from schemas.dead_letter import DeadLetterReason, read_reason
 from schemas.errors import Unavailable
 from schemas.settings import SharedSettings
@@ -75,10 +75,11 @@ async def read_letters(settings: SharedSettings, wanted: LetterFilter) -> AsyncG
             reason = read_reason(record.headers)
             if reason is not None and wanted.admits(reason):
                 yield StoredLetter(record, reason)
+    except KafkaConnectionError as error:
+        raise Unavailable(kafka_unreachable(settings.kafka_bootstrap_servers)) from error
     except KafkaError as error:
         raise Unavailable(
-            f"topic {settings.dead_letter_topic}: {type(error).__name__}: {error}; "
-            "is Kafka up, and were the topics created?"
+            f"topic {settings.dead_letter_topic}: {error}; is Kafka up, and were the topics created?"
         ) from error
     finally:
         await consumer.stop()

@@ -8,9 +8,14 @@ from contextlib import aclosing
 from dataclasses import dataclass
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError, MessageSizeTooLargeError, RecordTooLargeError
+from aiokafka.errors import (
+    KafkaConnectionError,
+    KafkaError,
+    MessageSizeTooLargeError,
+    RecordTooLargeError,
+)
 
-from schemas.connections import kafka_arguments
+from schemas.connections import kafka_arguments, kafka_unreachable
 from schemas.dead_letter import HOPS, original_headers
 from schemas.errors import Unavailable
 from schemas.settings import SharedSettings
@@ -66,9 +71,10 @@ async def replay_letters(
                 else:
                     count.too_large += 1
     except KafkaError as error:
-        raise Unavailable(
-            f"{type(error).__name__}: {error}; {count.sent} letters were sent before"
-        ) from error
+        away = isinstance(error, KafkaConnectionError)
+        reason = kafka_unreachable(settings.kafka_bootstrap_servers) if away else str(error)
+        before = f"; {count.sent} letters were sent before" if count.sent else ""
+        raise Unavailable(f"{reason}{before}") from error
     finally:
         await producer.stop()
     return count

@@ -27,6 +27,7 @@ def configure_logs(level: str, log_format: str) -> None:
         else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
     )
     handler = logging.StreamHandler(sys.stderr)
+    handler.addFilter(_is_no_connect_line)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
@@ -46,4 +47,10 @@ def configure_logs(level: str, log_format: str) -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(logging.WARNING)
+    logging.getLogger("aiokafka").setLevel(logging.WARNING)
     logging.getLogger("millrace").setLevel(level.upper())
+
+
+def _is_no_connect_line(record: logging.LogRecord) -> bool:
+    """False for what the Kafka client repeats each second of an outage; `Health` says it once."""
+    return not (record.name.startswith("aiokafka") and str(record.msg).startswith("Unable connect"))

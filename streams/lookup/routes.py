@@ -3,6 +3,7 @@
 Caller: `streams.lookup.application`.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Annotated, Literal
@@ -24,6 +25,7 @@ from schemas.lookup_responses import (
     SimilarItems,
 )
 from schemas.recommendation_list import cut_recommendation_list
+from streams.health import Health
 from streams.lookup.lookup_metrics import LookupMetrics
 from streams.lookup.problems import PROBLEM_JSON, ProblemError
 from streams.lookup.redis_reading import RedisReading
@@ -48,6 +50,7 @@ class Lookup:
 
     redis: RedisReading
     current: CurrentTables
+    health: Health
     metrics: LookupMetrics
     k: int
     """The length of a list where the request names none."""
@@ -139,10 +142,13 @@ async def healthz() -> ServiceStatus:
 
 @get("/readyz", responses=_problems(503))
 async def readyz(lookup: Parts) -> ServiceStatus:
-    """Whether requests can be answered: Redis is there and a release is loaded."""
+    """Whether requests can be answered: Redis is there and a release is loaded.
+
+    Troubles with Kafka or the place of releases are named; a lookup that has a release is ready all the same.
+    """
     await lookup.redis.check()
     _tables(lookup)
-    return ServiceStatus(status="ready")
+    return ServiceStatus(status="ready", troubles=lookup.health.troubles)
 
 
 @get("/metrics", include_in_schema=False)
@@ -183,6 +189,11 @@ def _tables(lookup: Lookup) -> ServedTables:
             "no-release",
             HTTPStatus.SERVICE_UNAVAILABLE,
             "No release",
-            "no release is loaded yet; announce one with `millrace releases promote`",
+            _why_no_release(lookup.health.troubles),
         )
     return lookup.current.tables
+
+
+def _why_no_release(troubles: Mapping[str, str]) -> str:
+    why = "; ".join(troubles.values()) or "announce one with `millrace releases promote`"
+    return f"no release is loaded yet; {why}"

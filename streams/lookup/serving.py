@@ -1,6 +1,7 @@
 """The lookup process: every part is made here, started, and stopped on SIGTERM or Ctrl-C.
 
-Composition root of `millrace lookup`. It listens at once; `/readyz` tells when Redis and a release are there.
+Composition root of `millrace lookup`. Redis and Kafka must answer once at the start; it then listens, and
+`/readyz` tells when Redis and a release are there.
 """
 
 import asyncio
@@ -29,6 +30,7 @@ from streams.lookup.lookup_metrics import LookupMetrics
 from streams.lookup.redis_reading import RedisReading, open_redis
 from streams.lookup.routes import Lookup
 from streams.lookup.served_tables import CurrentTables
+from streams.lookup.start_check import check_services
 from streams.release_watcher import ReleaseWatcher
 from streams.settings import LookupSettings
 
@@ -40,13 +42,14 @@ def serve_lookup(settings: LookupSettings) -> None:
     """Serve until SIGTERM or SIGINT; requests in flight are answered first.
 
     Raises:
-        UsageError: the port is in use, or a setting cannot work.
+        UsageError: the port is in use, Redis or Kafka does not answer, or a setting cannot work.
     """
     configure_logs(settings.log_level, settings.log_format)
-    with _listen(settings.lookup_host, settings.lookup_port) as listening:
-        typer.echo(f"lookup: {_url(settings.lookup_host, listening)}")
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(_serve(settings, listening))
+    with (
+        _listen(settings.lookup_host, settings.lookup_port) as listening,
+        asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
+    ):
+        runner.run(_serve(settings, listening))
 
 
 def _listen(host: str, port: int) -> socket.socket:
@@ -68,9 +71,13 @@ async def _serve(settings: LookupSettings, listening: socket.socket) -> None:
     async with AsyncExitStack() as stack:
         redis = open_redis(settings)
         stack.push_async_callback(redis.aclose)
-        watcher = _watcher(settings, current, metrics)
+        reading = RedisReading(redis, settings.redis_buckets)
+        await check_services(settings, reading)
+        typer.echo(f"lookup: {_url(settings.lookup_host, listening)}")
+        health = Health(metrics.ready)
+        watcher = _watcher(settings, current, metrics, health)
         stack.push_async_callback(watcher.stop)
-        lookup = Lookup(RedisReading(redis, settings.redis_buckets), current, metrics, settings.k)
+        lookup = Lookup(reading, current, health, metrics, settings.k)
         server = _server(lookup)
         serving = asyncio.create_task(server.serve([listening]))
         background = asyncio.create_task(_keep_current(watcher, redis, current))
@@ -83,7 +90,7 @@ async def _serve(settings: LookupSettings, listening: socket.socket) -> None:
 
 
 def _watcher(
-    settings: LookupSettings, current: CurrentTables, metrics: LookupMetrics
+    settings: LookupSettings, current: CurrentTables, metrics: LookupMetrics, health: Health
 ) -> ReleaseWatcher[ReleaseTables]:
     def swap(tables: ReleaseTables) -> None:
         current.use_release(tables)
@@ -95,7 +102,7 @@ def _watcher(
         settings.releases,
         settings.release_cache,
         AnnouncementTopic(kafka_arguments(settings), settings.releases_topic),
-        Health(metrics.ready),
+        health,
         on_swap=swap,
         on_refused=lambda *_: metrics.releases_refused.inc(),
     )
