@@ -9,7 +9,7 @@ import os
 import sys
 from collections.abc import Sequence
 from importlib.metadata import version
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -19,6 +19,9 @@ import schemas.cli
 import streams.cli
 import streams.dev.online_bench_commands
 from schemas.errors import MillraceError, UsageError
+
+if TYPE_CHECKING:
+    from schemas.settings import SharedSettings
 
 app = typer.Typer(
     name="millrace",
@@ -62,12 +65,10 @@ def show_config(
     ] = False,
 ) -> None:
     """Show every setting: its variable, default, present value and meaning."""
-    from retrain.settings import PROGRAMS as RETRAIN_PROGRAMS
     from schemas.settings import read_settings, unknown_variables
     from schemas.settings_table import describe_settings, settings_markdown, settings_table
-    from streams.settings import PROGRAMS as STREAMS_PROGRAMS
 
-    programs = {**STREAMS_PROGRAMS, **RETRAIN_PROGRAMS}
+    programs = _programs()
     described = describe_settings(programs, os.environ)
     if markdown:
         typer.echo(settings_markdown(described))
@@ -85,6 +86,28 @@ def show_config(
         typer.echo(f"warning: {line}", err=True)
 
 
+def _programs() -> "dict[str, type[SharedSettings]]":
+    """Every program and what it reads."""
+    from retrain.settings import PROGRAMS as RETRAIN_PROGRAMS
+    from streams.settings import PROGRAMS as STREAMS_PROGRAMS
+
+    return {**STREAMS_PROGRAMS, **RETRAIN_PROGRAMS}
+
+
+def _warn_of_misspelt_variables(arguments: Sequence[str]) -> None:
+    """Say it before a command works with a default that was meant to be replaced; `config` says it itself."""
+    command = arguments[0] if arguments else "-"
+    if command == "config" or command.startswith("-") or "--help" in arguments:
+        return
+    if not any(name.startswith("MILLRACE_") for name in os.environ):
+        return  # the settings' classes take a while to import
+
+    from schemas.settings import unknown_variables
+
+    for line in unknown_variables(_programs().values()):
+        typer.echo(f"warning: {line}", err=True)
+
+
 def run(arguments: Sequence[str]) -> int:
     """Run one command.
 
@@ -95,6 +118,7 @@ def run(arguments: Sequence[str]) -> int:
         The exit code. Errors that are the caller's to mend have become one line on standard error.
     """
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # a command says it as its one line
+    _warn_of_misspelt_variables(arguments)
     try:
         return app(arguments, prog_name="millrace", standalone_mode=False) or 0
     except (MillraceError, typer.TyperException) as error:

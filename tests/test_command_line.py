@@ -119,6 +119,18 @@ def test_config_shows_settings_and_warns_of_unknown_variables(
     )
 
 
+def test_command_warns_once_of_a_misspelt_variable(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("MILLRACE_KK", "7")
+    assert millrace.run(["schema"]) == 0
+    assert capsys.readouterr().err == (
+        "warning: MILLRACE_KK is no setting of Millrace; did you mean MILLRACE_K?\n"
+    )
+    assert millrace.run(["schema", "--help"]) == 0
+    assert capsys.readouterr().err == ""
+
+
 def test_config_check_fails_on_unknown_variables_and_wrong_values(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
