@@ -5,6 +5,7 @@ Callers: `millrace topics create`, `streams.worker`, the demo.
 
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
+from typing import Any
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
@@ -41,18 +42,30 @@ async def create_topics(settings: TopicSettings) -> dict[str, bool]:
     """
     definitions = defined_topics(settings, settings.partitions)
     async with _admin(settings) as admin:
+        existing = set(await admin.list_topics())
         wanted = [
             NewTopic(one.name, one.partitions, settings.replication_factor, topic_configs=one.config)
             for one in definitions
+            if one.name not in existing
         ]
-        response = await admin.create_topics(wanted)
-    created = {}
-    for name, code, *rest in response.topic_errors:
+        answers = await _create(admin, wanted) if wanted else []
+    created = {one.name: False for one in definitions}
+    for name, code, *rest in answers:
         if code not in (_NO_ERROR, _EXISTS):
             reason = " ".join(filter(None, [for_code(code).__name__, *rest]))
             raise UsageError(f"Kafka does not create topic {name}: {reason}")
         created[name] = code == _NO_ERROR
     return created
+
+
+async def _create(admin: AIOKafkaAdminClient, wanted: list[NewTopic]) -> list[tuple[Any, ...]]:
+    """Ask the cluster's controller for topics; the answer has name, code and perhaps a reason of each."""
+    cluster = await admin.describe_cluster()
+    if cluster["controller_id"] not in [broker["node_id"] for broker in cluster["brokers"]]:
+        names = ", ".join(one.name for one in wanted)
+        raise UsageError(f"Kafka does not create topic {names}: the cluster has no controller")
+    answers: list[tuple[Any, ...]] = (await admin.create_topics(wanted)).topic_errors
+    return answers
 
 
 async def check_topics(settings: SharedSettings) -> None:
