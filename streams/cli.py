@@ -70,7 +70,7 @@ def replay_events(
     rate: Annotated[
         float | None, typer.Option(min=0.001, help="Events a second; without it as fast as Kafka takes them.")
     ] = None,
-    split: Annotated[str | None, typer.Option(help="Only the rows of this split (train or test).")] = None,
+    split: Annotated[str | None, typer.Option(help="Only the rows of this split: train or test.")] = None,
     event_type_map: Annotated[
         str | None,
         typer.Option(help="Other names, as in addtocart=cart,order=purchase [MILLRACE_EVENT_TYPE_MAP]."),

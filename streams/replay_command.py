@@ -22,7 +22,7 @@ from rich.progress import (
 
 from schemas.connections import kafka_arguments
 from schemas.errors import UsageError
-from schemas.event_files import read_events
+from schemas.event_files import TEST, TRAIN, read_events
 from schemas.settings import SharedSettings
 from streams.pacing import MonotonicClock, Pace
 from streams.replaying import PRODUCER_ARGUMENTS, in_log_order, of_split, replay
@@ -43,6 +43,8 @@ def replay_file(
     Raises:
         UsageError: the file cannot be replayed, the topic does not exist or Kafka cannot be reached.
     """
+    if split not in (None, TRAIN, TEST):
+        raise UsageError(f"--split {split}: give {TRAIN} or {TEST}, or leave it out")
     events = read_events(path, settings.event_type_map)
     if split is not None:
         chosen = of_split(events, split)

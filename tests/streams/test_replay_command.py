@@ -34,6 +34,12 @@ def test_missing_column_is_refused_in_one_line(capsys: pytest.CaptureFixture[str
     assert "no column 'session_id'" in refusal(capsys, str(path))
 
 
+def test_split_of_another_name_is_refused_in_one_line(
+    capsys: pytest.CaptureFixture[str], event_file: Path
+) -> None:
+    assert "--split foo: give train or test" in refusal(capsys, str(event_file), "--split", "foo")
+
+
 def test_unknown_split_is_refused_in_one_line(capsys: pytest.CaptureFixture[str], event_file: Path) -> None:
     assert "no rows with split=test" in refusal(capsys, str(event_file), "--split", "test")
 
