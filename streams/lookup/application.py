@@ -13,6 +13,7 @@ from litestar.types import ASGIApp
 from streams.lookup.problems import EXCEPTION_HANDLERS
 from streams.lookup.request_scope import RequestScope
 from streams.lookup.routes import ROUTES, Lookup
+from streams.lookup.schema_page import SchemaPage
 
 
 def create_application(lookup: Lookup) -> ASGIApp:
@@ -26,6 +27,7 @@ def create_application(lookup: Lookup) -> ASGIApp:
             title="Millrace lookup",
             version=version("millrace"),
             description="The latest recommendations of a session, similar and popular items.",
+            render_plugins=[SchemaPage(path="/")],
         ),
     )
     return RequestScope(app, lookup.metrics)

@@ -1,6 +1,7 @@
 """The lookup's routes, over HTTP's own path encoding, with a real Redis."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -287,6 +288,17 @@ async def test_metrics_count_requests_by_route_and_status(shop: Shop) -> None:
     assert f"millrace_lookup_requests_total{{{route}}} 3.0" in text
     assert 'millrace_lookup_requests_total{route="unknown",status="404"} 1.0' in text
     assert "millrace_lookup_fallbacks_total 3.0" in text
+
+
+async def test_schema_page_is_complete_in_itself(shop: Shop) -> None:
+    response = await shop.raw("GET", "/schema")
+    assert response.headers["content-type"].startswith("text/html")
+    assert re.findall(r"(?:https?:)?//[\w.]+|<script|@import", response.text) == []
+    document = (await shop.raw("GET", "/schema/openapi.json")).json()
+    for path in document["paths"]:
+        assert f"GET {path}" in response.text
+    for name in document["components"]["schemas"]:
+        assert f"id='{name}'" in response.text
 
 
 async def test_openapi_describes_lists_and_problems(shop: Shop) -> None:
