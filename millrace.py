@@ -65,7 +65,7 @@ def show_config(
     ] = False,
 ) -> None:
     """Show every setting: its variable, default, present value and meaning."""
-    from schemas.settings import read_settings, unknown_variables
+    from schemas.settings import unknown_variables, wrong_values
     from schemas.settings_table import describe_settings, settings_markdown, settings_table
 
     programs = _programs()
@@ -73,17 +73,29 @@ def show_config(
     if markdown:
         typer.echo(settings_markdown(described))
         return
-    unknown = unknown_variables(programs.values())
+    wrong = wrong_values(programs.values()) or _wrong_model_config()
+    lines = [*(line for _, line in wrong), *unknown_variables(programs.values())]
     if check:
-        for program in programs.values():
-            read_settings(program)
-        if unknown:
-            raise UsageError("; ".join(unknown))
+        if lines:
+            raise UsageError("; ".join(lines))
         typer.echo("the settings are valid")
         return
-    settings_table(described)
-    for line in unknown:
+    settings_table(described, [variable for variable, _ in wrong])
+    for line in lines:
         typer.echo(f"warning: {line}", err=True)
+
+
+def _wrong_model_config() -> list[tuple[str, str]]:
+    """What is wrong with the file that a variable names, as `wrong_values` has it."""
+    from models.model_config import load_model_config
+    from retrain.settings import RetrainSettings
+    from schemas.settings import read_settings
+
+    try:
+        load_model_config(read_settings(RetrainSettings).retrain_config)
+    except UsageError as error:
+        return [("MILLRACE_RETRAIN_CONFIG", f"MILLRACE_RETRAIN_CONFIG: {error}")]
+    return []
 
 
 def _programs() -> "dict[str, type[SharedSettings]]":

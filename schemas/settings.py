@@ -154,13 +154,32 @@ def read_settings(program: type[S], **overrides: Any) -> S:
     try:
         return program(**{name: value for name, value in overrides.items() if value is not None})
     except ValidationError as error:
-        problem = error.errors()[0]
-        if not problem["loc"]:
-            raise UsageError(problem["msg"].removeprefix("Value error, ")) from error
-        name = str(problem["loc"][0])
+        raise UsageError(_problems(program, error)[0][1]) from error
+
+
+def wrong_values(programs: Iterable[type[SharedSettings]]) -> list[tuple[str, str]]:
+    """What is wrong in the environment: the variable ("" where several do not fit together) and a line."""
+    found: dict[tuple[str, str], None] = {}
+    for program in programs:
+        try:
+            program()
+        except ValidationError as error:
+            found |= dict.fromkeys(_problems(program, error))
+    return list(found)
+
+
+def _problems(program: type[SharedSettings], error: ValidationError) -> list[tuple[str, str]]:
+    problems = []
+    for problem in error.errors():
         reason = problem["msg"].removeprefix("Value error, ")
+        if not problem["loc"]:
+            problems.append(("", reason))
+            continue
+        name = str(problem["loc"][0])
+        variable = f"{PREFIX}{name.upper()}"
         shown = problem["input"] if program.model_fields[name].repr else HIDDEN
-        raise UsageError(f"{PREFIX}{name.upper()}={shown!s}: {reason[:1].lower()}{reason[1:]}") from error
+        problems.append((variable, f"{variable}={shown!s}: {reason[:1].lower()}{reason[1:]}"))
+    return problems
 
 
 def unknown_variables(

@@ -4,7 +4,7 @@ Callers: `millrace config`, the test that holds `docs/configuration.md` equal to
 """
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import msgspec
 from pydantic.fields import FieldInfo
@@ -59,11 +59,17 @@ def settings_markdown(described: list[DescribedSetting]) -> str:
     return "\n".join(lines)
 
 
-def settings_table(described: list[DescribedSetting]) -> None:
-    """Print the settings, with what the environment gives, to standard output."""
+def settings_table(described: list[DescribedSetting], wrong: Collection[str]) -> None:
+    """Print the settings, with what the environment gives, to standard output.
+
+    Args:
+        described: the settings.
+        wrong: the variables whose value cannot be used; they are marked.
+    """
     table = Table(Column("variable", no_wrap=True), "read by", "default", "set to", "meaning", box=None)
     for one in described:
-        table.add_row(*map(escape, (one.variable, one.programs, one.default, one.value, one.meaning)))
+        value = f"{one.value} (wrong)" if one.variable in wrong else one.value
+        table.add_row(*map(escape, (one.variable, one.programs, one.default, value, one.meaning)))
     Console(width=None if sys.stdout.isatty() else _PIPED_WIDTH).print(table)
 
 

@@ -144,6 +144,32 @@ def test_config_check_fails_on_unknown_variables_and_wrong_values(
     assert "MILLRACE_LOOKUP_PORT=99999" in capsys.readouterr().err
 
 
+def test_config_check_fails_on_a_model_config_that_is_not_there(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.setenv("MILLRACE_RETRAIN_CONFIG", str(tmp_path / "gone.toml"))
+    assert millrace.run(["config", "--check"]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(
+        f"millrace: MILLRACE_RETRAIN_CONFIG: model config {tmp_path}/gone.toml: cannot be read"
+    )
+
+
+def test_config_marks_wrong_values_and_says_what_is_wrong_with_each(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("MILLRACE_K", "0")
+    monkeypatch.setenv("MILLRACE_REDIS_BUCKETS", "none")
+    assert millrace.run(["config"]) == 0
+    printed = capsys.readouterr()
+    assert "0 (wrong)" in printed.out
+    assert "none (wrong)" in printed.out
+    assert [line.partition(": input")[0] for line in printed.err.splitlines()] == [
+        "warning: MILLRACE_REDIS_BUCKETS=none",
+        "warning: MILLRACE_K=0",
+    ]
+
+
 def test_documented_settings_are_those_there_are(capsys: pytest.CaptureFixture[str]) -> None:
     """Where it fails: put the output of `millrace config --markdown` in place of the page's table."""
     assert millrace.run(["config", "--markdown"]) == 0

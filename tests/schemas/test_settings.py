@@ -206,7 +206,7 @@ def test_table_shows_what_is_set_but_no_secret(capsys: pytest.CaptureFixture[str
         "MILLRACE_REDIS_URL": "redis://:hunter3@redis/0",
         "MILLRACE_RELEASES": "/srv/[releases]",
     }
-    settings_table(describe_settings({"one": OneProgram}, environment))
+    settings_table(describe_settings({"one": OneProgram}, environment), [])
     printed = capsys.readouterr().out
     assert "hunter" not in printed
     assert printed.count("(hidden)") == 2
