@@ -32,18 +32,21 @@ def list_releases(releases: str) -> list[ListedRelease]:
         releases: a folder, or an fsspec URL such as s3://bucket/releases.
 
     Raises:
-        UsageError: the folder does not exist, or the URL's protocol is not known.
+        UsageError: the folder does not exist or is a file, or the URL's protocol is not known.
         Unavailable: the object store does not answer.
     """
     files, root = _open_store(releases)
     try:
         names = sorted(path.rstrip("/").rpartition("/")[2] for path in files.ls(root, detail=False))
+        is_file = files.isfile(root)
     except FileNotFoundError as error:
         raise UsageError(
             f"{releases}: no such folder of releases; set MILLRACE_RELEASES or --releases"
         ) from error
     except Exception as error:  # each object store's client raises errors of its own classes
         raise Unavailable(f"{releases}: {error}") from error
+    if is_file:
+        raise UsageError(f"{releases}: a file, not a folder of releases; set MILLRACE_RELEASES or --releases")
     listed = []
     for name in names:
         content = _manifest_bytes(files, f"{root}/{name}")

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from schemas.settings import SharedSettings
 
 _PIPED_WIDTH = 200
+_COUNTS = {"predictions"}
+"""The metrics that are whole numbers."""
 
 app = typer.Typer(help="List, show, promote and roll back releases.")
 ReleasesOption = Annotated[
@@ -40,7 +42,10 @@ def list_all(
             generation = running.generation if running and running.release_id == release.release_id else None
             typer.echo(msgspec.json.encode({**release._asdict(), "announced_as_generation": generation}))
         return
-    _print_table(listed, running)
+    if listed:
+        _print_table(listed, running)
+    else:
+        typer.echo(f"no releases in {settings.releases}; make one with `millrace retrain once`")
     if note:
         typer.echo(note, err=True)
 
@@ -70,7 +75,9 @@ def roll_back_release(releases: ReleasesOption = None) -> None:
     """Announce the release that was announced before the running one."""
     from retrain.release_promotion import roll_back
 
-    _say(roll_back(_settings(releases)))
+    announcement = roll_back(_settings(releases))
+    _say(announcement)
+    typer.echo(f"a second rollback would announce {announcement.previous} again")
 
 
 def _settings(releases: str | None) -> "SharedSettings":
@@ -104,7 +111,10 @@ def _print_table(listed: list["ListedRelease"], running: "ReleaseAnnouncement | 
         if manifest is None:
             table.add_row(escape(release_id), "", "", escape(f"unreadable: {problem}"), mark)
             continue
-        metrics = "  ".join(f"{name} {value:.4f}" for name, value in manifest.metrics.items())
+        metrics = "  ".join(
+            f"{name} {value:,.0f}" if name in _COUNTS else f"{name} {value:.4f}"
+            for name, value in manifest.metrics.items()
+        )
         created = f"{manifest.created_at:%Y-%m-%d %H:%M:%S}Z"
         table.add_row(escape(release_id), created, f"{manifest.items:,}", metrics, mark)
     Console(width=None if sys.stdout.isatty() else _PIPED_WIDTH).print(table)

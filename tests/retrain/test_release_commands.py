@@ -27,7 +27,10 @@ def test_promoted_release_is_marked_in_the_list(capsys: pytest.CaptureFixture[st
     assert millrace.run(["releases", "promote", "r1"]) == 0
     assert millrace.run(["releases", "promote", "r2"]) == 0
     assert millrace.run(["releases", "rollback"]) == 0
-    assert capsys.readouterr().out.splitlines()[-1] == "announced r1 as generation 3"
+    assert capsys.readouterr().out.splitlines()[-2:] == [
+        "announced r1 as generation 3",
+        "a second rollback would announce r2 again",
+    ]
     assert millrace.run(["releases", "list"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[0] for line in lines] == ["release", "r1", "r2"]
@@ -62,6 +65,19 @@ def test_unknown_release_gives_one_line(capsys: pytest.CaptureFixture[str]) -> N
         errors = capsys.readouterr().err.splitlines()
         assert len(errors) == 1
         assert errors[0].startswith("millrace: no release 'r9' in ")
+
+
+@pytest.mark.usefixtures("environment")
+def test_list_of_an_empty_folder_and_of_a_file_says_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    empty, file = tmp_path / "empty", tmp_path / "file"
+    empty.mkdir()
+    file.touch()
+    assert millrace.run(["releases", "list", "--releases", str(empty)]) == 0
+    assert capsys.readouterr().out.startswith(f"no releases in {empty}; ")
+    assert millrace.run(["releases", "list", "--releases", str(file)]) == 2
+    assert capsys.readouterr().err.startswith(f"millrace: {file}: a file, not a folder of releases")
 
 
 def test_list_works_without_kafka_and_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
