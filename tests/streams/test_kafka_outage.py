@@ -23,7 +23,7 @@ def test_kafka_that_stops_answering_turns_readiness_red_and_loses_nothing(
         traffic.clicks(SESSIONS, each=3)
         lists.read_all(traffic.answers().keys())
         broker._process.send_signal(SIGSTOP)
-        worker.wait_for(lambda: "kafka" in worker.troubles(), "not ready")
+        worker.wait_for(lambda: "kafka brokers" in worker.troubles(), "not ready")
         broker._process.send_signal(SIGCONT)
         worker.wait_until_ready()
         traffic.clicks(SESSIONS, each=3)
