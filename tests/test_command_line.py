@@ -10,6 +10,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 import millrace
+from streams.dev.ports import free_port
 
 HEAVY = (
     "torch",
@@ -116,6 +117,20 @@ def test_config_shows_settings_and_warns_of_unknown_variables(
     assert "MILLRACE_LOOKUP_PORT" in printed.out
     assert printed.err == (
         "warning: MILLRACE_LOOKUP_PROT is no setting of Millrace; did you mean MILLRACE_LOOKUP_PORT?\n"
+    )
+
+
+@pytest.mark.parametrize(
+    "command", ["dead-letters show", "dead-letters replay", "releases rollback", "retrain once"]
+)
+def test_kafka_that_is_away_gives_the_same_line_in_every_command(
+    command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    address = f"127.0.0.1:{free_port()}"
+    monkeypatch.setenv("MILLRACE_KAFKA_BOOTSTRAP_SERVERS", address)
+    assert millrace.run(command.split()) == 2
+    assert capsys.readouterr().err.splitlines()[-1] == (
+        f"millrace: Kafka at {address} cannot be reached; start it, or set MILLRACE_KAFKA_BOOTSTRAP_SERVERS"
     )
 
 
