@@ -25,8 +25,10 @@ def bench_train_command(
     from retrain.bench_train import bench_train, drawn_data, logged_data
     from retrain.event_split import read_log
     from schemas.bench_report import new_report, report_text, write_report
+    from schemas.output_paths import check_output_file
     from schemas.settings import SharedSettings, read_settings
 
+    check_output_file("--json", json_file)
     model_config = load_model_config(config, {"epochs": epochs, "min_steps": 0})
     if path is None:
         data, note = drawn_data(events, items), "drawn sessions, popularity by Zipf's law"
@@ -52,7 +54,9 @@ def bench_index_command(
     """Measure the index: microseconds a query of each kind, beside plain numpy."""
     from retrain.bench_index import bench_index, drawn_vectors, release_vectors
     from schemas.bench_report import new_report, report_text, write_report
+    from schemas.output_paths import check_output_file
 
+    check_output_file("--json", json_file)
     at_once = _numbers("--batches", batches)
     if release is not None:
         tables, note = [release_vectors(release)], f"vectors of release {release.name}"

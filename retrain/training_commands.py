@@ -47,7 +47,9 @@ def train_command(
     from retrain.event_split import read_log
     from retrain.training_display import training_display
     from retrain.training_run import train_release
+    from schemas.output_paths import check_output_folder
 
+    check_output_folder("--out", out)
     overrides = {"seed": seed, "session_gap_s": session_gap_s, "test_share": test_share}
     model_config = load_model_config(config, overrides)
     log = read_log(path, _event_types(event_type_map))
@@ -81,7 +83,9 @@ def evaluate_command(
     from retrain.evaluation import evaluate
     from retrain.event_split import read_log, test_events
     from retrain.training_display import progress_bar
+    from schemas.output_paths import check_output_file
 
+    check_output_file("--json", json_file)
     cutoffs, excluded = _cutoffs(k), _type_codes(exclude)
     loaded = load_release(release)
     if test_share is None:

@@ -16,7 +16,7 @@ from tempfile import TemporaryDirectory
 import polars as pl
 from rich.console import Console
 
-from schemas.errors import UsageError
+from schemas.output_paths import check_output_file
 from schemas.release_manifest import ReleaseManifest
 from streams.dev.demo_events import DemoEvents, file_events, shop_events
 from streams.dev.demo_live import LiveRun, run_live
@@ -57,8 +57,7 @@ def run_demo(options: DemoOptions, console: Console) -> DemoSummary:
         UsageError: a file cannot be used, or one of the processes failed.
         Unavailable: no lists come.
     """
-    if options.json is not None and not options.json.parent.is_dir():
-        raise UsageError(f"--json {options.json}: there is no folder {options.json.parent}")
+    check_output_file("--json", options.json)
     with end_on_sigterm(), TemporaryDirectory(prefix="millrace-demo-") as folder:
         return _run(options, Narrator(console), Path(folder))
 

@@ -19,8 +19,10 @@ def bench_stream_command(
 ) -> None:
     """Measure one worker: events a second out of a backlog, CPU time an event, where the time goes."""
     from schemas.bench_report import report_text, write_report
+    from schemas.output_paths import check_output_file
     from streams.dev.bench_stream import bench_stream
 
+    check_output_file("--json", json_file)
     report = bench_stream(path, events)
     typer.echo(report_text(report))
     if json_file:
@@ -36,8 +38,10 @@ def bench_lookup_command(
 ) -> None:
     """Measure one lookup on loopback: requests a second and their latencies."""
     from schemas.bench_report import report_text, write_report
+    from schemas.output_paths import check_output_file
     from streams.dev.bench_lookup import bench_lookup
 
+    check_output_file("--json", json_file)
     report = bench_lookup(connections, seconds, k)
     typer.echo(report_text(report))
     if json_file:

@@ -124,7 +124,7 @@ def test_output_folder_that_cannot_be_made_is_one_line_and_exit_code_2(
     log_file: Path, config_file: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert train(log_file, config_file / "below-a-file", "--config", str(config_file)) == 2
-    assert "the release cannot be written" in capsys.readouterr().err
+    assert "is a file; give a folder" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -133,7 +133,7 @@ def test_output_folder_that_cannot_be_made_is_one_line_and_exit_code_2(
         (["--k", "5,none"], "--k 5,none: give whole numbers from 1"),
         (["--k", "0"], "--k 0: give whole numbers from 1"),
         (["--exclude", "view,seen"], "--exclude view,seen: 'seen' is none of view, cart, purchase"),
-        (["--json", "/dev/null/figures.json"], "--json /dev/null/figures.json: cannot be written"),
+        (["--json", "/dev/null/figures.json"], "--json /dev/null/figures.json: there is no folder /dev/null"),
     ],
 )
 def test_wrong_evaluation_options_are_one_line_and_exit_code_2(
