@@ -63,6 +63,8 @@ def read_events(path: Path, event_type_map: Mapping[str, str] = DEFAULT_EVENT_TY
 
 
 def _read(path: Path) -> pl.DataFrame:
+    if path.is_dir():
+        raise UsageError(f"{path}: this is a directory; give one event file")
     reader = _READERS.get(path.suffix)
     if reader is None:
         raise UsageError(f"{path}: event files end in {', '.join(_READERS)}")
@@ -122,12 +124,13 @@ def _occurred_at_ms(path: Path, events: pl.DataFrame) -> pl.Expr:
         digits = column.str.to_integer(strict=False)
         text = column.str.to_datetime(time_unit="ms", time_zone="UTC", strict=False).dt.epoch("ms")
         time_ms = pl.coalesce(digits, text)
-        unread = events.filter(column.is_not_null() & (column != "") & time_ms.is_null())
-        if not unread.is_empty():
+        if row := _first(events, column.is_not_null() & (column != "") & time_ms.is_null()):
             raise UsageError(
-                f"{path}: column {name!r}: {unread[name][0]!r} is neither RFC 3339 nor epoch milliseconds"
+                f"{path}: row {row}: {name!r} is {events[name][row - 1]!r}, neither RFC 3339 nor epoch ms"
             )
     elif kind.is_numeric() or kind == pl.Null:
+        if kind.is_float() and (row := _first(events, ~column.is_finite())):
+            raise UsageError(f"{path}: row {row}: {name!r} is {events[name][row - 1]}; give epoch ms")
         time_ms = column.cast(pl.Int64)
     else:
         raise UsageError(

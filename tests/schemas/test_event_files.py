@@ -178,8 +178,9 @@ def test_unreadable_file_is_refused(tmp_path: Path, name: str, content: str | by
 
 def test_missing_file_and_folder_are_refused(tmp_path: Path) -> None:
     (tmp_path / "folder.csv").mkdir()
-    for name in ("missing.csv", "folder.csv"):
-        assert refusal(tmp_path / name) == "no such file"
+    assert refusal(tmp_path / "missing.csv") == "no such file"
+    for folder in (tmp_path / "folder.csv", tmp_path):
+        assert "directory" in refusal(folder)
 
 
 @pytest.mark.parametrize(
@@ -188,13 +189,13 @@ def test_missing_file_and_folder_are_refused(tmp_path: Path) -> None:
         (
             "occurred_at",
             ["2026-01-01T00:00:00Z", "yesterday"],
-            "column 'occurred_at': 'yesterday' is neither",
+            "row 2: 'occurred_at' is 'yesterday', neither",
         ),
         ("occurred_at", [date(2026, 1, 1), None], "column 'occurred_at' has type Date; RFC 3339"),
         ("timestamp", [True, None], "column 'timestamp' has type Boolean; RFC 3339"),
         ("timestamp", [1, -1], "row 2: the time is not between 1970 and 9999"),
         ("timestamp", [10**15, 1], "row 1: the time is not between 1970 and 9999"),
-        ("timestamp", [1.0, float("nan")], "conversion from `f64` to `i64` failed in column 'timestamp'"),
+        ("timestamp", [1.0, float("nan")], "row 2: 'timestamp' is nan; give epoch ms"),
         ("item_id", ["a", ""], "row 2: 'item_id' is empty or longer than 256 bytes"),
         ("item_id", [None, "a"], "row 1: 'item_id' is empty or longer than 256 bytes"),
         ("session_id", ["a", "ä" * 129], "row 2: 'session_id' is empty or longer than 256 bytes"),
