@@ -4,6 +4,7 @@ Owns the split where a file has none, and the log file that training and evaluat
 """
 
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -63,8 +64,16 @@ def file_events(path: Path, event_type_map: dict[str, str]) -> DemoEvents:
     whole = DemoEvents(split, ())
     if whole.past.is_empty() or whole.live.is_empty():
         sessions = events["session_id"].n_unique()
-        raise UsageError(f"{path}: {sessions} sessions are too few to split into a past and a live part")
+        raise UsageError(
+            f"{path}: {sessions} sessions are too few to split into a past and a live part; it takes "
+            f"{_fewest_sessions()}: give a longer file, or one whose column split says train and test"
+        )
     return whole
+
+
+def _fewest_sessions() -> int:
+    """With fewer sessions than these, the live share of a file comes to none."""
+    return next(sessions for sessions in count(2) if round(FILE_LIVE_SHARE * sessions) >= 1)
 
 
 def split_by_end(events: pl.DataFrame, live_share: float) -> pl.DataFrame:

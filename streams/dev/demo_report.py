@@ -19,6 +19,8 @@ from streams.dev.emitted_recall import next_items, recall_at
 from streams.dev.lookup_check import LookupCheck
 
 K = 20
+_LEAST_CLICKS = 30
+"""Next clicks from which on the report compares with popularity."""
 Row = tuple[str, str, str]
 
 
@@ -150,8 +152,14 @@ def _of_counts(summary: DemoSummary) -> Row:
 def _of_quality(summary: DemoSummary) -> tuple[Row, Row]:
     emitted, popular = summary.recall_at_20_emitted, summary.popularity_recall_at_20
     offline = f"offline {summary.recall_at_20_offline:.4f}; {summary.recall_n:,} next clicks"
-    lift = f"beaten {emitted / max(1e-9, popular):.1f} times"
+    lift = _lift(emitted, popular, summary.recall_n)
     return ("Recall@20 emitted", f"{emitted:.4f}", offline), ("Recall@20 popular", f"{popular:.4f}", lift)
+
+
+def _lift(emitted: float, popular: float, clicks: int) -> str:
+    if clicks < _LEAST_CLICKS:
+        return "too few clicks to compare"
+    return f"beaten {emitted / popular:.1f} times" if popular else "finds none"
 
 
 def _of_time(summary: DemoSummary) -> tuple[Row, Row]:

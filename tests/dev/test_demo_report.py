@@ -3,6 +3,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from msgspec.structs import replace
 from rich.console import Console
 
 from schemas.errors import UsageError
@@ -79,6 +80,18 @@ def test_table_shows_every_figure() -> None:
     shown = captured.get()
     for figure in ("1 without a list", "0.5000", "1,000 events/s", "p50 20 ms", "yes"):
         assert figure in shown
+
+
+@pytest.mark.parametrize(
+    ("clicks", "popular", "said"),
+    [(29, 0.1, "too few clicks to compare"), (30, 0.1, "beaten 5.0 times"), (30, 0.0, "finds none")],
+)
+def test_popularity_is_compared_on_enough_clicks(clicks: int, popular: float, said: str) -> None:
+    console = Console(width=160)
+    with console.capture() as captured:
+        console.print(summary_table(replace(a_summary(), recall_n=clicks, popularity_recall_at_20=popular)))
+
+    assert said in captured.get()
 
 
 def test_answers_of_the_lookup_that_differ_are_not_equal() -> None:
