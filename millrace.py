@@ -55,7 +55,7 @@ def show_version(
 @settings_app.command("config")
 def show_config(
     markdown: Annotated[
-        bool, typer.Option("--markdown", help="Print the table of docs/configuration.md.")
+        bool, typer.Option("--markdown", help="Print the tables of docs/configuration.md.")
     ] = False,
     check: Annotated[
         bool,
@@ -65,13 +65,14 @@ def show_config(
     ] = False,
 ) -> None:
     """Show every setting: its variable, default, present value and meaning."""
+    from models.model_config_table import model_config_markdown
     from schemas.settings import unknown_variables, wrong_values
     from schemas.settings_table import describe_settings, settings_markdown, settings_table
 
     programs = _programs()
     described = describe_settings(programs, os.environ)
     if markdown:
-        typer.echo(settings_markdown(described))
+        typer.echo(f"{settings_markdown(described)}\n\n{model_config_markdown()}")
         return
     wrong = wrong_values(programs.values()) or _wrong_model_config()
     lines = [*(line for _, line in wrong), *unknown_variables(programs.values())]

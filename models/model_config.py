@@ -55,13 +55,13 @@ class ModelConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
     def __post_init__(self) -> None:
         """Check the ranges."""
-        for name, (least, greatest) in _RANGES.items():
+        for name, (least, greatest) in RANGES.items():
             value = getattr(self, name)
             if not least <= value <= greatest:
                 raise UsageError(f"model config: {name} is {value}; use {least} to {greatest}")
 
 
-_RANGES: dict[str, tuple[float, float]] = {
+RANGES: dict[str, tuple[float, float]] = {
     "hidden_size": (1, 500),
     "epochs": (1, 1000),
     "min_steps": (0, 10**7),

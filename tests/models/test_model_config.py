@@ -65,3 +65,10 @@ def test_unreadable_file_is_named(tmp_path: Path, name: str, text: str, message:
 def test_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"none.toml: cannot be read \(No such file"):
         load_model_config(tmp_path / "none.toml")
+
+
+def test_documented_example_is_a_model_config(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "configuration.md").read_text()
+    path = tmp_path / "model.toml"
+    path.write_text(page.partition("```toml\n")[2].partition("```")[0])
+    assert load_model_config(path) != ModelConfig()
