@@ -8,17 +8,17 @@ _WARNING = re.compile(r"\[(warning|error|critical) *\]|\"level\": *\"(warning|er
 
 
 class LogWarnings:
-    """Reads log files on from where it was.
+    """Reads log files on from where they end now.
 
     Args:
         logs: log files of children, as text or JSON.
     """
 
     def __init__(self, logs: list[Path]) -> None:
-        self._read = dict.fromkeys(logs, 0)
+        self._read = {log: log.stat().st_size for log in logs}
 
     def new(self) -> Iterator[str]:
-        """The whole lines with a warning or an error since the last call, each with its program's name."""
+        """The whole lines with a warning or an error since the last call or the beginning, each with its program's name."""
         for path, read in self._read.items():
             with path.open("rb") as log:
                 log.seek(read)

@@ -60,8 +60,10 @@ def test_wanted_port_that_is_in_use_is_replaced() -> None:
 
 def test_warnings_of_a_log_are_given_once_and_whole(tmp_path: Path) -> None:
     log = tmp_path / "worker-0.log"
-    log.write_text("t [info     ] ready\nt [warning  ] release refused\nt [err")
+    log.write_text("t [warning  ] not ready yet\n")
     warnings = LogWarnings([log])
+    with log.open("a") as more:
+        more.write("t [info     ] ready\nt [warning  ] release refused\nt [err")
     assert list(warnings.new()) == ["worker: t [warning  ] release refused"]
     with log.open("a") as more:
         more.write('or    ] lost\n{"level": "error"}\n')
