@@ -18,7 +18,7 @@ class LogWarnings:
         self._read = {log: log.stat().st_size for log in logs}
 
     def new(self) -> Iterator[str]:
-        """The whole lines with a warning or an error since the last call or the beginning, each with its program's name."""
+        """Whole lines with a warning or an error since the last call, each with its program's name."""
         for path, read in self._read.items():
             with path.open("rb") as log:
                 log.seek(read)
