@@ -2,6 +2,8 @@
 
 import time
 
+import pytest
+
 from tests.services.redis_servers import PrivateRedis
 from tests.streams.emitted_lists import EmittedLists
 from tests.streams.known_traffic import ITEMS, KnownTraffic
@@ -66,6 +68,7 @@ def test_redis_set_back_to_an_older_snapshot_is_caught_up_from_kafka(
     assert worker.metric("millrace_redis_empty_total") == 0
 
 
+@pytest.mark.usefixtures("apache_kafka")
 def test_redis_that_came_back_empty_is_refilled_as_far_as_sessions_reach(
     private_stage: Stage, private_redis: PrivateRedis, lists: EmittedLists
 ) -> None:
@@ -80,6 +83,7 @@ def test_redis_that_came_back_empty_is_refilled_as_far_as_sessions_reach(
     assert worker.metric("millrace_redis_empty_total") >= 1
 
 
+@pytest.mark.usefixtures("apache_kafka")
 def test_worker_that_starts_on_an_emptied_redis_refills_it(
     private_stage: Stage, private_redis: PrivateRedis, lists: EmittedLists
 ) -> None:

@@ -114,6 +114,7 @@ def topic_names(kafka: Kafka, prefix: str, monkeypatch: pytest.MonkeyPatch) -> d
     return names
 
 
+@pytest.mark.usefixtures("apache_kafka")
 def test_created_topics_have_their_partitions_and_cleanup(
     kafka: Kafka, topic_names: dict[str, str], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -135,6 +136,7 @@ def test_created_topics_have_their_partitions_and_cleanup(
     assert config["min.compaction.lag.ms"].value == str(24 * 3_600_000)
 
 
+@pytest.mark.usefixtures("apache_kafka")
 def test_topics_that_exist_are_left_alone(
     topic_names: dict[str, str], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -144,6 +146,7 @@ def test_topics_that_exist_are_left_alone(
     assert f"{topic_names['ITEMS_TOPIC']}: exists already" in capsys.readouterr().out
 
 
+@pytest.mark.usefixtures("apache_kafka")
 def test_more_replicas_than_brokers_are_refused(
     topic_names: dict[str, str], capsys: pytest.CaptureFixture[str]
 ) -> None:
