@@ -8,6 +8,7 @@ from tests.services.redis_servers import PrivateRedis
 from tests.streams.emitted_lists import EmittedLists
 from tests.streams.known_traffic import ITEMS, KnownTraffic
 from tests.streams.worker_stage import RunningWorker, Stage
+from tests.successor_release import write_successor_release
 
 SESSIONS = [f"shopper-{number}" for number in range(40)]
 RATE = 200.0
@@ -96,6 +97,24 @@ def test_worker_that_starts_on_an_emptied_redis_refills_it(
     successor = private_stage.start_worker()
     assert_all_is_right(private_stage, lists, traffic)
     assert successor.metric("millrace_redis_empty_total") == len(traffic.ends())
+
+
+def test_without_a_session_gap_an_emptied_redis_starts_the_sessions_anew(
+    private_stage: Stage, private_redis: PrivateRedis, lists: EmittedLists
+) -> None:
+    release = write_successor_release(private_stage.releases, "without-gap", ITEMS, session_gap_s=0)
+    private_stage.announce(release)
+    worker = private_stage.start_worker()
+    before = private_stage.traffic()
+    before.clicks(SESSIONS, each=5)
+    lists.read_all(before.answers().keys())
+    worker.wait_for(lambda: private_stage.committed() == before.ends(), "done with committing")
+    private_redis.restore(None)
+    worker.wait_for(lambda: worker.metric("millrace_redis_empty_total") == len(before.ends()), "told")
+    after = private_stage.traffic()  # whose answers know nothing of the clicks before
+    after.clicks(SESSIONS, each=2)
+    assert_all_is_right(private_stage, lists, after)
+    assert lists.repeated() == 0
 
 
 def test_worker_stops_although_redis_is_away(private_stage: Stage, private_redis: PrivateRedis) -> None:
