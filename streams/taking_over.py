@@ -88,30 +88,15 @@ class TakeOver:
         """
         self._note_rewind(partition, stored, expected)
         low = lowest(stored)
+        if low is not None:
+            return Position(low, stored)
         try:
-            if low is not None:
-                return Position(await self._within_the_log(partition, low), stored)
             committed = await self._consumer.committed(partition)
             if committed is None and expected is None:
                 return await self._start(partition, stored)
             return Position(await self._offset_to_refill_from(partition, committed), stored)
         except KafkaError as error:
             raise Unavailable(f"Kafka: {error!r}") from error
-
-    async def _within_the_log(self, partition: TopicPartition, watermark: int) -> int:
-        """The watermark, or the beginning of a log that ends before it: that of a topic made anew."""
-        end = (await self._consumer.end_offsets([partition]))[partition]
-        if watermark <= end:
-            return watermark
-        first: int = (await self._consumer.beginning_offsets([partition]))[partition]
-        log.warning(
-            "the log ends before the watermark, its topic was made anew; starting at the log's beginning",
-            **_named(partition),
-            watermark=watermark,
-            end=end,
-            offset=first,
-        )
-        return first
 
     async def _start(self, partition: TopicPartition, stored: Watermarks) -> Position:
         """A partition that nobody has read.

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 from aiokafka import AIOKafkaProducer
-from confluent_kafka.admin import AdminClient
 
 from schemas.ids import RecommendationId, SessionId
 from tests.streams.emitted_lists import EmittedLists
@@ -77,30 +76,6 @@ def test_events_of_two_topics_meet_in_their_session(stage: Stage, lists: Emitted
     both = successors(ITEMS, ["item-1", "item-5"], len(ITEMS))
     assert [lists.item_ids(one) for one in carts.answers()] == [both] * len(SESSIONS)
     worker.wait_for(lambda: saved(stage) == ["item-1", "item-5"], "done with saving")
-
-
-@pytest.mark.usefixtures("apache_kafka")
-def test_topic_that_was_made_anew_is_read_from_its_beginning(stage: Stage, lists: EmittedLists) -> None:
-    worker = stage.start_worker()
-    before = stage.traffic()
-    before.clicks(SESSIONS, each=3)
-    lists.read_all(before.answers().keys())
-    assert worker.stop() == 0
-    admin = AdminClient({"bootstrap.servers": stage.kafka.bootstrap_servers})
-    admin.delete_topics([before.topic], operation_timeout=30)[before.topic].result(30)
-    stage.kafka.create_topic(before.topic, PARTITIONS)
-    with stage.redis() as redis:
-        redis.delete(*redis.keys("*state*"))  # or the lists would follow from the clicks before
-    after = stage.traffic()
-    for session_id in SESSIONS:
-        after.click(session_id, "item-3")
-    after.flush()
-    successor = stage.start_worker()
-    lists.read_until(lambda: len(lists.messages) == len(before.sent) + len(after.sent))
-    for one, items in after.answers().items():
-        assert [item.item_id for item in lists.by_id[one][-1].items] == items
-    successor.wait_for(lambda: stage.watermarks() == after.ends(), "done with saving")
-    assert "made anew" in successor.child.log_tail(30)
 
 
 def saved(stage: Stage) -> list[str]:
