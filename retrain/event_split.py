@@ -1,15 +1,31 @@
-"""The training log and its split: what a release learns from, and what it is evaluated on.
+"""The training log and its split: what a release learns from, what it is tuned on, and what it is judged on.
 
-Owns the split, so that `train` and `evaluate` of one file agree by construction.
-Callers: `retrain.training_run`, `retrain.training_commands`.
+Owns the split, so that `train`, `tune` and `evaluate` of one file agree by construction.
+Callers: `retrain.training_run`, `retrain.training_commands`, evaluation, tuning.
 """
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 import polars as pl
 
+from schemas.errors import UsageError
 from schemas.event_files import TEST, TRAIN, read_events
+
+VALIDATION = "validation"
+"""Marks, in the `split` column that `hold_out_validation` writes, what neither trains nor tests."""
+GREATEST_SHARE = 0.9
+_ROW = "row number"
+
+
+class ValidationSplit(NamedTuple):
+    """The training events in two parts, each in log order; no session is in both."""
+
+    fit: pl.DataFrame
+    """To learn from."""
+    validation: pl.DataFrame
+    """To choose between configurations."""
 
 
 def read_log(path: Path, event_type_map: Mapping[str, str]) -> pl.DataFrame:
@@ -42,10 +58,55 @@ def test_events(log: pl.DataFrame, test_share: float) -> pl.DataFrame:
     return _rows_of(log, TEST, test_share)
 
 
+def validation_split(training: pl.DataFrame, validation_share: float) -> ValidationSplit:
+    """Cut the validation sessions off the training events: the last ones by their end.
+
+    Args:
+        training: what `train_events` gave: in log order, so that where times are missing rows decide.
+        validation_share: the share of the sessions that is kept for validation, 0 to 0.9.
+
+    Raises:
+        UsageError: the share is out of its range.
+    """
+    if not 0 <= validation_share <= GREATEST_SHARE:
+        raise UsageError(f"validation share is {validation_share}; use 0 to {GREATEST_SHARE}")
+    ends_last = _of_last_sessions(training, validation_share)
+    return ValidationSplit(training.filter(~ends_last), training.filter(ends_last))
+
+
+def hold_out_validation(log: pl.DataFrame, test_share: float, validation_share: float) -> pl.DataFrame:
+    """The log with a `split` column that says train, validation or test: a training leaves out the last two.
+
+    `train_events` of it are the `fit` part of `validation_split`, under every test share.
+
+    Args:
+        log: in log order.
+        test_share: see `train_events`.
+        validation_share: see `validation_split`.
+
+    Raises:
+        UsageError: the share is out of its range.
+    """
+    numbered = log.with_row_index(_ROW)
+    parts = validation_split(train_events(numbered, test_share), validation_share)
+    marked = {TRAIN: parts.fit, VALIDATION: parts.validation, TEST: test_events(numbered, test_share)}
+    splits = pl.concat([rows.select(_ROW, split=pl.lit(name)) for name, rows in marked.items()])
+    return (
+        numbered.drop("split", strict=False)
+        .join(splits, on=_ROW, how="left", maintain_order="left")
+        .drop(_ROW)
+    )
+
+
 def _rows_of(log: pl.DataFrame, split: str, test_share: float) -> pl.DataFrame:
     if "split" in log.columns and log["split"].null_count() < len(log):
         return log.filter(pl.col("split") == split)
-    by_end = log.unique("session_id", keep="last", maintain_order=True)["session_id"]
-    tested = by_end.tail(round(test_share * len(by_end)))
-    in_test = pl.col("session_id").is_in(tested.implode())
+    in_test = _of_last_sessions(log, test_share)
     return log.filter(in_test if split == TEST else ~in_test)
+
+
+def _of_last_sessions(events: pl.DataFrame, share: float) -> pl.Expr:
+    """Whether a row is of one of the share of the sessions that end last."""
+    by_end = events.unique("session_id", keep="last", maintain_order=True)["session_id"]
+    last = by_end.tail(round(share * len(by_end)))
+    return pl.col("session_id").is_in(last.implode())

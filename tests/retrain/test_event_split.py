@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retrain.event_split import read_log, test_events, train_events
+from retrain.event_split import hold_out_validation, read_log, test_events, train_events, validation_split
+from schemas.errors import UsageError
 from schemas.item_event import DEFAULT_EVENT_TYPE_MAP
 
 held_out = test_events
@@ -69,3 +70,49 @@ def test_log_order_is_by_time_unless_a_time_is_missing(
         path
     )
     assert items(read_log(path, DEFAULT_EVENT_TYPE_MAP)) == expected
+
+
+def test_validation_is_the_training_sessions_that_end_last_whole() -> None:
+    log = a_log(("a", 1), ("b", 2), ("c", 3), ("a", 4), ("d", 5))
+    parts = validation_split(train_events(log, 0.25), 1 / 3)
+    assert items(parts.fit) == ["item-1", "item-2"]
+    assert items(parts.validation) == ["item-0", "item-3"]
+
+
+def test_where_times_are_missing_the_last_rows_decide_what_is_validation() -> None:
+    log = a_log(("a", None), ("b", 9), ("a", 1), ("c", 3), splits=["train"] * 4)
+    assert items(validation_split(train_events(log, 0), 1 / 3).validation) == ["item-3"]
+
+
+def test_validation_share_of_zero_keeps_everything_for_training() -> None:
+    parts = validation_split(a_log(("a", 1), ("b", 2)), 0)
+    assert (len(parts.fit), len(parts.validation)) == (2, 0)
+
+
+@pytest.mark.parametrize("share", [-0.1, 0.91, float("nan")])
+def test_validation_share_out_of_range_is_said(share: float) -> None:
+    with pytest.raises(UsageError, match=f"validation share is {share}; use 0 to 0.9"):
+        validation_split(a_log(("a", 1)), share)
+
+
+@pytest.mark.parametrize("splits", [None, ["train", "test", "train", "train", None]])
+def test_log_with_validation_held_out_trains_on_the_fit_part_under_every_test_share(
+    splits: list[str | None] | None,
+) -> None:
+    log = a_log(("a", 1), ("a", 2), ("b", 3), ("c", 4), ("d", 5), splits=splits)
+    held = hold_out_validation(log, 0.25, 0.4)
+    fit = validation_split(train_events(log, 0.25), 0.4).fit
+    assert items(train_events(held, 0.9)) == items(fit)
+    assert items(held_out(held, 0.9)) == items(held_out(log, 0.25))
+    assert items(held) == items(log)
+
+
+@given(st.lists(st.sampled_from("abcde"), min_size=1, max_size=20), st.floats(0, 0.9), st.floats(0, 0.9))
+def test_fit_validation_and_test_part_the_log(
+    session_ids: list[str], test_share: float, validation_share: float
+) -> None:
+    log = a_log(*((session_id, None) for session_id in session_ids))
+    parts = validation_split(train_events(log, test_share), validation_share)
+    sessions = [set(part["session_id"]) for part in (*parts, held_out(log, test_share))]
+    assert sum(map(len, sessions)) == log["session_id"].n_unique()
+    assert sum(map(len, (*parts, held_out(log, test_share)))) == len(log)
