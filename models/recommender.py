@@ -2,7 +2,7 @@
 
 Pure; the same code in the worker and in evaluation.
 
-Owns the order of the steps of one batch. Callers: `streams.recommend_agent`, `retrain.evaluation`.
+Owns the order of the steps of one batch. Callers: `streams.recommend_agent`, `retrain.served_release`.
 
 A batch goes in waves: the first event of every session, then the second, and so on, so that each encoder step
 serves
@@ -110,6 +110,29 @@ class Recommender:
         Returns:
             A list an event and the changed sessions. Nothing of `states` is changed.
         """
+        pending, changed = self._encode(states, events)
+        ranked = self._rank(pending)
+        return Recommended(
+            [self._outcome(at, events[at], pending, ranked) for at in range(len(events))], changed
+        )
+
+    def queries(self, events: Sequence[SessionEvent]) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+        """What the index is searched with for each event of new sessions.
+
+        Args:
+            events: in log order.
+
+        Returns:
+            float32 [events, index_dim], and bool [events]: whether the session has any item that the release
+            knows; the query of one that has none means nothing.
+        """
+        pending, _ = self._encode({}, events)
+        return pending.queries, pending.known
+
+    def _encode(
+        self, states: Mapping[SessionId, SessionState | None], events: Sequence[SessionEvent]
+    ) -> tuple[_Pending, dict[SessionId, SessionState | None]]:
+        """Advance the sessions, wave by wave: the queries, and the changed sessions."""
         current = {item.event.session_id: states.get(item.event.session_id) for item in events}
         stored = self._encoder.rebuild({key: state for key, state in current.items() if state is not None})
         current.update(stored)
@@ -121,10 +144,7 @@ class Recommender:
         )
         for wave in _waves(events):
             self._advance(wave, events, current, changed, pending)
-        ranked = self._rank(pending)
-        return Recommended(
-            [self._outcome(at, events[at], pending, ranked) for at in range(len(events))], changed
-        )
+        return pending, changed
 
     def _advance(
         self,

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import polars as pl
 
-from models.recommender import Recommender
 from models.release import Release, load_release
 from retrain.evaluation import evaluate
+from retrain.served_release import ServedRelease
 
 K = 20
 
@@ -38,7 +38,7 @@ def judge_release(
     targets = _targets(events)
     if targets.is_empty():
         return {}
-    figures = evaluate(Recommender(release, K), events, [K], progress)
+    figures = evaluate(ServedRelease(release), events, [K], progress)
     judged = {
         "recall@20": figures.metrics["recall@20"],
         "mrr@20": figures.metrics["mrr@20"],

@@ -78,10 +78,10 @@ def evaluate_command(
     Uses the rows with split=test; in a file without a split the sessions that train left out.
     """
     from models.model_config import ModelConfig
-    from models.recommender import Recommender
     from models.release import load_release
     from retrain.evaluation import evaluate
     from retrain.event_split import read_log, test_events
+    from retrain.served_release import ServedRelease
     from retrain.training_display import progress_bar
     from schemas.output_paths import check_output_file
 
@@ -92,8 +92,8 @@ def evaluate_command(
         test_share = loaded.manifest.config.get("test_share", ModelConfig().test_share)
     log = read_log(path, _event_types(event_type_map))
     with progress_bar("evaluating") as show:
-        recommender = Recommender(loaded, max(cutoffs), excluded)
-        evaluation = evaluate(recommender, test_events(log, test_share), cutoffs, show)
+        model = ServedRelease(loaded, excluded)
+        evaluation = evaluate(model, test_events(log, test_share), cutoffs, show)
     typer.echo(_report(evaluation, cutoffs))
     if json_file is not None:
         _write_json(json_file, loaded.manifest, evaluation, exclude)

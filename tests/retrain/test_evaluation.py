@@ -11,6 +11,7 @@ from models.model_config import ModelConfig
 from models.recommender import Recommender, SessionEvent
 from models.release import Release, load_release
 from retrain.evaluation import evaluate
+from retrain.served_release import ServedRelease
 from retrain.training_run import train_release
 from schemas.errors import UsageError
 from schemas.item_event import ItemEvent
@@ -34,7 +35,7 @@ def the_future(noise: float = 0.05) -> pl.DataFrame:
 
 
 def test_planted_next_items_are_found(release: Release) -> None:
-    evaluation = evaluate(Recommender(release, k=20), the_future(), [1, 5, 20])
+    evaluation = evaluate(ServedRelease(release), the_future(), [1, 5, 20])
     assert evaluation.metrics["recall@1"] >= 0.85
     assert evaluation.metrics["mrr@20"] >= 0.85
     assert evaluation.metrics["recall@20"] >= evaluation.metrics["recall@5"] >= evaluation.metrics["recall@1"]
@@ -42,7 +43,7 @@ def test_planted_next_items_are_found(release: Release) -> None:
 
 def test_every_event_but_the_last_of_a_session_is_a_prefix(release: Release) -> None:
     events = the_future()
-    evaluation = evaluate(Recommender(release, k=20), events, [20])
+    evaluation = evaluate(ServedRelease(release), events, [20])
     assert evaluation.sessions == 80
     assert evaluation.n == len(events) - 80
     assert evaluation.unseen_targets == 0
@@ -57,16 +58,16 @@ def test_unseen_target_is_a_miss_that_counts(release: Release) -> None:
             "occurred_at_ms": [1, 2, 3],
         }
     )
-    evaluation = evaluate(Recommender(release, k=20), events, [20])
+    evaluation = evaluate(ServedRelease(release), events, [20])
     assert (evaluation.n, evaluation.unseen_targets) == (2, 1)
     assert evaluation.metrics["recall@20"] <= 0.5
 
 
 def test_parts_of_any_size_give_the_same_figures(release: Release, monkeypatch: pytest.MonkeyPatch) -> None:
     done: list[tuple[int, int]] = []
-    whole = evaluate(Recommender(release, k=10), the_future(noise=0.5), [10])
-    monkeypatch.setattr("retrain.evaluation.BATCH_EVENTS", 7)
-    parts = evaluate(Recommender(release, k=10), the_future(noise=0.5), [10], lambda *at: done.append(at))
+    whole = evaluate(ServedRelease(release), the_future(noise=0.5), [10])
+    monkeypatch.setattr("retrain.prefixes.BATCH_EVENTS", 7)
+    parts = evaluate(ServedRelease(release), the_future(noise=0.5), [10], lambda *at: done.append(at))
     assert parts.n == whole.n
     assert parts.metrics == pytest.approx(whole.metrics)
     assert len(done) > 10
@@ -91,7 +92,7 @@ def test_figures_equal_those_of_lists_made_event_by_event(release: Release) -> N
         recommendation = outcome.recommendations[0]
         assert recommendation is not None
         listed[key] = recommendation.ranked.rows
-    evaluation = evaluate(recommender, interleaved, [3])
+    evaluation = evaluate(ServedRelease(release), interleaved, [3])
     assert evaluation.n == total
     assert evaluation.metrics["recall@3"] == pytest.approx(hits / total)
 
@@ -99,8 +100,8 @@ def test_figures_equal_those_of_lists_made_event_by_event(release: Release) -> N
 def test_missing_times_are_no_gap(release: Release) -> None:
     events = the_future()
     timeless = events.with_columns(occurred_at_ms=pl.lit(None, dtype=pl.Int64))
-    recommender = Recommender(release, k=20)
-    assert evaluate(recommender, timeless, [20]) == evaluate(recommender, events, [20])
+    model = ServedRelease(release)
+    assert evaluate(model, timeless, [20]) == evaluate(model, events, [20])
 
 
 def test_filters_of_the_recommender_count(release: Release) -> None:
@@ -112,8 +113,8 @@ def test_filters_of_the_recommender_count(release: Release) -> None:
             "occurred_at_ms": [1, 2, 3, 4],
         }
     )
-    everything = evaluate(Recommender(release, k=40), repeats, [40])
-    without_viewed = evaluate(Recommender(release, k=40, excluded_types=frozenset({0})), repeats, [40])
+    everything = evaluate(ServedRelease(release), repeats, [40])
+    without_viewed = evaluate(ServedRelease(release, frozenset({0})), repeats, [40])
     assert everything.metrics["recall@40"] == 1
     assert without_viewed.metrics["recall@40"] == 0
 
@@ -121,4 +122,4 @@ def test_filters_of_the_recommender_count(release: Release) -> None:
 def test_sessions_of_one_event_predict_nothing(release: Release) -> None:
     single = the_future().unique("session_id", keep="first", maintain_order=True)
     with pytest.raises(UsageError, match="nothing to predict: of 80 test events no two are of one session"):
-        evaluate(Recommender(release, k=20), single, [20])
+        evaluate(ServedRelease(release), single, [20])
