@@ -3,7 +3,7 @@
 Readers: `train`, `evaluate`, `replay`, `demo`. Writer: `import`. Polars inside; imported by those commands
 only. Columns: `session_id`, `item_id`; optional `event_type` (default view), `occurred_at` (RFC 3339, a
 datetime or epoch ms) or `timestamp` (epoch ms), `split` (train/test), `user_id`, `event_id`, `price`,
-`quantity`. Others are ignored.
+`quantity`, `category` or `category_id`. Others are ignored.
 """
 
 from collections.abc import Callable, Mapping
@@ -23,6 +23,7 @@ _OPTIONAL = {
     "price": pl.Float64,
     "quantity": pl.Float64,
     "split": pl.String,
+    "category": pl.String,
 }
 _READERS: dict[str, Callable[[Path], pl.DataFrame]] = {
     ".parquet": pl.read_parquet,
@@ -47,6 +48,7 @@ def read_events(path: Path, event_type_map: Mapping[str, str] = DEFAULT_EVENT_TY
     """
     events = _read(path)
     _check_columns(path, events)
+    events = _with_category(events)
     names = [name for name in _OPTIONAL if name in events.columns]
     try:
         typed = events.select(
@@ -102,6 +104,14 @@ def _id(path: Path, events: pl.DataFrame, name: str) -> pl.Expr:
             raise UsageError(f"{path}: {name!r} is {broken[name][0]}; an id is a string or a whole number")
         column = column.cast(pl.Int64)
     return column.cast(pl.String)
+
+
+def _with_category(events: pl.DataFrame) -> pl.DataFrame:
+    """With `category_id` as `category`, where there is no other; one that is no plain value is ignored."""
+    if "category_id" in events.columns and "category" not in events.columns:
+        events = events.rename({"category_id": "category"})
+    nested = "category" in events.columns and events.schema["category"].is_nested()
+    return events.drop("category") if nested else events
 
 
 def _event_type(events: pl.DataFrame, event_type_map: Mapping[str, str]) -> pl.Expr:

@@ -211,3 +211,14 @@ def test_missing_file_and_folder_are_refused(tmp_path: Path) -> None:
 def test_wrong_value_is_named(tmp_path: Path, column: str, values: list[Any], reason: str) -> None:
     columns = {"session_id": ["s", "s"], "item_id": ["a", "b"], column: values}
     assert refusal(written(tmp_path, ".parquet", columns)).startswith(reason)
+
+
+@pytest.mark.parametrize("name", ["category", "category_id"])
+def test_categories_are_read_as_text(tmp_path: Path, name: str) -> None:
+    path = written(tmp_path, ".parquet", {"session_id": [1, 1], "item_id": [1, 2], name: [1173, None]})
+    assert read_events(path)["category"].to_list() == ["1173", None]
+
+
+def test_category_that_is_a_list_is_ignored(tmp_path: Path) -> None:
+    path = written(tmp_path, ".parquet", {"session_id": [1], "item_id": [1], "category": [["a", "b"]]})
+    assert "category" not in read_events(path).columns
