@@ -36,6 +36,9 @@ def once(
     releases: Annotated[
         str | None, typer.Option(help="Folder or fsspec URL of releases [MILLRACE_RELEASES].")
     ] = None,
+    runs: Annotated[
+        Path | None, typer.Option(help="Folder in which the run gets its folder [MILLRACE_RUNS].")
+    ] = None,
 ) -> None:
     """Read the event topics to their ends, train on them, publish a release and announce it."""
     from datetime import UTC
@@ -48,7 +51,7 @@ def once(
 
     if events is not None and since is not None:
         raise UsageError("--events and --since: give one of them; --since is about the event topics")
-    settings = read_settings(RetrainSettings, retrain_config=config, releases=releases)
+    settings = read_settings(RetrainSettings, retrain_config=config, releases=releases, runs=runs)
     model_config = load_model_config(settings.retrain_config)
     now = datetime.now(UTC)
     window = (
@@ -76,15 +79,17 @@ def _start(settings: "RetrainSettings", since: str | None, now: datetime) -> dat
 
 def _file_window(settings: "RetrainSettings", path: Path) -> "Window":
     from retrain.event_split import read_log
+    from retrain.recorded_training import file_source
     from retrain.retrain_once import Window
 
-    return Window(read_log(path, settings.event_type_map))
+    return Window(read_log(path, settings.event_type_map), file_source(path))
 
 
 def _topic_window(settings: "RetrainSettings", since: datetime | None) -> "Window":
     from retrain.event_log import read_event_log
     from retrain.retrain_once import Window
     from retrain.training_display import progress_bar
+    from schemas.run_record import RunSource
 
     with progress_bar("reading events") as show:
         log = read_event_log(settings, since, show)
@@ -94,7 +99,8 @@ def _topic_window(settings: "RetrainSettings", since: datetime | None) -> "Windo
         f"{recorded.invalid:,} invalid, {recorded.without_consent:,} without consent, "
         f"{recorded.erased:,} of erased sessions, {recorded.repeats:,} repeats"
     )
-    return Window(recorded.events, log.ranges)
+    source = RunSource(name=",".join(settings.event_topics))
+    return Window(recorded.events, source, log.ranges)
 
 
 class _Display:

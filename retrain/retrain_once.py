@@ -19,12 +19,15 @@ from models.model_config import ModelConfig
 from retrain.announcing import read_announcements
 from retrain.event_split import test_events
 from retrain.publishing import publish_release
+from retrain.recorded_training import RUNS, train_recorded
 from retrain.release_judging import judge_release
 from retrain.release_promotion import promote
+from retrain.run_recording import RunPlan, RunRecorder, recorded_run
+from retrain.settings import RetrainSettings
 from retrain.training import TrainingProgress
-from retrain.training_run import train_release
 from schemas.connections import kafka_arguments
 from schemas.errors import UsageError
+from schemas.output_paths import check_output_folder
 from schemas.release_announcement import ReleaseAnnouncement
 from schemas.release_manifest import (
     MANIFEST_FILE,
@@ -32,6 +35,7 @@ from schemas.release_manifest import (
     ReleaseManifest,
     encode_release_manifest,
 )
+from schemas.run_record import RunSource
 from schemas.settings import SharedSettings
 
 
@@ -40,6 +44,8 @@ class Window(NamedTuple):
 
     events: pl.DataFrame
     """In log order, columns as of `schemas.event_files.read_events`."""
+    source: RunSource
+    """Where they came from."""
     ranges: list[LogRange] | msgspec.UnsetType = msgspec.UNSET
     """What was read of the event topics; not set where it was a file."""
 
@@ -64,7 +70,7 @@ class Retrained(NamedTuple):
 
 
 def retrain_once(
-    settings: SharedSettings, window: Window, config: ModelConfig, created_at: datetime, display: Display
+    settings: RetrainSettings, window: Window, config: ModelConfig, created_at: datetime, display: Display
 ) -> Retrained:
     """Train on a window, publish and announce.
 
@@ -86,15 +92,42 @@ def retrain_once(
             "MILLRACE_RETRAIN_WINDOW_H or --since, or give --events FILE"
         )
     check_announcing(settings)
+    runs = runs_folder(settings)
+    check_output_folder("MILLRACE_RUNS", runs)
+    plan = RunPlan("retrain", config, window.source, len(window.events))
+    with recorded_run(runs, plan) as run:
+        manifest = _made_and_published(run, settings.releases, window, config, created_at, display)
+        with run.timed("announcing"):
+            announcement = promote(settings, manifest.release_id)
+    return Retrained(manifest, announcement)
+
+
+def runs_folder(settings: RetrainSettings) -> Path:
+    """Where the runs of retrains are."""
+    if settings.runs is not None:
+        return settings.runs
+    return Path(RUNS) if "://" in settings.releases else Path(settings.releases) / RUNS
+
+
+def _made_and_published(
+    run: RunRecorder,
+    releases: str,
+    window: Window,
+    config: ModelConfig,
+    created_at: datetime,
+    display: Display,
+) -> ReleaseManifest:
     with TemporaryDirectory(prefix="millrace-retrain-") as workplace:
         with display.training() as show:
-            trained = train_release(window.events, config, Path(workplace), created_at, show)
+            trained = train_recorded(run, window.events, config, Path(workplace), created_at, show)
         folder = Path(workplace) / trained.release_id
-        with display.judging() as show_judging:
+        with display.judging() as show_judging, run.timed("judging"):
             figures = judge_release(folder, test_events(window.events, config.test_share), show_judging)
         manifest = _completed(folder, trained, figures, window)
-        publish_release(folder, settings.releases)
-    return Retrained(manifest, promote(settings, manifest.release_id))
+        run.trained(manifest)
+        with run.timed("publishing"):
+            publish_release(folder, releases)
+    return manifest
 
 
 def check_announcing(settings: SharedSettings) -> None:

@@ -17,6 +17,11 @@ class RetrainSettings(SharedSettings):
     retrain_window_h: float = Field(
         0, ge=0, description="hours of the event topics that a retrain learns from; 0: all that they hold"
     )
+    runs: Path | None = Field(
+        None,
+        description="where each retrain leaves a folder about itself; without it `runs` in a local folder of "
+        "releases, else here",
+    )
     retrain_config: Path | None = Field(
         None, description="model config of a retrain, a TOML or JSON file; without it the defaults"
     )

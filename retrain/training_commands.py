@@ -23,39 +23,57 @@ EventTypeMapOption = Annotated[
     str | None,
     typer.Option(help="Other names, as in addtocart=cart,order=purchase [MILLRACE_EVENT_TYPE_MAP]."),
 ]
+RunsOption = Annotated[
+    Path | None,
+    typer.Option(help="Folder in which the run gets its folder; without it `runs` in that of the releases."),
+]
 
 
 @app.command("train")
 def train_command(
     path: FileArgument,
     out: Annotated[Path, typer.Option(help="Folder of releases; the release gets its own folder in it.")],
+    *,
     config: Annotated[
         Path | None, typer.Option(help="Model config, TOML or JSON; see docs/configuration.md.")
     ] = None,
     seed: Annotated[int | None, typer.Option(help="In place of the config's.")] = None,
     session_gap_s: Annotated[float | None, typer.Option(help="In place of the config's; 0: never.")] = None,
     test_share: Annotated[float | None, typer.Option(help="In place of the config's.")] = None,
+    hold_out_validation: Annotated[
+        float,
+        typer.Option(
+            help="Leave out this share of the training sessions, those that end last, as tune does."
+        ),
+    ] = 0.0,
+    runs: RunsOption = None,
     event_type_map: EventTypeMapOption = None,
 ) -> None:
     """Train a release on an event file.
 
     Learns from the rows with split=train; in a file without a split from all sessions but the last tenth.
+    A folder beside the releases keeps the run: its config, seed, data, code, machine, history and figures.
     """
-    from datetime import UTC, datetime
-
     from models.model_config import load_model_config
+    from retrain.event_split import hold_out_validation as held_out
     from retrain.event_split import read_log
+    from retrain.recorded_training import RUNS, file_source, train_recorded
+    from retrain.run_recording import RunPlan, recorded_run, utc_now
     from retrain.training_display import training_display
-    from retrain.training_run import train_release
     from schemas.output_paths import check_output_folder
 
+    runs = runs or out / RUNS
     check_output_folder("--out", out)
+    check_output_folder("--runs", runs)
     overrides = {"seed": seed, "session_gap_s": session_gap_s, "test_share": test_share}
     model_config = load_model_config(config, overrides)
     log = read_log(path, _event_types(event_type_map))
-    with training_display() as show:
-        manifest = train_release(log, model_config, out, datetime.now(UTC), show)
-    typer.echo(_described(manifest, out))
+    if hold_out_validation:
+        log = held_out(log, model_config.test_share, hold_out_validation)
+    plan = RunPlan("train", model_config, file_source(path), len(log), hold_out_validation)
+    with recorded_run(runs, plan) as run, training_display() as show:
+        manifest = train_recorded(run, log, model_config, out, utc_now(), show)
+    typer.echo(f"{_described(manifest, out)}\nrun {run.folder}")
 
 
 @app.command("evaluate")

@@ -40,7 +40,7 @@ def test_example_that_up_prints_gets_a_list_for_its_event(children: ChildProcess
     assert f"http://127.0.0.1:{lookup_port}" in said
     assert f"http://127.0.0.1:{worker_port}" in said
     releases = Path(said.partition("MILLRACE_RELEASES=")[2].splitlines()[0])
-    assert [path.name for path in releases.iterdir()] == [answer["release_id"]]
+    assert [path.parent.name for path in releases.glob("*/manifest.json")] == [answer["release_id"]]
     up.send_signal(signal.SIGINT)
     assert up.wait(60) == 0
     assert list(temporary.iterdir()) == []

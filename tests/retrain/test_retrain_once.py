@@ -12,6 +12,7 @@ import millrace
 from models.recommender import Recommender, SessionEvent
 from models.release import load_release
 from retrain.announcing import read_announcements
+from retrain.run_folder import read_run
 from schemas.ids import ItemId, SessionId
 from schemas.item_event import ItemEvent
 from schemas.release_announcement import ReleaseAnnouncement
@@ -120,7 +121,17 @@ def test_manifest_tells_what_was_read_and_how_good_it_is(filled: dict[str, str],
         in ranges
     )
     assert manifest.data.events < len(EVENTS)
-    metrics = manifest.metrics
+    (run_folder,) = (releases / "runs").glob("retrain-*")
+    run = read_run(run_folder)
+    assert run.end is not None
+    assert (run.end.status, run.end.release_id, run.end.data) == (
+        "finished",
+        manifest.release_id,
+        manifest.data,
+    )
+    assert {"training", "judging", "publishing", "announcing"} <= run.end.seconds.keys()
+    metrics = run.metrics
+    assert metrics == manifest.metrics
     assert metrics["recall@20"] > 0.95 > metrics["popularity_recall@20"] > 0.2
     assert metrics["predictions"] > 20
 
