@@ -6,10 +6,19 @@ runs.
 
 import typer
 
-from retrain import import_commands, release_commands, retrain_commands, training_commands
+from retrain import (
+    evaluate_commands,
+    import_commands,
+    release_commands,
+    retrain_commands,
+    training_commands,
+    tune_commands,
+)
 
 app = typer.Typer()
 app.add_typer(release_commands.app, name="releases")
 app.add_typer(training_commands.app)
+app.add_typer(evaluate_commands.app)
+app.add_typer(tune_commands.app)
 app.add_typer(retrain_commands.app, name="retrain")
 app.add_typer(import_commands.app, name="import")

@@ -106,8 +106,8 @@ class NewItems(msgspec.Struct, frozen=True, kw_only=True):
     """The targets that are rare and not unseen."""
     unseen_or_rare: Group
     """Both."""
-    listed_share: AtK
-    """The share of the list entries that are rare items."""
+    listed_share: AtK | None = None
+    """The share of the list entries that are rare items; None under `windows`."""
 
 
 class BeyondAccuracy(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,6 +1,6 @@
-"""`millrace train` and `millrace evaluate`: an event file to a release, and its figures on an event file.
+"""`millrace train`: an event file to a release.
 
-Owns what the user sees; the work is done by `retrain.training_run` and `retrain.evaluation`.
+Owns what the user sees; the work is done by `retrain.recorded_training`.
 Mounted by `retrain.cli`.
 """
 
@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from retrain.evaluation import Evaluation
     from schemas.release_manifest import ReleaseManifest
 
 app = typer.Typer()
@@ -76,70 +75,10 @@ def train_command(
     typer.echo(f"{_described(manifest, out)}\nrun {run.folder}")
 
 
-@app.command("evaluate")
-def evaluate_command(
-    release: Annotated[Path, typer.Argument(metavar="RELEASE", help="A release's folder.")],
-    path: FileArgument,
-    k: Annotated[str, typer.Option(help="Cutoffs, comma-separated.")] = "1,5,10,20",
-    json_file: Annotated[Path | None, typer.Option("--json", help="Write the figures here as well.")] = None,
-    exclude: Annotated[
-        str,
-        typer.Option(help="Leave out items that the session has under these event types, comma-separated."),
-    ] = "",
-    test_share: Annotated[
-        float | None, typer.Option(help="In place of the one of the release's config.")
-    ] = None,
-    event_type_map: EventTypeMapOption = None,
-) -> None:
-    """Measure a release on an event file, through the code that serves it: every prefix, all items ranked.
-
-    Uses the rows with split=test; in a file without a split the sessions that train left out.
-    """
-    from models.model_config import ModelConfig
-    from models.release import load_release
-    from retrain.evaluation import evaluate
-    from retrain.event_split import read_log, test_events
-    from retrain.served_release import ServedRelease
-    from retrain.training_display import progress_bar
-    from schemas.output_paths import check_output_file
-
-    check_output_file("--json", json_file)
-    cutoffs, excluded = _cutoffs(k), _type_codes(exclude)
-    loaded = load_release(release)
-    if test_share is None:
-        test_share = loaded.manifest.config.get("test_share", ModelConfig().test_share)
-    log = read_log(path, _event_types(event_type_map))
-    with progress_bar("evaluating") as show:
-        model = ServedRelease(loaded, excluded)
-        evaluation = evaluate(model, test_events(log, test_share), cutoffs, show)
-    typer.echo(_report(evaluation, cutoffs))
-    if json_file is not None:
-        _write_json(json_file, loaded.manifest, evaluation, exclude)
-
-
 def _event_types(given: str | None) -> Mapping[str, str]:
     from schemas.settings import SharedSettings, read_settings
 
     return read_settings(SharedSettings, event_type_map=given).event_type_map
-
-
-def _cutoffs(given: str) -> list[int]:
-    from schemas.errors import UsageError
-
-    parts = given.split(",")
-    if not all(part.strip().isdecimal() and int(part) > 0 for part in parts):
-        raise UsageError(f"--k {given}: give whole numbers from 1, comma-separated, as in 1,5,10,20")
-    return sorted({int(part) for part in parts})
-
-
-def _type_codes(given: str) -> frozenset[int]:
-    from models.session_rule import EVENT_TYPE_CODES
-    from schemas.errors import UsageError
-
-    names = [name.strip() for name in given.split(",") if name.strip()]
-    if unknown := [name for name in names if name not in EVENT_TYPE_CODES]:
-        raise UsageError(f"--exclude {given}: {unknown[0]!r} is none of {', '.join(EVENT_TYPE_CODES)}")
-    return frozenset(EVENT_TYPE_CODES[name] for name in names)
 
 
 def _described(manifest: "ReleaseManifest", out: Path) -> str:
@@ -148,35 +87,3 @@ def _described(manifest: "ReleaseManifest", out: Path) -> str:
         f"{out / manifest.release_id}\n{manifest.items:,} items, {data.sessions:,} sessions, {data.events:,} "
         f"events, training loss {manifest.metrics['training_loss']:.4f}"
     )
-
-
-def _report(evaluation: "Evaluation", cutoffs: list[int]) -> str:
-    protocol = (
-        f"{evaluation.n:,} predictions in {evaluation.sessions:,} sessions; the targets of "
-        f"{evaluation.unseen_targets:,} are not known to the release and count as misses"
-    )
-    lines = [protocol, f"{'k':>4}  {'recall':>7}  {'mrr':>7}  {'ndcg':>7}"]
-    for k in cutoffs:
-        figures = (evaluation.metrics[f"{name}@{k}"] for name in ("recall", "mrr", "ndcg"))
-        lines.append(f"{k:>4}  " + "  ".join(f"{figure:7.4f}" for figure in figures))
-    return "\n".join(lines)
-
-
-def _write_json(path: Path, manifest: "ReleaseManifest", evaluation: "Evaluation", exclude: str) -> None:
-    import msgspec
-
-    from schemas.errors import UsageError
-
-    figures = {
-        "release_id": manifest.release_id,
-        "n": evaluation.n,
-        "sessions": evaluation.sessions,
-        "unseen_targets": evaluation.unseen_targets,
-        "session_gap_s": manifest.session_gap_s,
-        "excluded_event_types": exclude,
-        **evaluation.metrics,
-    }
-    try:
-        path.write_bytes(msgspec.json.format(msgspec.json.encode(figures), indent=2))
-    except OSError as error:
-        raise UsageError(f"--json {path}: cannot be written ({error.strerror})") from error

@@ -55,6 +55,7 @@ def evaluate_release(services: MillraceServices, manifest: ReleaseManifest, log_
     """Recall@20 on the `test` rows of an event file, by `millrace evaluate`."""
     result = log_file.with_name("evaluation.json")
     folder = services.releases / manifest.release_id
-    services.run("evaluate", folder, log_file, "--k", "20", "--json", result, timeout_s=COMMAND_TIMEOUT_S)
+    options = ("--k", "20", "--resamples", "0", "--json", result)
+    services.run("evaluate", folder, log_file, *options, timeout_s=COMMAND_TIMEOUT_S)
     found = json.loads(result.read_bytes())
-    return OfflineRecall(recall_at_20=found["recall@20"], n=found.get("n"))
+    return OfflineRecall(recall_at_20=found["metrics"]["recall"]["20"], n=found["n"])
