@@ -1,0 +1,87 @@
+"""ALS: a session as a user whom the factorization never saw, folded in at each event.
+
+Owns the fitting by `implicit`; the fold-in is `models.als_fold_in`. Sources: Hu, Koren & Volinsky 2008,
+"Collaborative filtering for implicit feedback datasets"; Takacs, Pilaszy & Tikk 2011, "Applications of the
+conjugate gradient method for implicit feedback collaborative filtering". Callers:
+`retrain.baselines.registry`, `retrain.als_training`.
+"""
+
+from collections.abc import Callable
+from typing import Annotated
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from models.als_fold_in import confidences, fold_in, whitened
+from retrain.baselines.implicit_library import one_thread, user_items
+from retrain.baselines.session_prefixes import SessionPrefixes
+from retrain.sessionize import Sessions
+
+
+class AlsConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Options of `als`."""
+
+    factors: Annotated[int, msgspec.Meta(ge=1, le=1024)] = 128
+    """Dimensions of an item's vector."""
+    regularization: Annotated[float, msgspec.Meta(gt=0)] = 1.0
+    """Of the factors."""
+    alpha: Annotated[float, msgspec.Meta(gt=0)] = 40.0
+    """Confidence in an event, beside 1 for an item that a session does not have."""
+    iterations: Annotated[int, msgspec.Meta(ge=1)] = 10
+    """Passes of the training."""
+    last_items: Annotated[int, msgspec.Meta(ge=1, le=50)] = 4
+    """Items of a session that are folded in, the last ones."""
+    decay: Annotated[float, msgspec.Meta(gt=0, le=1)] = 0.4
+    """The confidence falls by this factor from an item to the one before it; in fold-in only."""
+    seed: Annotated[int, msgspec.Meta(ge=0, lt=2**32)] = 1
+    """Of the first factors."""
+
+
+def fit_item_factors(sessions: Sessions, items: int, config: AlsConfig) -> NDArray[np.float32]:
+    """Factorize sessions by items: float32 [items, factors].
+
+    Args:
+        sessions: the training sessions.
+        items: the size of the vocabulary.
+        config: see there.
+    """
+    from implicit.cpu.als import AlternatingLeastSquares
+
+    with one_thread():
+        model = AlternatingLeastSquares(
+            factors=config.factors,
+            regularization=config.regularization,
+            alpha=config.alpha,
+            iterations=config.iterations,
+            num_threads=1,
+            random_state=config.seed,
+        )
+        model.fit(user_items(sessions, items), show_progress=False)
+    item_factors: NDArray[np.float32] = model.item_factors
+    return item_factors
+
+
+def fit_als_vectors(sessions: Sessions, items: int, config: AlsConfig) -> NDArray[np.float32]:
+    """The whitened vectors of `fit_item_factors`, float32 [items, factors]."""
+    return whitened(fit_item_factors(sessions, items, config), config.regularization)
+
+
+def folded_in(
+    item_vectors: NDArray[np.float32], config: AlsConfig
+) -> Callable[[SessionPrefixes], NDArray[np.float32]]:
+    """The queries of prefixes, float32 [n, factors].
+
+    Args:
+        item_vectors: float32 [items, factors], whitened.
+        config: as in the training.
+    """
+    confidence = confidences(config.alpha, config.decay, config.last_items)
+
+    def queries(prefixes: SessionPrefixes) -> NDArray[np.float32]:
+        last = prefixes.last_items(config.last_items)
+        vectors = np.zeros((len(prefixes), config.last_items, item_vectors.shape[1]), dtype=np.float32)
+        vectors[last.prefix, last.age] = item_vectors[last.item_row]
+        return fold_in(vectors, confidence)
+
+    return queries
