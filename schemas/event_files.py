@@ -2,8 +2,8 @@
 
 Readers: `train`, `evaluate`, `replay`, `demo`. Writer: `import`. Polars inside; imported by those commands
 only. Columns: `session_id`, `item_id`; optional `event_type` (default view), `occurred_at` (RFC 3339, a
-datetime or epoch ms) or `timestamp` (epoch ms), `split` (train/test), `user_id`, `event_id`, `price`,
-`quantity`, `category` or `category_id`. Others are ignored.
+datetime or epoch ms; without a zone: UTC) or `timestamp` (epoch ms), `split` (train/test), `user_id`,
+`event_id`, `price`, `quantity`, `category` or `category_id`. Others are ignored.
 """
 
 from collections.abc import Callable, Mapping
@@ -17,6 +17,8 @@ from schemas.item_event import DEFAULT_EVENT_TYPE_MAP, EVENT_TYPES
 from schemas.timestamps import MAX_TIME_MS
 
 TRAIN, TEST = "train", "test"
+_SECONDS_FROM, _SECONDS_TO = 946_684_800, 4_102_444_800
+"""Epoch seconds of 2000 and of 2100. As milliseconds they all lie between 11 January and 18 February 1970."""
 _OPTIONAL = {
     "user_id": pl.String,
     "event_id": pl.String,
@@ -132,6 +134,7 @@ def _occurred_at_ms(path: Path, events: pl.DataFrame) -> pl.Expr:
         time_ms = utc.dt.epoch("ms")
     elif kind == pl.String:
         digits = column.str.to_integer(strict=False)
+        _refuse_seconds(path, events.select(digits)[name])
         text = column.str.to_datetime(time_unit="ms", time_zone="UTC", strict=False).dt.epoch("ms")
         time_ms = pl.coalesce(digits, text)
         if row := _first(events, column.is_not_null() & (column != "") & time_ms.is_null()):
@@ -141,12 +144,26 @@ def _occurred_at_ms(path: Path, events: pl.DataFrame) -> pl.Expr:
     elif kind.is_numeric() or kind == pl.Null:
         if kind.is_float() and (row := _first(events, ~column.is_finite())):
             raise UsageError(f"{path}: row {row}: {name!r} is {events[name][row - 1]}; give epoch ms")
+        _refuse_seconds(path, events[name])
         time_ms = column.cast(pl.Int64)
     else:
         raise UsageError(
             f"{path}: column {name!r} has type {kind}; RFC 3339, a datetime or epoch milliseconds are needed"
         )
     return time_ms.alias("occurred_at_ms")
+
+
+def _refuse_seconds(path: Path, numbers: pl.Series) -> None:
+    """Refuse times that are all epoch seconds of this century.
+
+    A made-up clock that counts milliseconds from 0 starts before, and true milliseconds lie far beyond.
+    """
+    numbers = numbers.drop_nulls()
+    if len(numbers) and numbers.is_between(_SECONDS_FROM, _SECONDS_TO, closed="left").all():
+        raise UsageError(
+            f"{path}: {numbers.name!r} is in epoch seconds, it seems, from {numbers.min()!r} to "
+            f"{numbers.max()!r}; give milliseconds (those times 1000) or RFC 3339"
+        )
 
 
 def _check_values(path: Path, events: pl.DataFrame) -> None:

@@ -107,6 +107,15 @@ def test_every_form_of_time_is_read(tmp_path: Path, value: Any, time_ms: int | N
     assert times(path) == [time_ms]
 
 
+@pytest.mark.parametrize(
+    "counted_ms",
+    [[0, 1_433_221_332], [3000, 5000], [946_684_799], [1_433_221_332, 4_102_444_800], [1_433_221_332_117]],
+)
+def test_milliseconds_of_a_made_up_clock_are_no_seconds(tmp_path: Path, counted_ms: list[int]) -> None:
+    columns = {"session_id": [1] * len(counted_ms), "item_id": [1] * len(counted_ms), "timestamp": counted_ms}
+    assert times(written(tmp_path, ".parquet", columns)) == counted_ms
+
+
 def test_times_of_another_zone_are_converted(tmp_path: Path) -> None:
     frame = pl.DataFrame({"session_id": [1], "item_id": [1], "occurred_at": [TIME]})
     path = tmp_path / "events.parquet"
@@ -195,6 +204,21 @@ def test_missing_file_and_folder_are_refused(tmp_path: Path) -> None:
         ("timestamp", [True, None], "column 'timestamp' has type Boolean; RFC 3339"),
         ("timestamp", [1, -1], "row 2: the time is not between 1970 and 9999"),
         ("timestamp", [10**15, 1], "row 1: the time is not between 1970 and 9999"),
+        (
+            "timestamp",
+            [1433221332, 1433307732],
+            "'timestamp' is in epoch seconds, it seems, from 1433221332 to 1433307732; give milliseconds",
+        ),
+        (
+            "timestamp",
+            [1433221332.5, None],
+            "'timestamp' is in epoch seconds, it seems, from 1433221332.5 to",
+        ),
+        (
+            "occurred_at",
+            ["1433221332", "1433307732"],
+            "'occurred_at' is in epoch seconds, it seems, from 1433",
+        ),
         ("timestamp", [1.0, float("nan")], "row 2: 'timestamp' is nan; give epoch ms"),
         ("item_id", ["a", ""], "row 2: 'item_id' is empty or longer than 256 bytes"),
         ("item_id", [None, "a"], "row 1: 'item_id' is empty or longer than 256 bytes"),
