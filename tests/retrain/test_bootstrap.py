@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from retrain.bootstrap import Bootstrap, metric_intervals, resampled_means
@@ -53,6 +53,7 @@ def test_resamples_made_in_blocks_are_the_same(monkeypatch: pytest.MonkeyPatch) 
     assert resampled_means(sums, counts, Bootstrap(64)).tolist() == at_once.tolist()
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.tuples(st.integers(0, 25), st.integers(0, 4)), min_size=1, max_size=40), st.integers(1, 25)
 )

@@ -5,7 +5,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
@@ -83,6 +83,7 @@ LISTS = st.integers(1, 6).flatmap(
 )
 
 
+@settings(deadline=None)
 @given(LISTS, st.lists(st.integers(0, 3), min_size=12, max_size=12))
 def test_inter_session_diversity_is_the_mean_over_all_pairs(
     lists: list[list[int]], numbers: list[int]
@@ -97,12 +98,14 @@ def test_inter_session_diversity_is_the_mean_over_all_pairs(
     assert found == pytest.approx(np.mean(pairs) if pairs else 0)
 
 
+@settings(deadline=None)
 @given(hnp.arrays(np.int64, st.integers(1, 30), elements=st.integers(0, 50)))
 def test_concentration_is_bounded(exposure: NDArray[np.int64]) -> None:
     assert 0 <= gini(exposure) <= 1 - 1 / len(exposure) + 1e-12
     assert 0 <= entropy_bits(exposure) <= math.log2(len(exposure)) + 1e-9
 
 
+@settings(deadline=None)
 @given(
     hnp.arrays(np.float32, (4, 6), elements=st.integers(0, 3)),
     st.lists(st.integers(0, 5), min_size=4, max_size=4),

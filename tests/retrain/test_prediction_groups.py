@@ -5,7 +5,7 @@ import math
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -118,6 +118,7 @@ def test_facts_of_windows_are_joined_without_mixing_sessions() -> None:
     assert len(both) == 8
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 100), min_size=1, max_size=50))
 def test_every_prediction_is_in_one_group(amounts: list[int]) -> None:
     values = accuracy_values([np.ones(len(amounts), dtype=np.int32)], [1])
