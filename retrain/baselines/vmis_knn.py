@@ -1,8 +1,8 @@
 """VMIS-kNN: VS-KNN as Serenade serves it, over an index of each item's most recent sessions.
 
 Owns its weights; they fall linearly, and only the last items of a session count. Source: Kersbergen,
-Sprangers & Schelter 2022, "Serenade: low-latency session-based recommendation in e-commerce at scale". Caller:
-`retrain.baselines.registry`.
+Sprangers & Schelter 2022, "Serenade: low-latency session-based recommendation in e-commerce at scale".
+Caller: `retrain.baselines.registry`.
 """
 
 from collections.abc import Callable
