@@ -1,9 +1,9 @@
 """Ranks among the scores of all items, under a stated policy for ties.
 
 Published figures rank the target among all items by score alone, so what a tie is worth must be said: a model
-that gives all items one score has recall 1 under `standard` and 0 under `conservative` (Hidasi & Czapp 2023,
-"Widespread flaws in offline evaluation of recommender systems"). The served path has no such choice: it ranks
-by (score, row). Callers: `retrain.model_runs`.
+that gives all items one score has recall 1 under `standard` and 0 under `conservative` (McSherry & Najork
+2008, "Computing information retrieval performance measures efficiently in the presence of tied scores"). The
+served path has no such choice: it ranks by (score, row). Callers: `retrain.model_runs`.
 """
 
 from typing import Literal, get_args

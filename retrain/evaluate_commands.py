@@ -151,31 +151,43 @@ def evaluate_command(
             min=0.001, help="Train on so much before each window; else on all.", rich_help_panel=_TIME
         ),
     ] = None,
+    until: Annotated[
+        str | None,
+        typer.Option(
+            help="Where the last window ends, RFC 3339; else at the log's end.", rich_help_panel=_TIME
+        ),
+    ] = None,
 ) -> None:
     """Measure a model on an event file: every prefix of every session predicts the next item.
 
     A release answers through the code that serves it; all its items are ranked. Uses the rows with
     split=test; in a file without a split the sessions that train left out. See docs/evaluation.md.
     """
-    from retrain.evaluation_options import evaluation_plan, excluded_types, model_sources
+    from retrain.evaluation_options import (
+        check_window_options,
+        evaluation_plan,
+        excluded_types,
+        model_sources,
+    )
     from retrain.evaluation_report import write_evaluation_report
     from retrain.evaluation_text import report_text
     from retrain.event_split import read_log
     from retrain.split_evaluation import evaluate_split, split_parts
-    from retrain.time_windows import last_windows
+    from retrain.time_windows import last_windows, windows_end
     from retrain.window_evaluation import evaluate_windows
     from schemas.output_paths import check_output_file, check_output_folder
 
     check_output_file("--json", json_file)
     if out is not None:
         check_output_folder("--out", out)
+    check_window_options(windows, on, {"--until": until, "--train-hours": train_hours})
     plan = evaluation_plan(k, all_items, ties.value if ties else None, seeds, resamples, exclude)
     overrides = {"session_gap_s": session_gap_s, "test_share": test_share}
     sources = model_sources([model, *(compare or [])], config, overrides, plan)
     log = read_log(path, _event_types(event_type_map))
     with _workshop(out, excluded_types(exclude)) as workshop:
         if windows:
-            steps = last_windows(log, windows, window_hours, train_hours)
+            steps = last_windows(log, windows, window_hours, train_hours, windows_end(until))
             report = evaluate_windows(sources, log, steps, path.name, plan, workshop)
         else:
             parts = split_parts(log, path.name, on.value, sources[0].config.test_share, validation_share)

@@ -94,6 +94,25 @@ def _cutoffs(given: str) -> list[int]:
     return sorted({int(part) for part in parts})
 
 
+def check_window_options(windows: int, on: str, only_with_windows: Mapping[str, object]) -> None:
+    """Refuse options that would have no effect.
+
+    Args:
+        windows: how many.
+        on: the part that `--on` names.
+        only_with_windows: options by name, None where they are not given.
+
+    Raises:
+        UsageError: one is given that the evaluation would not look at.
+    """
+    if windows and on != "test":
+        raise UsageError(f"--on {on}: windows are cut by time, whatever the split; leave out one of the two")
+    if not windows:
+        for name, value in only_with_windows.items():
+            if value is not None:
+                raise UsageError(f"{name} {value}: is for --windows; say how many there are to be")
+
+
 def excluded_types(given: str) -> frozenset[int]:
     """The codes of event types, comma-separated.
 

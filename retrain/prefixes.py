@@ -12,6 +12,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from schemas.errors import UsageError
+from schemas.timestamps import from_epoch_ms
 
 BATCH_EVENTS = 8192
 """About so many events are answered at once, sessions whole; bounds the memory."""
@@ -76,7 +77,7 @@ def prefixes_of(events: pl.DataFrame, between_ms: tuple[int, int] | None = None)
         )
     counted = rows.filter("predicted")
     if counted.is_empty():
-        raise UsageError(f"nothing to predict: of {len(events)} test events no two are of one session")
+        raise UsageError(_nothing_to_predict(events, between_ms))
     first = counted["session_id"].ne_missing(counted["session_id"].shift(1))
     return Prefixes(
         events=rows.select(events.columns),
@@ -87,6 +88,13 @@ def prefixes_of(events: pl.DataFrame, between_ms: tuple[int, int] | None = None)
         position=counted["position"].to_numpy().astype(np.int32),
         session_length=counted["session_length"].to_numpy().astype(np.int32),
     )
+
+
+def _nothing_to_predict(events: pl.DataFrame, between_ms: tuple[int, int] | None) -> str:
+    if between_ms is None:
+        return f"nothing to predict: of {len(events)} test events no two are of one session"
+    start, end = (f"{from_epoch_ms(time_ms):%Y-%m-%d %H:%M}Z" for time_ms in between_ms)
+    return f"nothing to predict from {start} to {end}: no event there follows another of its session"
 
 
 def _with_targets(events: pl.DataFrame) -> pl.DataFrame:

@@ -7,12 +7,14 @@ So nothing that is learned from happened at T or later, and an event is predicte
 Caller: `retrain.window_evaluation`.
 """
 
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 import polars as pl
 
 from retrain.prefixes import Prefixes, prefixes_of
 from schemas.errors import UsageError
+from schemas.timestamps import from_epoch_ms, to_epoch_ms
 
 _HOUR_MS = 3_600_000
 
@@ -35,16 +37,35 @@ class WindowParts(NamedTuple):
     prefixes: Prefixes
 
 
+def windows_end(given: str | None) -> int | None:
+    """Where the last window ends, epoch milliseconds; None where nothing is given.
+
+    Args:
+        given: RFC 3339; a time without a zone is UTC.
+
+    Raises:
+        UsageError: it is no time.
+    """
+    if given is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(given)
+    except ValueError as error:
+        raise UsageError(f"--until {given}: no time; write it as in 2026-01-31T12:00Z") from error
+    return to_epoch_ms(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
+
+
 def last_windows(
-    log: pl.DataFrame, n: int, window_hours: float, train_hours: float | None
+    log: pl.DataFrame, n: int, window_hours: float, train_hours: float | None, until_ms: int | None = None
 ) -> list[TimeWindow]:
-    """The last n windows of a log, one after the other, the last one up to the log's end.
+    """The last n windows of a log, one after the other.
 
     Args:
         log: in log order.
         n: how many.
         window_hours: the length of each.
         train_hours: the length of what is learned from before each; None: all that is before.
+        until_ms: where the last one ends, epoch milliseconds; None: at the log's end.
 
     Raises:
         UsageError: a time is missing, or the log does not reach back far enough.
@@ -52,7 +73,8 @@ def last_windows(
     times = log["occurred_at_ms"]
     if missing := times.null_count():
         raise UsageError(f"--windows {n}: {missing} of {len(log)} events have no time; windows need them all")
-    first, end = int(times.min()), int(times.max()) + 1  # type: ignore[arg-type]
+    first, last = int(times.min()), int(times.max())  # type: ignore[arg-type]
+    end = last + 1 if until_ms is None else min(until_ms, last + 1)
     length = round(window_hours * _HOUR_MS)
     needed = n * length + round((train_hours or 0) * _HOUR_MS)
     if first > end - needed or (train_hours is None and first == end - needed):
@@ -78,7 +100,9 @@ def window_parts(log: pl.DataFrame, window: TimeWindow) -> WindowParts:
     at = pl.col("occurred_at_ms")
     training = log.filter(at.is_between(window.train_from_ms or 0, window.train_until_ms, closed="left"))
     if training.is_empty():
-        raise UsageError(f"no event to train on before {window.train_until_ms} (epoch ms)")
+        raise UsageError(
+            f"no event to train on before {from_epoch_ms(window.train_until_ms):%Y-%m-%d %H:%M}Z"
+        )
     until_end = log.filter(at < window.test_until_ms)
     in_window = until_end.filter(at >= window.train_until_ms)["session_id"].unique()
     sessions = until_end.filter(pl.col("session_id").is_in(in_window.implode()))

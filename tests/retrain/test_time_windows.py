@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from retrain.time_windows import TimeWindow, last_windows, window_parts
+from retrain.time_windows import TimeWindow, last_windows, window_parts, windows_end
 from schemas.errors import UsageError
 
 HOUR_MS = 3_600_000
@@ -35,6 +35,16 @@ def test_windows_end_with_the_log_and_follow_one_another() -> None:
     assert last_windows(log, 1, 3, 4) == [TimeWindow(end - 7 * HOUR_MS, end - 3 * HOUR_MS, end)]
 
 
+def test_windows_may_end_before_the_log() -> None:
+    log = events_at([0, 1, 5, 10], [1, 1, 2, 2])
+    until_ms = windows_end("1970-01-01T06:00")
+    assert until_ms == windows_end("1970-01-01T07:00+01:00") == 6 * HOUR_MS
+    assert last_windows(log, 1, 3, None, until_ms) == [TimeWindow(None, 3 * HOUR_MS, 6 * HOUR_MS)]
+    assert windows_end(None) is None
+    with pytest.raises(UsageError, match="--until noon: no time"):
+        windows_end("noon")
+
+
 def test_session_that_straddles_the_cut_is_learned_from_before_it_and_predicted_after_it() -> None:
     log = events_at([1, 2, 3, 4, 5], [1, 1, 1, 1, 2])
     training, prefixes = window_parts(log, TimeWindow(None, 3 * HOUR_MS, 6 * HOUR_MS))
@@ -54,8 +64,11 @@ def test_training_goes_back_no_further_than_it_should() -> None:
 @pytest.mark.parametrize(
     ("window", "message"),
     [
-        (TimeWindow(None, HOUR_MS, 6 * HOUR_MS), "no event to train on before 3600000"),
-        (TimeWindow(None, 5 * HOUR_MS, 6 * HOUR_MS), "nothing to predict"),
+        (TimeWindow(None, HOUR_MS, 6 * HOUR_MS), r"no event to train on before 1970-01-01 01:00Z"),
+        (
+            TimeWindow(None, 5 * HOUR_MS, 6 * HOUR_MS),
+            "nothing to predict from 1970-01-01 05:00Z to 1970-01-01 06:00Z",
+        ),
     ],
 )
 def test_window_without_events_is_refused(window: TimeWindow, message: str) -> None:
