@@ -7,35 +7,15 @@ conjugate gradient method for implicit feedback collaborative filtering". Caller
 """
 
 from collections.abc import Callable
-from typing import Annotated
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from models.als_config import AlsConfig
 from models.als_fold_in import confidences, fold_in, whitened
 from retrain.baselines.implicit_library import one_thread, user_items
 from retrain.baselines.session_prefixes import SessionPrefixes
 from retrain.sessionize import Sessions
-
-
-class AlsConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Options of `als`."""
-
-    factors: Annotated[int, msgspec.Meta(ge=1, le=1024)] = 128
-    """Dimensions of an item's vector."""
-    regularization: Annotated[float, msgspec.Meta(gt=0)] = 1.0
-    """Of the factors."""
-    alpha: Annotated[float, msgspec.Meta(gt=0)] = 40.0
-    """Confidence in an event, beside 1 for an item that a session does not have."""
-    iterations: Annotated[int, msgspec.Meta(ge=1)] = 10
-    """Passes of the training."""
-    last_items: Annotated[int, msgspec.Meta(ge=1, le=50)] = 4
-    """Items of a session that are folded in, the last ones."""
-    decay: Annotated[float, msgspec.Meta(gt=0, le=1)] = 0.4
-    """The confidence falls by this factor from an item to the one before it; in fold-in only."""
-    seed: Annotated[int, msgspec.Meta(ge=0, lt=2**32)] = 1
-    """Of the first factors."""
 
 
 def fit_item_factors(sessions: Sessions, items: int, config: AlsConfig) -> NDArray[np.float32]:

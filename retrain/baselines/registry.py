@@ -10,7 +10,8 @@ from typing import NamedTuple
 import msgspec
 import polars as pl
 
-from retrain.baselines.als_baseline import AlsConfig, fit_als_vectors, folded_in
+from models.als_config import AlsConfig
+from retrain.baselines.als_baseline import fit_als_vectors, folded_in
 from retrain.baselines.baseline_fitting import Fitting, FittingData, by_factors, by_fixed_list, by_scores
 from retrain.baselines.bpr_baseline import BprConfig, fit_bpr_vectors, mean_vectors
 from retrain.baselines.item_cooccurrence import CooccurrenceConfig, fit_cooccurrence
