@@ -27,3 +27,22 @@ def ring_events(sessions: int = 300, rings: int = 5, noise: float = 0.1, seed: i
             place = (place + 1) % RING
     columns = ["session_id", "item_id", "event_type", "occurred_at_ms"]
     return pl.DataFrame(rows, schema=columns, orient="row")
+
+
+def cycle_events(sessions: int = 200, items: int = 20, seed: int = 3) -> pl.DataFrame:
+    """Sessions of 2 to 7 views, one after the other in time; item i is always followed by i + 1 mod `items`.
+
+    Args:
+        sessions: how many.
+        items: of the cycle; an item's id is its place.
+        seed: of the generator.
+    """
+    random = np.random.default_rng(seed)
+    rows = []
+    for session in range(sessions):
+        first = int(random.integers(items))
+        for at in range(int(random.integers(2, 8))):
+            item = str((first + at) % items)
+            rows.append((f"s{session}", item, "view", START_MS + 60_000 * session + 1000 * at))
+    columns = ["session_id", "item_id", "event_type", "occurred_at_ms"]
+    return pl.DataFrame(rows, schema=columns, orient="row")
