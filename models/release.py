@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from index.item_index import ItemIndex, load_index
 from models.encoder import OnnxEncoder
 from models.ranking import SCORED_ROW
+from models.servable_model import index_vectors
 from models.vocabulary import Vocabulary, load_vocabulary
 from schemas.errors import InvalidRelease
 from schemas.ids import ReleaseId
@@ -137,7 +138,12 @@ def load_release(folder: Path, threads: int = 1) -> Release:
         similar=tables.similar,
         item_vectors=item_vectors,
         encoder=OnnxEncoder(folder / ENCODER_FILE, manifest.encoder, threads),
-        index=load_index(manifest.index.kind, folder / INDEX_FILE, item_vectors, manifest.index.parameters),
+        index=load_index(
+            manifest.index.kind,
+            folder / INDEX_FILE,
+            index_vectors(item_vectors, manifest.encoder.index_dim),
+            manifest.index.parameters,
+        ),
     )
 
 

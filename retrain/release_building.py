@@ -15,7 +15,6 @@ import numpy as np
 import polars as pl
 
 from index.item_index import build_index
-from models.gru4rec_export import encoder_spec, export_encoder
 from models.model_config import ModelConfig
 from models.popularity import most_popular
 from models.release import (
@@ -27,10 +26,10 @@ from models.release import (
     VOCABULARY_FILE,
     sha256_of,
 )
+from models.servable_model import ServableModel, index_vectors
 from models.similar_items import nearest_items
 from models.vocabulary import Vocabulary
 from retrain.sessionize import Sessions
-from retrain.training import TrainedModel
 from schemas.errors import UsageError
 from schemas.ids import ReleaseId
 from schemas.release_manifest import (
@@ -47,7 +46,7 @@ _HASHED = ("session_id", "item_id", "event_type", "occurred_at_ms")
 
 def build_release(
     releases: Path,
-    model: TrainedModel,
+    model: ServableModel,
     vocabulary: Vocabulary,
     sessions: Sessions,
     config: ModelConfig,
@@ -71,7 +70,9 @@ def build_release(
     Raises:
         UsageError: the folder cannot be made.
     """
-    release_id = ReleaseId(f"gru4rec-{created_at.astimezone(UTC):%Y%m%dT%H%M%S%fZ}-{data.sha256[:8]}")
+    release_id = ReleaseId(
+        f"{model.strategy}-{created_at.astimezone(UTC):%Y%m%dT%H%M%S%fZ}-{data.sha256[:8]}"
+    )
     folder = releases / release_id
     try:
         folder.mkdir(parents=True)
@@ -81,14 +82,14 @@ def build_release(
     manifest = ReleaseManifest(
         release_id=release_id,
         created_at=created_at,
-        strategy="gru4rec",
+        strategy=model.strategy,
         items=len(vocabulary),
         session_gap_s=config.session_gap_s,
-        encoder=encoder_spec(model.encoder),
+        encoder=model.spec,
         index=index,
         data=data,
         config=msgspec.to_builtins(config),
-        metrics={"training_loss": round(model.history[-1].loss, 6)},
+        metrics={name: round(value, 6) for name, value in model.metrics.items()},
         code_version=version("millrace"),
         files=_digests(folder),
     )
@@ -119,14 +120,14 @@ def describe_data(events: pl.DataFrame, sessions: Sessions) -> DataRange:
 
 
 def _write_files(
-    folder: Path, model: TrainedModel, vocabulary: Vocabulary, sessions: Sessions, config: ModelConfig
+    folder: Path, model: ServableModel, vocabulary: Vocabulary, sessions: Sessions, config: ModelConfig
 ) -> IndexSpec:
-    (folder / ENCODER_FILE).write_bytes(export_encoder(model.encoder))
-    np.save(folder / VECTORS_FILE, model.item_matrix)
+    (folder / ENCODER_FILE).write_bytes(model.encoder)
+    np.save(folder / VECTORS_FILE, model.item_vectors)
     vocabulary.save(folder / VOCABULARY_FILE)
     np.save(folder / POPULAR_FILE, most_popular(sessions.item_rows, len(vocabulary)))
-    np.save(folder / SIMILAR_FILE, nearest_items(model.item_matrix[:, :-1]))
-    index = build_index(config.index, model.item_matrix)
+    np.save(folder / SIMILAR_FILE, nearest_items(model.embeddings))
+    index = build_index(config.index, index_vectors(model.item_vectors, model.spec.index_dim))
     index.save(folder / INDEX_FILE)
     return IndexSpec(kind=index.kind, parameters=index.parameters)
 

@@ -9,11 +9,13 @@ from pathlib import Path
 
 import polars as pl
 
+from models.gru4rec_export import encoder_spec, export_encoder
 from models.model_config import ModelConfig
+from models.servable_model import ServableModel
 from retrain.event_split import train_events
 from retrain.release_building import build_release, describe_data
 from retrain.sessionize import build_vocabulary, sessionize
-from retrain.training import TrainingProgress, train
+from retrain.training import TrainedModel, TrainingProgress, train
 from schemas.errors import UsageError
 from schemas.release_manifest import ReleaseManifest
 
@@ -45,6 +47,17 @@ def train_release(
         )
     vocabulary = build_vocabulary(events, config.min_item_support)
     sessions = sessionize(events, vocabulary, config.session_gap_s)
-    model = train(sessions, vocabulary, config, progress)
+    model = _servable(train(sessions, vocabulary, config, progress))
     data = describe_data(events, sessions)
     return build_release(releases, model, vocabulary, sessions, config, data, created_at)
+
+
+def _servable(model: TrainedModel) -> ServableModel:
+    return ServableModel(
+        strategy="gru4rec",
+        encoder=export_encoder(model.encoder),
+        spec=encoder_spec(model.encoder),
+        item_vectors=model.item_matrix,
+        embeddings=model.item_matrix[:, :-1],
+        metrics={"training_loss": model.history[-1].loss},
+    )

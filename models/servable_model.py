@@ -1,0 +1,36 @@
+"""ServableModel: what a training hands over to be made a release, whatever kind of model it is.
+
+Owns the hand-over and which columns of the item vectors the index searches. Makers: `retrain.training_run`;
+callers: `retrain.release_building`, `models.release`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from schemas.recommendation_list import Strategy
+from schemas.release_manifest import EncoderSpec
+
+
+@dataclass(frozen=True, eq=False)
+class ServableModel:
+    """An encoder and the vectors of the items, ready to be written."""
+
+    strategy: Strategy
+    encoder: bytes
+    """ONNX; inputs and outputs as `spec` says."""
+    spec: EncoderSpec
+    item_vectors: NDArray[np.float32]
+    """float32 [items, item_dim]: what the encoder reads of an item, and in its last `index_dim` columns what
+    the index searches; the two may overlap."""
+    embeddings: NDArray[np.float32]
+    """float32 [items, dim]: what the likeness of two items is judged by (cosine)."""
+    metrics: Mapping[str, float]
+    """For the manifest."""
+
+
+def index_vectors(item_vectors: NDArray[np.float32], index_dim: int) -> NDArray[np.float32]:
+    """The part of the item vectors that the index searches, float32 [items, index_dim]."""
+    return item_vectors[:, item_vectors.shape[1] - index_dim :]
