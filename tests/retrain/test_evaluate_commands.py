@@ -197,6 +197,20 @@ def test_windows_are_trained_before_and_predicted_one_after_the_other(
     assert "window from" in capsys.readouterr().out
 
 
+def test_baseline_is_fitted_on_the_training_part_with_the_sessions_of_the_release(
+    release: Path, log_file: Path, tmp_path: Path
+) -> None:
+    report = evaluated(tmp_path, release, log_file, "--compare", "popular", "--session-gap-s", "0")
+    (comparison,) = report.comparisons
+    assert (comparison.model.name, comparison.model.release_id) == ("popular", None)
+    assert comparison.model.session_gap_s == 0
+    alone = evaluated(tmp_path, "popular", log_file, "--session-gap-s", "0")
+    assert alone.metrics == comparison.metrics
+    assert alone.beyond_accuracy is not None
+    assert alone.beyond_accuracy.intra_list_diversity_embedding is None
+    assert alone.beyond_accuracy.aggregate_diversity["20"] == 20
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
