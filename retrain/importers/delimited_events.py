@@ -11,12 +11,13 @@ from pathlib import Path
 
 import polars as pl
 
-from retrain.importers.delimited_text import FieldBlock, Layout, field_blocks
+from retrain.importers.delimited_text import Layout, field_blocks
 from retrain.importers.event_file_writing import TIME_COLUMN
 from retrain.importers.event_times import EventTimes, TimeUnit
 from retrain.importers.line_blocks import BLOCK_BYTES
 from retrain.importers.typed_columns import Column, typed
-from schemas.errors import UsageError
+
+_NAME = "publisher's event type"
 
 
 @dataclass(frozen=True)
@@ -28,10 +29,12 @@ class DelimitedFormat:
     """Over the typed columns: `session_id`, `item_id`, `occurred_at` in epoch ms, and further columns."""
     example: str
     """A line, for messages."""
+    event_type: str = "view"
+    """Of all events, where no column tells it."""
     event_type_column: str | None = None
-    """The column with the publisher's names of event types."""
-    event_types: Mapping[str, str | None] = field(default_factory=lambda: {"": "view"})
-    """Those names -> ours, None: left out. Without a column, the one type under the empty name."""
+    """The column with the publisher's names of event types, a choice."""
+    event_types: Mapping[str, str | None] = field(default_factory=dict)
+    """Those names -> ours, None: left out."""
     header: bool = True
 
     def layout(self) -> Layout:
@@ -76,42 +79,28 @@ def delimited_events(source: Path, form: DelimitedFormat, reading: Reading) -> I
     for block in field_blocks(source, form.layout(), reading.advance, reading.block_bytes):
         values = typed(block, form.columns, times)
         reading.zoneless |= times.zoneless
-        yield _counted(
-            values.select(*form.to_events[:2], _event_types(block, form), *form.to_events[2:]),
-            block,
-            form,
-            reading.left_out,
-        )
+        session_id, item_id, *others = form.to_events
+        events = values.select(session_id, item_id, *_event_type(form), *others)
+        yield _counted(events, reading.left_out).drop(_NAME)
 
 
-def _event_types(block: FieldBlock, form: DelimitedFormat) -> pl.Series:
-    """The `event_type` of each row, null where the type is left out."""
+def _event_type(form: DelimitedFormat) -> tuple[pl.Expr, pl.Expr]:
+    """`event_type`, null where the type is left out, and the publisher's name of it."""
     if form.event_type_column is None:
-        return pl.Series("event_type", [form.event_types[""]]).new_from_index(0, len(block.fields))
-    names = block.fields[form.event_type_column].fill_null("")
-    unknown = ~names.is_in(list(form.event_types))
-    if unknown.any():
-        row = unknown.arg_max() or 0
-        raise UsageError(
-            f"{block.place(row)}: column {form.event_type_column!r} is {names[row]!r}; "
-            f"one of {', '.join(form.event_types)} is needed"
-        )
-    types = names.replace_strict(
+        return pl.lit(form.event_type).alias("event_type"), pl.lit(form.event_type).alias(_NAME)
+    name = pl.col(form.event_type_column)
+    ours = name.replace_strict(
         list(form.event_types), list(form.event_types.values()), return_dtype=pl.String
     )
-    return types.alias("event_type")
+    return ours.alias("event_type"), name.alias(_NAME)
 
 
-def _counted(
-    events: pl.DataFrame, block: FieldBlock, form: DelimitedFormat, left_out: Counter[str]
-) -> pl.DataFrame:
+def _counted(events: pl.DataFrame, left_out: Counter[str]) -> pl.DataFrame:
     """The events without those of a type, or a session, that there is none of; they are counted."""
     no_type = events["event_type"].is_null()
-    if no_type.any():
-        assert form.event_type_column is not None
-        names = block.fields.filter(no_type)[form.event_type_column].value_counts()
-        left_out.update({f"of type {name}": count for name, count in names.rows()})
     no_session = events["session_id"].is_null() & ~no_type
+    for name, count in events.filter(no_type)[_NAME].value_counts().rows():
+        left_out[f"of type {name}"] += count
     if no_session.any():
         left_out["without a session"] += int(no_session.sum())
     return events.filter(~no_type & ~no_session)

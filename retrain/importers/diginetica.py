@@ -32,6 +32,6 @@ VIEWS = DelimitedFormat(columns=_COLUMNS, to_events=_EVENT, example="1;NA;81766;
 PURCHASES = DelimitedFormat(
     columns=_COLUMNS,
     to_events=_EVENT,
-    event_types={"": "purchase"},
+    event_type="purchase",
     example="150;18278;17100868;2016-05-06;16421;25911",
 )

@@ -18,10 +18,11 @@ _EXTRAS = (
     Column("price", Kind.NUMBER, may_be_empty=True, may_be_missing=True),
     Column("user_id", Kind.ID, may_be_empty=True, may_be_missing=True),
 )
+_EVENT_TYPES = {"view": "view", "cart": "cart", "purchase": "purchase", "remove_from_cart": None}
 EVENTS = DelimitedFormat(
     columns=(
         Column("event_time", Kind.TIME),
-        Column("event_type", Kind.TEXT),
+        Column("event_type", Kind.CHOICE, choices=tuple(_EVENT_TYPES)),
         Column("product_id", Kind.WHOLE),
         *_EXTRAS,
         Column("user_session", Kind.ID, may_be_empty=True),
@@ -34,7 +35,7 @@ EVENTS = DelimitedFormat(
         *(pl.col(name) for name in ("category_code", "brand", "price", "user_id")),
     ),
     event_type_column="event_type",
-    event_types={"view": "view", "cart": "cart", "purchase": "purchase", "remove_from_cart": None},
+    event_types=_EVENT_TYPES,
     example=(
         "2019-10-01 00:00:00 UTC,view,44600062,2103807459595387724,,shiseido,35.79,541312140,"
         "72d76fde-8bb3-4e00-8c23-a032dfed738c"

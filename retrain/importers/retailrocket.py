@@ -11,11 +11,12 @@ from retrain.importers.delimited_events import DelimitedFormat, time_of
 from retrain.importers.typed_columns import Column, Kind
 
 FILE_NAME = "events.csv"
+_EVENT_TYPES = {"view": "view", "addtocart": "cart", "transaction": "purchase"}
 EVENTS = DelimitedFormat(
     columns=(
         Column("timestamp", Kind.TIME),
         Column("visitorid", Kind.WHOLE),
-        Column("event", Kind.TEXT),
+        Column("event", Kind.CHOICE, choices=tuple(_EVENT_TYPES)),
         Column("itemid", Kind.WHOLE),
     ),
     to_events=(
@@ -25,6 +26,6 @@ EVENTS = DelimitedFormat(
         pl.col("visitorid").alias("user_id"),
     ),
     event_type_column="event",
-    event_types={"view": "view", "addtocart": "cart", "transaction": "purchase"},
+    event_types=_EVENT_TYPES,
     example="1433221332117,257597,view,355908,",
 )

@@ -26,6 +26,7 @@ class Kind(Enum):
     NUMBER = "a number such as 35.79"
     DURATION_MS = "a whole number of milliseconds up to 9999999999"
     TEXT = "a text"
+    CHOICE = "one of the choices"
     TIME = "a time"
 
 
@@ -38,6 +39,11 @@ class Column:
     may_be_empty: bool = False
     may_be_missing: bool = False
     """The file may lack the column; it is then empty."""
+    choices: Sequence[str] = ()
+
+    def wanted(self) -> str:
+        """What a value has to be, for messages."""
+        return f"one of {', '.join(self.choices)}" if self.choices else self.kind.value
 
 
 def typed(block: FieldBlock, columns: Sequence[Column], times: EventTimes) -> pl.DataFrame:
@@ -55,7 +61,7 @@ def typed(block: FieldBlock, columns: Sequence[Column], times: EventTimes) -> pl
         UsageError: a value is wrong, or empty where there has to be one; the first such line is named.
     """
     texts = {column.name: _texts(block, column) for column in columns}
-    values = {column.name: _values(texts[column.name], column.kind, times) for column in columns}
+    values = {column.name: _values(texts[column.name], column, times) for column in columns}
     wrong: list[tuple[int, Column]] = []
     for column in columns:
         text, value = texts[column.name], values[column.name]
@@ -75,29 +81,32 @@ def _texts(block: FieldBlock, column: Column) -> pl.Series:
     return texts.set(texts.is_in(_NO_VALUE), None) if column.may_be_empty else texts
 
 
-def _values(texts: pl.Series, kind: Kind, times: EventTimes) -> pl.Series:
-    match kind:
-        case Kind.WHOLE:
-            return texts.set(~texts.str.contains(r"^[0-9]{1,19}$"), None)
-        case Kind.DURATION_MS:
-            return texts.set(~texts.str.contains(r"^[0-9]{1,10}$"), None).cast(pl.Int64)
-        case Kind.ID:
-            return texts.set(~texts.str.len_bytes().is_between(1, MAX_ID_BYTES), None)
+def _values(texts: pl.Series, column: Column, times: EventTimes) -> pl.Series:
+    """Null where a text is wrong."""
+    match column.kind:
+        case Kind.TIME:
+            return times.epoch_ms(texts)
         case Kind.NUMBER:
             numbers = texts.cast(pl.Float64, strict=False)
             return numbers.set(~numbers.is_finite(), None)
-        case Kind.TIME:
-            return times.epoch_ms(texts)
-        case Kind.TEXT:
+        case Kind.DURATION_MS:
+            return texts.set(~texts.str.contains(r"^[0-9]{1,10}$"), None).cast(pl.Int64)
+        case Kind.WHOLE:
+            wrong = ~texts.str.contains(r"^[0-9]{1,19}$")
+        case Kind.ID:
+            wrong = ~texts.str.len_bytes().is_between(1, MAX_ID_BYTES)
+        case Kind.CHOICE:
+            wrong = ~texts.is_in(list(column.choices))
+        case _:  # a text is never wrong
             return texts
+    return texts.set(wrong, None)
 
 
 def _refuse(block: FieldBlock, row: int, column: Column, times: EventTimes) -> None:
     value = block.fields[column.name][row] if column.name in block.fields.columns else ""
+    place = f"{block.place(row)}: column {column.name!r}"
     if not value:
-        raise UsageError(
-            f"{block.place(row)}: column {column.name!r} is empty; {column.kind.value} is needed"
-        )
-    wanted = times.wanted() if column.kind is Kind.TIME else f"{column.kind.value} is needed"
+        raise UsageError(f"{place} is empty; {column.wanted()} is needed")
+    wanted = times.wanted() if column.kind is Kind.TIME else f"{column.wanted()} is needed"
     shown = value if len(value) <= SHOWN else f"{value[:SHOWN]}…"
-    raise UsageError(f"{block.place(row)}: column {column.name!r} is {shown!r}; {wanted}")
+    raise UsageError(f"{place} is {shown!r}; {wanted}")

@@ -48,7 +48,7 @@ BUYS = DelimitedFormat(
         _known("price"),
         _known("quantity"),
     ),
-    event_types={"": "purchase"},
+    event_type="purchase",
     header=False,
     example="420374,2014-04-06T18:44:58.314Z,214537888,12462,1",
 )
