@@ -18,7 +18,7 @@ from schemas.run_record import EpochRecord, RunEnd, RunStart
 
 EXPERIMENT_VARIABLE = "MLFLOW_EXPERIMENT_NAME"
 EXPERIMENT = "millrace"
-_STATUS = {"finished": "FINISHED", "pruned": "FINISHED", "failed": "FAILED", "interrupted": "KILLED"}
+_STATUS = {"finished": "FINISHED", "failed": "FAILED", "interrupted": "KILLED"}
 _NOT_ALLOWED = re.compile(r"[^\w\-. :/]")
 _LOGGER = logging.getLogger("millrace.retrain.mlflow_tracking")
 

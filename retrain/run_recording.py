@@ -32,10 +32,6 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-class RunPruned(Exception):
-    """Raised inside a recorded run that is not worth its end; the run's status is `pruned`."""
-
-
 @dataclass(frozen=True)
 class RunPlan:
     """What a run is going to do."""
@@ -179,8 +175,6 @@ def _start(plan: RunPlan, started: datetime) -> RunStart:
 
 def _outcome(error: BaseException) -> tuple[Status, str]:
     match error:
-        case RunPruned():
-            return "pruned", str(error)
         case KeyboardInterrupt():
             return "interrupted", "Ctrl-C"
         case MillraceError():

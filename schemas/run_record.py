@@ -19,7 +19,7 @@ METRICS_FILE = "metrics.json"
 END_FILE = "end.json"
 RUNS_FILE = "runs.csv"
 """Beside the folders of the runs: a line for each that has ended."""
-Status = Literal["finished", "failed", "interrupted", "pruned"]
+Status = Literal["finished", "failed", "interrupted"]
 HISTORY_COLUMNS = ("epoch", "loss", "events_per_s", "events", "elapsed_s")
 
 

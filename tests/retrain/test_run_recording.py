@@ -15,7 +15,7 @@ import pytest
 
 from models.model_config import ModelConfig, load_model_config
 from retrain.run_folder import read_run
-from retrain.run_recording import RunPruned, RunRecorder, recorded_run
+from retrain.run_recording import RunRecorder, recorded_run
 from retrain.run_tracking import COLUMNS, chosen_trackers
 from schemas.errors import UsageError
 from schemas.release_manifest import DataRange, EncoderSpec, IndexSpec, ReleaseManifest
@@ -108,7 +108,6 @@ def break_off(runs: Path, raised: BaseException) -> None:
         (UsageError("the loss is nan"), "failed", "the loss is nan"),
         (ValueError("two\nlines"), "failed", "ValueError: two lines"),
         (KeyboardInterrupt(), "interrupted", "Ctrl-C"),
-        (RunPruned("worse than half"), "pruned", "worse than half"),
     ],
 )
 def test_run_that_breaks_off_says_why_and_goes_on_raising(
