@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from index.exact_index import ExactIndex
 from models.recommender import Recommendation, Recommender, SessionEvent
 from models.release import Release
+from models.servable_model import index_vectors
 from models.vocabulary import Vocabulary
 from retrain.next_item_model import ListedItems
 from schemas.item_event import ItemEvent
@@ -48,12 +49,13 @@ class ServedRelease:
 
     @property
     def item_embeddings(self) -> NDArray[np.float32]:
-        """float32 [items, dim]: the item vectors without the column of biases."""
-        return self.release.item_vectors[:, :-1]
+        """float32 [items, dim]: what the index searches, without GRU4Rec's column of biases (the last)."""
+        vectors = self._searched()
+        return vectors[:, :-1] if self.release.manifest.strategy == "gru4rec" else vectors
 
     def with_exact_search(self) -> "ServedRelease":
         """The same release with every item scored in place of its own index."""
-        exact = replace(self.release, index=ExactIndex(self.release.item_vectors))
+        exact = replace(self.release, index=ExactIndex(self._searched()))
         return ServedRelease(exact, self._excluded_types)
 
     def lists(self, events: pl.DataFrame, k: int) -> ListedItems:
@@ -67,11 +69,15 @@ class ServedRelease:
         Without a known item in the session an item's score is its share of the popular list.
         """
         queries, known = Recommender(self.release).queries(_session_events(events))
-        scores: NDArray[np.float32] = queries @ self.release.item_vectors.T
+        scores: NDArray[np.float32] = queries @ self._searched().T
         popular = self.release.popular
         scores[~known] = 0
         scores[np.ix_(~known, popular["row"])] = popular["score"]
         return scores
+
+    def _searched(self) -> NDArray[np.float32]:
+        """float32 [items, index_dim]."""
+        return index_vectors(self.release.item_vectors, self.release.manifest.encoder.index_dim)
 
 
 def _session_events(events: pl.DataFrame) -> list[SessionEvent]:

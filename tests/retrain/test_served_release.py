@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from models.encoder import NO_STEP
 from models.model_config import ModelConfig
 from models.release import Release, load_release
+from models.servable_model import index_vectors
 from retrain.evaluation import evaluate
 from retrain.next_item_model import NextItemModel, ScoresAllItems
 from retrain.ranking_metrics import mrr_at_k, recall_at_k
@@ -44,13 +45,13 @@ def the_future() -> pl.DataFrame:
 
 def brute_force_scores(release: Release, events: pl.DataFrame) -> NDArray[np.float32]:
     """Session by session, step by step; states in float16 as they are stored."""
-    scores = []
+    scores, vectors = [], index_vectors(release.item_vectors, release.manifest.encoder.index_dim)
     for _, session in events.group_by("session_id", maintain_order=True):
         state = np.zeros((1, release.manifest.encoder.state_size), dtype=np.float16)
         for row in release.vocabulary.rows(session["item_id"]):
             item, code = release.item_vectors[[max(row, 0)]], np.array([0 if row >= 0 else NO_STEP])
             query, state = release.encoder.step(item, code, state)
-            scores.append(query[0] @ release.item_vectors.T)
+            scores.append(query[0] @ vectors.T)
     return np.array(scores, dtype=np.float32)
 
 
