@@ -4,6 +4,8 @@ The graph is written out node by node: it is small, needs no exporter package, a
 opset are ours. Equal to torch within 1e-5 (held by a test). Caller: `retrain.release_building`.
 """
 
+from typing import Any
+
 import numpy as np
 import onnx
 from numpy.typing import NDArray
@@ -21,11 +23,11 @@ _IR_VERSION = 8
 
 def encoder_spec(encoder: Gru4Rec) -> EncoderSpec:
     """The shapes of the exported graph."""
-    dim = encoder.hidden_size + 1
+    shape = encoder.shape
     return EncoderSpec(
-        item_dim=dim,
-        state_size=encoder.hidden_size,
-        index_dim=dim,
+        item_dim=shape.item_dim,
+        state_size=shape.state_size,
+        index_dim=shape.index_dim,
         opset=OPSET,
         event_type_codes=dict(EVENT_TYPE_CODES),
     )
@@ -36,12 +38,14 @@ def export_encoder(encoder: Gru4Rec) -> bytes:
 
     Inputs: `item` float32 [batch, item_dim], `event_type` int64 [batch], `state` float32 [batch, state_size];
     outputs: `query` float32 [batch, index_dim], `next_state` float32 [batch, state_size]. Where `event_type`
-    is negative there is no event: the state passes unchanged and the query is that of the state. The types
-    have no other effect as yet.
+    is negative there is no event: the state passes unchanged and the query is that of the state.
     """
     spec = encoder_spec(encoder)
+    nodes = _nodes(encoder)
+    read = {name for node in nodes for name in node.input}
+    constants = {name: value for name, value in _constants(encoder).items() if name in read}
     graph = helper.make_graph(
-        nodes=_step_nodes(),
+        nodes=nodes,
         name="gru4rec_step",
         inputs=[
             helper.make_tensor_value_info("item", TensorProto.FLOAT, ["batch", spec.item_dim]),
@@ -52,7 +56,7 @@ def export_encoder(encoder: Gru4Rec) -> bytes:
             helper.make_tensor_value_info("query", TensorProto.FLOAT, ["batch", spec.index_dim]),
             helper.make_tensor_value_info("next_state", TensorProto.FLOAT, ["batch", spec.state_size]),
         ],
-        initializer=[numpy_helper.from_array(value, name) for name, value in _constants(encoder).items()],
+        initializer=[numpy_helper.from_array(value, name) for name, value in constants.items()],
     )
     opset = helper.make_opsetid("", OPSET)
     model = helper.make_model(graph, opset_imports=[opset], ir_version=_IR_VERSION, producer_name="millrace")
@@ -62,26 +66,68 @@ def export_encoder(encoder: Gru4Rec) -> bytes:
 
 
 def _constants(encoder: Gru4Rec) -> dict[str, NDArray[np.generic]]:
-    """Weights and small constants. The input weights get a column of zeros for the item's bias."""
-    cell = encoder.cell
-    return {
-        "input_weight": np.pad(_array(cell.weight_ih), ((0, 0), (0, 1))),
-        "input_bias": _array(cell.bias_ih),
-        "hidden_weight": _array(cell.weight_hh),
-        "hidden_bias": _array(cell.bias_hh),
-        "gates": np.array([encoder.hidden_size] * GATES, dtype=np.int64),
+    """Weights and small constants; `0.hidden_weight` is the lowest layer's."""
+    shape = encoder.shape
+    constants: dict[str, NDArray[np.generic]] = {
+        "gates": np.array([shape.hidden_size] * GATES, dtype=np.int64),
+        "layers": np.array([shape.hidden_size] * shape.layers, dtype=np.int64),
         "last_axis": np.array([1], dtype=np.int64),
         "zero": np.array(0, dtype=np.int64),
+        "first": np.array([0], dtype=np.int64),
+        "units": np.array([shape.hidden_size], dtype=np.int64),
         "one": np.array(1, dtype=np.float32),
         "one_column": np.array([0, 0, 0, 1], dtype=np.int64),
+        "cosine_scale": np.array(shape.cosine_scale, dtype=np.float32),
+        "least_length": np.array(1e-12, dtype=np.float32),
+        "type_embeddings": _array(encoder.type_embeddings),
     }
+    for layer, cell in enumerate(encoder.gru_cells()):
+        constants |= {
+            f"{layer}.input_weight": _array(cell.weight_ih),
+            f"{layer}.input_bias": _array(cell.bias_ih),
+            f"{layer}.hidden_weight": _array(cell.weight_hh),
+            f"{layer}.hidden_bias": _array(cell.bias_hh),
+        }
+    return constants
 
 
-def _step_nodes() -> list[onnx.NodeProto]:
-    """The GRU of Cho et al. 2014 as torch.nn.GRUCell computes it."""
+def _nodes(encoder: Gru4Rec) -> list[onnx.NodeProto]:
+    shape = encoder.shape
+    states = [f"{layer}.state" for layer in range(shape.layers)]
+    nodes = _reading_nodes(event_types=shape.event_types > 0)
+    nodes.append(helper.make_node("Split", ["state", "layers"], states, axis=1))
+    read = "read"
+    for layer in range(shape.layers):
+        nodes += _step_nodes(f"{layer}.", read)
+        read = f"{layer}.stepped"
+    stepped = [f"{layer}.stepped" for layer in range(shape.layers)]
+    return [*nodes, *_query_nodes(stepped, states[-1], scaled=shape.cosine_scale > 0)]
+
+
+def _reading_nodes(*, event_types: bool) -> list[onnx.NodeProto]:
+    """What the lowest layer reads: the item's input embedding and, where it is learned, that of the type."""
     node = helper.make_node
+    embedding = "item_embedding" if event_types else "read"
+    nodes = [node("Slice", ["item", "first", "units", "last_axis"], [embedding])]
+    if event_types:
+        nodes += [
+            node("Max", ["event_type", "zero"], ["known_type"]),
+            node("Gather", ["type_embeddings", "known_type"], ["type_embedding"]),
+            node("Add", ["item_embedding", "type_embedding"], ["read"]),
+        ]
+    return nodes
+
+
+def _step_nodes(prefix: str, read: str) -> list[onnx.NodeProto]:
+    """The GRU of Cho et al. 2014 as torch.nn.GRUCell computes it, one layer."""
+
+    def node(kind: str, inputs: list[str], outputs: list[str], **attributes: Any) -> onnx.NodeProto:
+        shared = {read, "gates"}
+        named = [name if name in shared else prefix + name for name in inputs]
+        return helper.make_node(kind, named, [prefix + name for name in outputs], **attributes)
+
     return [
-        node("Gemm", ["item", "input_weight", "input_bias"], ["from_item"], transB=1),
+        node("Gemm", [read, "input_weight", "input_bias"], ["from_item"], transB=1),
         node("Gemm", ["state", "hidden_weight", "hidden_bias"], ["from_state"], transB=1),
         node("Split", ["from_item", "gates"], ["item_r", "item_z", "item_n"], axis=1),
         node("Split", ["from_state", "gates"], ["state_r", "state_z", "state_n"], axis=1),
@@ -96,11 +142,27 @@ def _step_nodes() -> list[onnx.NodeProto]:
         node("Sub", ["state", "n"], ["change"]),
         node("Mul", ["z", "change"], ["kept"]),
         node("Add", ["n", "kept"], ["stepped"]),
+    ]
+
+
+def _query_nodes(stepped: list[str], last_state: str, *, scaled: bool) -> list[onnx.NodeProto]:
+    """The next state, which is the old one where there is no event, and the query of its last layer."""
+    node = helper.make_node
+    nodes = [
         node("Less", ["event_type", "zero"], ["no_event"]),
         node("Unsqueeze", ["no_event", "last_axis"], ["no_event_column"]),
-        node("Where", ["no_event_column", "state", "stepped"], ["next_state"]),
-        node("Pad", ["next_state", "one_column", "one"], ["query"]),
+        node("Concat", stepped, ["all_stepped"], axis=1),
+        node("Where", ["no_event_column", "state", "all_stepped"], ["next_state"]),
+        node("Where", ["no_event_column", last_state, stepped[-1]], ["hidden"]),
     ]
+    if scaled:
+        nodes += [
+            node("ReduceL2", ["hidden"], ["length"], axes=[1], keepdims=1),
+            node("Max", ["length", "least_length"], ["positive_length"]),
+            node("Div", ["hidden", "positive_length"], ["direction"]),
+            node("Mul", ["direction", "cosine_scale"], ["scored"]),
+        ]
+    return [*nodes, node("Pad", ["scored" if scaled else "hidden", "one_column", "one"], ["query"])]
 
 
 def _array(weight: Tensor) -> NDArray[np.float32]:

@@ -7,12 +7,18 @@ Callers: `retrain` (train, release_building); tests.
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
 from index.item_index import IndexKind
 from schemas.errors import UsageError
+
+LossName = Literal["cross_entropy", "bpr", "bpr_max", "top1", "top1_max"]
+ScheduleName = Literal["constant", "linear", "cosine"]
+InitialEmbeddings = Literal["cooccurrence", "random"]
+MAX_STATE_SIZE = 512
+"""Values of an encoder state: one KiB in float16."""
 
 
 class ModelConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -23,7 +29,29 @@ class ModelConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """
 
     hidden_size: int = 100
-    """Units of the GRU = dimensions of an item's embedding (input and output embeddings are tied)."""
+    """Units of each GRU layer = dimensions of an item's embeddings."""
+    layers: int = 1
+    """GRU layers; hidden_size * layers values are the state of a session."""
+    tied_embeddings: bool = True
+    """Whether an item has one embedding for input and output (constrained embeddings), or two."""
+    event_type_input: bool = True
+    """Whether the type of an event (view, cart, purchase) is read beside its item; without effect on data of
+    one type."""
+    initial_embeddings: InitialEmbeddings = "cooccurrence"
+    """Where item embeddings start: at factors of how often items stand near one another, or at random."""
+    cosine_scale: float = 16.0
+    """A score is this times the cosine of query and item; 0: their inner product."""
+    loss: LossName = "cross_entropy"
+    """What is minimised; `bpr_max`, `top1` and `top1_max` are those of the GRU4Rec papers, and take
+    cosine_scale = 0 and a lower learning rate."""
+    final_activation: str = "linear"
+    """What scores go through before the loss: linear, elu, elu-0.5, leaky-0.1, relu, selu, tanh."""
+    elu_param: float = 1.0
+    """Of the final activation elu."""
+    bpreg: float = 1.0
+    """Strength of the score regularisation of bpr_max."""
+    label_smoothing: float = 0.0
+    """Share of the probability that cross_entropy spreads over all candidates."""
     epochs: int = 5
     """Passes over the training sessions."""
     min_steps: int = 500
@@ -32,12 +60,21 @@ class ModelConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """Sessions trained side by side; also the in-batch candidates of each step."""
     learning_rate: float = 0.1
     """Step size of Adagrad."""
+    learning_rate_schedule: ScheduleName = "constant"
+    """How the step size falls over the training."""
+    warm_up: float = 0.0
+    """Share of the training in which the step size rises from 0."""
+    final_learning_rate: float = 0.0
+    """Where linear and cosine schedules end, as a share of the learning rate."""
+    momentum: float = 0.0
+    """Share of its last step that each step of Adagrad repeats."""
     n_negatives: int = 128
     """Items drawn at each step as negatives for the whole batch, besides its targets; 0: in-batch only."""
     sample_alpha: float = 0.75
     """Negatives are drawn with probability ~ popularity ** sample_alpha; 0 uniform, 1 by popularity."""
     logq: float = 1.0
-    """Strength of the correction of scores for how often an item is a candidate; 0 none, 1 full."""
+    """Strength of the correction of cross_entropy's scores for how often an item is a candidate; 0 none, 1
+    full."""
     embedding_dropout: float = 0.0
     """Share of an input embedding's values set to zero in training."""
     hidden_dropout: float = 0.4
@@ -59,14 +96,27 @@ class ModelConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
             value = getattr(self, name)
             if not least <= value <= greatest:
                 raise UsageError(f"model config: {name} is {value}; use {least} to {greatest}")
+        if self.hidden_size * self.layers > MAX_STATE_SIZE:
+            raise UsageError(
+                f"model config: hidden_size {self.hidden_size} * layers {self.layers} is more than "
+                f"{MAX_STATE_SIZE}, which is what the state of a session has room for; lower one of them"
+            )
 
 
 RANGES: dict[str, tuple[float, float]] = {
-    "hidden_size": (1, 500),
+    "hidden_size": (1, 512),
+    "layers": (1, 8),
+    "cosine_scale": (0, 1000),
+    "elu_param": (1e-6, 100),
+    "bpreg": (0, 1000),
+    "label_smoothing": (0, 0.95),
     "epochs": (1, 1000),
     "min_steps": (0, 10**7),
     "batch_size": (1, 4096),
     "learning_rate": (1e-6, 10),
+    "warm_up": (0, 0.95),
+    "final_learning_rate": (0, 1),
+    "momentum": (0, 0.99),
     "n_negatives": (0, 65536),
     "sample_alpha": (0, 1),
     "logq": (0, 1),
@@ -77,7 +127,7 @@ RANGES: dict[str, tuple[float, float]] = {
     "min_item_support": (1, 10**9),
     "seed": (0, 2**32 - 1),
 }
-"""Least and greatest value. 500 units keep a state under 1 KiB (float16)."""
+"""Least and greatest value."""
 
 
 def load_model_config(path: Path | None, overrides: Mapping[str, Any] | None = None) -> ModelConfig:

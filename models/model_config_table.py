@@ -10,7 +10,6 @@ from typing import get_args
 
 import msgspec
 
-from index.item_index import IndexKind
 from models.model_config import RANGES, ModelConfig
 
 
@@ -29,8 +28,12 @@ def _range(field: msgspec.structs.FieldInfo) -> str:
     if field.name in RANGES:
         least, greatest = RANGES[field.name]
         return f"{least:,} to {greatest:,}"
-    if field.type is IndexKind:
-        return ", ".join(f"`{kind}`" for kind in get_args(IndexKind))
+    if field.type is bool:
+        return "`true`, `false`"
+    if field.type is str:
+        return "see there"
+    if choices := get_args(field.type):
+        return ", ".join(f"`{choice}`" for choice in choices)
     raise TypeError(f"ModelConfig.{field.name} has neither a range nor choices")
 
 

@@ -22,6 +22,8 @@ class Step:
 
     inputs: NDArray[np.int64]
     """int64 [lanes], item rows."""
+    event_types: NDArray[np.int64]
+    """int64 [lanes], of the inputs; zeros where all are of one type."""
     targets: NDArray[np.int64]
     """int64 [lanes], the rows of the next items."""
     starts: NDArray[np.bool_]
@@ -55,15 +57,27 @@ class SessionParallelBatches:
         self._inputs[at] = sessions.item_rows[place]
         self._targets[at] = sessions.item_rows[place + 1]
         self._starts[at] = within == 0
+        self._event_types = np.zeros(self._inputs.shape, dtype=np.int64)
+        if sessions.event_types is not None:
+            self._event_types[at] = sessions.event_types[place]
 
     def __len__(self) -> int:
         """Steps in an epoch."""
         return int(self._lane_lengths.max(initial=0))
 
     def __iter__(self) -> Iterator[Step]:
+        return self.steps(0)
+
+    def steps(self, first: int) -> Iterator[Step]:
+        """The steps from the given one on."""
         running = np.searchsorted(-self._lane_lengths, -np.arange(len(self)), side="left")
-        for step, lanes in enumerate(running.tolist()):
-            yield Step(self._inputs[step, :lanes], self._targets[step, :lanes], self._starts[step, :lanes])
+        for step, lanes in enumerate(running[first:].tolist(), start=first):
+            yield Step(
+                inputs=self._inputs[step, :lanes],
+                event_types=self._event_types[step, :lanes],
+                targets=self._targets[step, :lanes],
+                starts=self._starts[step, :lanes],
+            )
 
 
 def _assign(

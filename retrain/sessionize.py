@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from models.session_rule import starts_session
+from models.session_rule import EVENT_TYPE_CODES, starts_session
 from models.vocabulary import UNKNOWN, Vocabulary
 
 
@@ -22,6 +22,8 @@ class Sessions:
     """int32 [events]."""
     offsets: NDArray[np.int64]
     """int64 [sessions + 1]: session s is `item_rows[offsets[s] : offsets[s + 1]]`."""
+    event_types: NDArray[np.int8] | None = None
+    """int8 [events], codes of `models.session_rule.EVENT_TYPE_CODES`; None where all are of one type."""
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
@@ -45,7 +47,8 @@ def sessionize(events: pl.DataFrame, vocabulary: Vocabulary, session_gap_s: floa
     """Cut the log into sessions.
 
     Args:
-        events: columns `session_id`, `item_id`, `occurred_at_ms` (null: never a gap), rows in log order.
+        events: columns `session_id`, `item_id`, `event_type`, `occurred_at_ms` (null: never a gap);
+            rows in log order.
         vocabulary: items outside of it make no step and are left out; a session without a known item is none.
         session_gap_s: see `models.session_rule.starts_session`.
 
@@ -61,21 +64,27 @@ def sessionize(events: pl.DataFrame, vocabulary: Vocabulary, session_gap_s: floa
     offsets = np.concatenate([[0], np.cumsum(lengths[order])])
     first = (np.cumsum(lengths) - lengths)[order]
     places = np.repeat(first - offsets[:-1], lengths[order]) + np.arange(offsets[-1])
-    return Sessions(item_rows=grouped["item_row"].to_numpy()[known][places], offsets=offsets)
+    event_types = grouped["event_type"].to_numpy()[known][places]
+    return Sessions(
+        item_rows=grouped["item_row"].to_numpy()[known][places],
+        offsets=offsets,
+        event_types=event_types if len(np.unique(event_types)) > 1 else None,
+    )
 
 
 def _grouped(events: pl.DataFrame, vocabulary: Vocabulary) -> pl.DataFrame:
     """The events session by session, each in log order, beside them the latest time of the session so far."""
     known = pl.Series(vocabulary.item_ids, dtype=pl.String)
     rows = pl.Series(range(len(vocabulary)), dtype=pl.Int32)
-    columns = ["log_row", "item_row", "occurred_at_ms", "latest_at_ms"]
+    columns = ["log_row", "item_row", "event_type", "occurred_at_ms", "latest_at_ms"]
     return (
         events.with_row_index("log_row")
         .with_columns(
-            item_row=pl.col("item_id").replace_strict(known, rows, default=UNKNOWN, return_dtype=pl.Int32)
+            item_row=pl.col("item_id").replace_strict(known, rows, default=UNKNOWN, return_dtype=pl.Int32),
+            event_type=pl.col("event_type").replace_strict(EVENT_TYPE_CODES, return_dtype=pl.Int8),
         )
         .group_by("session_id", maintain_order=True)
-        .agg(*columns[:3], latest_at_ms=pl.col("occurred_at_ms").cum_max().forward_fill())
+        .agg(*columns[:4], latest_at_ms=pl.col("occurred_at_ms").cum_max().forward_fill())
         .explode(columns)
     )
 

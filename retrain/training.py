@@ -1,28 +1,33 @@
 """Training: sessions in, a trained GRU4Rec out; the loop from top to bottom.
 
-Owns the loop, its optimizer steps and its stop on a loss that is no number. Reads and writes no file.
-Callers: `retrain.release_building`, `retrain.cli`.
+Owns the loop, its checkpoints and its stop on a loss that is no number. Callers: `retrain.training_run`,
+`retrain.bench_train`.
 """
 
+import hashlib
 import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
 
+import msgspec
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
-from torch.nn import functional
 
-from models.gru4rec import Gru4Rec, initial_item_matrix, sampled_cross_entropy
+from models.gru4rec import Gru4Rec
 from models.model_config import ModelConfig
 from models.vocabulary import Vocabulary
-from retrain.negative_sampling import NegativeSampler
-from retrain.row_adagrad import RowAdagrad
-from retrain.session_parallel_batches import SessionParallelBatches, Step
+from retrain.checkpoints import Checkpoint, load_checkpoint, save_checkpoint
+from retrain.learning_rates import learning_rate_factor
+from retrain.negative_sampling import NegativeSampler, StepNegatives
+from retrain.session_parallel_batches import SessionParallelBatches
 from retrain.sessionize import Sessions
+from retrain.training_state import TrainingState
 from schemas.errors import UsageError
 
 _REPORT_EVERY = 50
@@ -41,9 +46,29 @@ class TrainingProgress:
     total_events: int
     """To be trained, in all epochs."""
     loss: float
-    """Mean cross-entropy an event in this epoch so far."""
+    """Mean loss an event in this epoch so far."""
     events_per_s: float
-    """In this epoch so far."""
+    """In this epoch so far, since the start or the resumption."""
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What a training may use; the model does not depend on it, its last digits aside."""
+
+    threads: int = 1
+    """Of torch."""
+    device: str = "cpu"
+    """As torch names it: `cpu`, `cuda`, …"""
+
+
+@dataclass(frozen=True)
+class CheckpointFile:
+    """Where a training keeps what it needs to go on after a kill."""
+
+    path: Path
+    """Where there is a file, the training goes on from it."""
+    every_s: float = 60.0
+    """About so often it is written."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,9 +76,10 @@ class TrainedModel:
     """What a training gives."""
 
     encoder: Gru4Rec
-    """In evaluation mode."""
+    """In evaluation mode, on the CPU."""
     item_matrix: NDArray[np.float32]
-    """float32 [items, hidden_size + 1]; the last column is the bias."""
+    """float32 [items, item_dim], as the encoder reads it and the index searches it; the last column is the
+    bias."""
     history: tuple[TrainingProgress, ...]
     """The state at the end of each epoch."""
 
@@ -63,7 +89,8 @@ def train(
     vocabulary: Vocabulary,
     config: ModelConfig,
     progress: Callable[[TrainingProgress], None] = lambda _: None,
-    threads: int = 1,
+    machine: Machine = Machine(),
+    checkpoint: CheckpointFile | None = None,
     clock: Callable[[], float] = time.perf_counter,
 ) -> TrainedModel:
     """Train a GRU4Rec.
@@ -73,12 +100,13 @@ def train(
         vocabulary: the items; the rows in `sessions` are its own.
         config: the seed included: the same arguments give the same model on the same machine.
         progress: called about every 50 steps and at the end of each epoch.
-        threads: of torch. The matrices are small: two are a fifth faster on idle cores,
-            and far slower on busy ones.
-        clock: seconds, for the speed in `progress`.
+        machine: what to use of it.
+        checkpoint: where to go on from, and to leave what the next attempt goes on from; None for neither.
+        clock: seconds, for the speed in `progress` and the times of checkpoints.
 
     Raises:
-        UsageError: fewer than two items, no session of two events, or a loss that is no number any more.
+        UsageError: fewer than two items, no session of two events, a loss that is no number any more, or a
+            checkpoint of another training.
     """
     if len(vocabulary) < 2:
         raise UsageError(f"items to choose from: {len(vocabulary)}; the training data needs at least 2")
@@ -87,91 +115,139 @@ def train(
         raise UsageError(
             f"none of the {len(sessions)} training sessions has two events; a model learns from pairs"
         )
-    with _torch_threads(threads), torch.random.fork_rng(devices=()):
+    device = torch.device(machine.device)
+    with _torch_settings(machine.threads, device):
         torch.manual_seed(config.seed)
-        return _Training(batches, sessions, len(vocabulary), config).run(progress, clock)
+        training = _Training(sessions, len(vocabulary), config, batches, device)
+        if checkpoint is not None:
+            made_from = _made_from(sessions, config)
+            training.keep(checkpoint, made_from)
+        return training.run(progress, clock)
 
 
 class _Training:
-    """The tables, weights and optimizers of one training."""
+    """The loop: which step is next, and what was seen on the way."""
 
     def __init__(
-        self, batches: SessionParallelBatches, sessions: Sessions, items: int, config: ModelConfig
+        self,
+        sessions: Sessions,
+        items: int,
+        config: ModelConfig,
+        batches: SessionParallelBatches,
+        device: torch.device,
     ) -> None:
         counts = np.bincount(sessions.item_rows, minlength=items)
+        sampler = NegativeSampler(counts, config.sample_alpha)
         self._config = config
         self._batches = batches
-        self._random = np.random.default_rng(config.seed)
-        self._sampler = NegativeSampler(counts, config.sample_alpha)
-        expected = batches.lanes * counts / counts.sum() + config.n_negatives * self._sampler.probabilities
-        correction = config.logq * np.log(np.maximum(expected, np.finfo(np.float64).tiny))
-        self._correction = torch.from_numpy(correction.astype(np.float32))
-        self._encoder = Gru4Rec(config.hidden_size, config.embedding_dropout, config.hidden_dropout)
-        self._item_matrix = initial_item_matrix(items, config.hidden_size)
-        self._dense_optimizer = torch.optim.Adagrad(
-            self._encoder.parameters(), lr=config.learning_rate, fused=True
-        )
-        self._row_optimizer = RowAdagrad(self._item_matrix, config.learning_rate)
+        self._negatives = StepNegatives(sampler, config.n_negatives, config.seed)
+        correction = _candidate_log_probability(counts, sampler, batches.lanes, config)
+        self._state = TrainingState(sessions, batches.lanes, correction, config, device)
+        self._epochs = max(config.epochs, math.ceil(config.min_steps / len(batches)))
+        self._history: list[TrainingProgress] = []
+        self._epoch, self._step, self._events, self._loss_sum = 1, 0, 0, 0.0
+        self._file: CheckpointFile | None = None
+        self._made_from: dict[str, Any] = {}
+
+    def keep(self, file: CheckpointFile, made_from: dict[str, Any]) -> None:
+        """Write checkpoints; go on from the one that is there."""
+        self._file, self._made_from = file, made_from
+        if not file.path.exists():
+            return
+        found = load_checkpoint(file.path, made_from)
+        self._state.restore(found.arrays)
+        self._epoch, self._step = found.epoch, found.step
+        self._events, self._loss_sum = found.state["events"], found.state["loss_sum"]
+        self._history = [TrainingProgress(**epoch) for epoch in found.state["history"]]
 
     def run(self, progress: Callable[[TrainingProgress], None], clock: Callable[[], float]) -> TrainedModel:
-        epochs = max(self._config.epochs, math.ceil(self._config.min_steps / len(self._batches)))
-        history = []
-        for epoch in range(1, epochs + 1):
-            for report in self._epoch(epoch, epochs, clock):
+        saved_at = clock()
+        while self._epoch <= self._epochs:
+            for report in self._run_epoch(clock):
                 progress(report)
-            history.append(report)
-        return TrainedModel(self._encoder.eval(), self._item_matrix.numpy(), tuple(history))
+                if self._file is not None and clock() - saved_at >= self._file.every_s:
+                    self._save(self._file)
+                    saved_at = clock()
+            self._history.append(report)
+            self._epoch, self._step, self._events, self._loss_sum = self._epoch + 1, 0, 0, 0.0
+            self._state.restart_lanes()
+        encoder = self._state.encoder.cpu().eval()
+        return TrainedModel(encoder, self._state.served_vectors(), tuple(self._history))
 
-    def _epoch(self, epoch: int, epochs: int, clock: Callable[[], float]) -> Iterator[TrainingProgress]:
-        state = torch.zeros(self._batches.lanes, self._config.hidden_size)
-        started, events, loss_sum = clock(), 0, 0.0
-        for number, step in enumerate(self._batches, start=1):
-            loss, state = self._step(step, state)
-            events += len(step.inputs)
-            loss_sum += loss
+    def _run_epoch(self, clock: Callable[[], float]) -> Iterator[TrainingProgress]:
+        """Train what is left of the epoch."""
+        started, events_before = clock(), self._events
+        for step in self._batches.steps(self._step):
+            made = (self._epoch - 1) * len(self._batches) + self._step
+            loss = self._state.step(step, self._negatives.at(made), self._learning_rate(made))
+            self._step += 1
+            self._events += len(step.inputs)
+            self._loss_sum += loss
             if not math.isfinite(loss):
                 raise UsageError(
-                    f"the training diverged: the loss is {loss} at step {number} of epoch {epoch}; "
+                    f"the training diverged: the loss is {loss} at step {self._step} of epoch {self._epoch}; "
                     f"lower learning_rate ({self._config.learning_rate})"
                 )
-            if number % _REPORT_EVERY == 0 or number == len(self._batches):
-                yield TrainingProgress(
-                    epoch=epoch,
-                    epochs=epochs,
-                    events=(epoch - 1) * self._batches.events + events,
-                    total_events=epochs * self._batches.events,
-                    loss=loss_sum / events,
-                    events_per_s=events / max(clock() - started, 1e-9),
-                )
+            if self._step % _REPORT_EVERY == 0 or self._step == len(self._batches):
+                yield self._report((self._events - events_before) / max(clock() - started, 1e-9))
 
-    def _step(self, step: Step, state: Tensor) -> tuple[float, Tensor]:
-        """Train one event of each lane; no gradient flows back to earlier events, as in the papers."""
-        lanes = len(step.inputs)
-        negatives = self._sampler.draw(self._config.n_negatives, self._random)
-        touched, places = np.unique(
-            np.concatenate([step.inputs, step.targets, negatives]), return_inverse=True
+    def _learning_rate(self, steps_made: int) -> float:
+        config = self._config
+        progress = (steps_made + 1) / (self._epochs * len(self._batches))
+        return config.learning_rate * learning_rate_factor(
+            config.learning_rate_schedule, progress, config.warm_up, config.final_learning_rate
         )
-        rows, at = torch.from_numpy(touched), torch.from_numpy(places)
-        vectors = self._item_matrix.index_select(0, rows).requires_grad_()
-        before = state[:lanes] * torch.from_numpy(~step.starts)[:, None]
-        query, after = self._encoder(functional.embedding(at[:lanes], vectors), before)
-        candidates = at[lanes:]
-        loss = sampled_cross_entropy(
-            query, functional.embedding(candidates, vectors), candidates, self._correction[rows[candidates]]
+
+    def _report(self, events_per_s: float) -> TrainingProgress:
+        return TrainingProgress(
+            epoch=self._epoch,
+            epochs=self._epochs,
+            events=(self._epoch - 1) * self._batches.events + self._events,
+            total_events=self._epochs * self._batches.events,
+            loss=self._loss_sum / self._events,
+            events_per_s=events_per_s,
         )
-        self._dense_optimizer.zero_grad()
-        (loss / self._batches.lanes).backward()  # type: ignore[no-untyped-call]
-        assert vectors.grad is not None
-        self._dense_optimizer.step()
-        self._row_optimizer.step(rows, vectors.grad)
-        return loss.item(), after.detach()
+
+    def _save(self, file: CheckpointFile) -> None:
+        if self._step == len(self._batches):
+            return  # the epoch is complete; the next report is in the next one
+        history = [asdict(epoch) for epoch in self._history]
+        state = {"events": self._events, "loss_sum": self._loss_sum, "history": history}
+        checkpoint = Checkpoint(self._made_from, self._epoch, self._step, self._state.arrays(), state)
+        save_checkpoint(file.path, checkpoint)
+
+
+def _candidate_log_probability(
+    counts: NDArray[np.int64], sampler: NegativeSampler, lanes: int, config: ModelConfig
+) -> NDArray[np.float32]:
+    """The logQ correction: how probable it is that an item is a candidate of a step, float32 [items].
+
+    An item is expected lanes * share of events + negatives * share of draws times, and is a candidate once
+    however often it comes: with probability 1 - exp(-expected). Without the correction popular items are
+    pushed down for being candidates often (Bengio & Senécal 2008).
+    """
+    expected = lanes * counts / counts.sum() + config.n_negatives * sampler.probabilities
+    probability = -np.expm1(-np.maximum(expected, np.finfo(np.float64).tiny))
+    strength = config.logq if config.loss == "cross_entropy" else 0.0
+    return np.asarray(strength * np.log(probability), dtype=np.float32)
+
+
+def _made_from(sessions: Sessions, config: ModelConfig) -> dict[str, Any]:
+    """What must be equal for a training to go on."""
+    data = hashlib.sha256(sessions.item_rows.tobytes() + sessions.offsets.tobytes())
+    if sessions.event_types is not None:
+        data.update(sessions.event_types.tobytes())
+    versions = {name: version(name) for name in ("millrace", "torch", "numpy")}
+    return {"config": msgspec.to_builtins(config), "data": data.hexdigest(), "versions": versions}
 
 
 @contextmanager
-def _torch_threads(threads: int) -> Iterator[None]:
+def _torch_settings(threads: int, device: torch.device) -> Iterator[None]:
+    """Torch's threads and generators as the training has them, and then as they were."""
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
     try:
-        yield
+        with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+            yield
     finally:
         torch.set_num_threads(before)
