@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
+from models.gru4rec import EncoderShape
 from models.model_config import ModelConfig
 from models.vocabulary import Vocabulary
-from retrain.row_adagrad import RowAdagrad
 from retrain.sessionize import Sessions, build_vocabulary, sessionize
 from retrain.training import TrainedModel, TrainingProgress, train
 from schemas.errors import UsageError
@@ -38,7 +38,8 @@ def test_next_item_of_every_ring_is_learned() -> None:
     model, vocabulary = train_on_rings()
     vectors = torch.from_numpy(model.item_matrix)
     with torch.no_grad():
-        query, _ = model.encoder(vectors, torch.zeros(len(vectors), 16))
+        types = torch.zeros(len(vectors), dtype=torch.long)
+        query, _ = model.encoder(vectors, types, torch.zeros(len(vectors), 16))
     best = (query @ vectors.T).argmax(dim=1)
     for row, item_id in enumerate(vocabulary.item_ids):
         ring, place = item_id.split("-")
@@ -109,14 +110,15 @@ def test_items_without_an_event_stay_finite() -> None:
 
 
 def test_divergence_stops_with_step_and_loss(monkeypatch: pytest.MonkeyPatch) -> None:
-    def poisoned(items: int, hidden_size: int) -> torch.Tensor:
-        return torch.full((items, hidden_size + 1), torch.nan)
+    def poisoned(items: int, shape: EncoderShape) -> torch.Tensor:
+        return torch.full((items, shape.item_dim), torch.nan)
 
-    monkeypatch.setattr("retrain.training.initial_item_matrix", poisoned)
+    monkeypatch.setattr("retrain.training_state.initial_item_matrix", poisoned)
+    config = ModelConfig(hidden_size=4, initial_embeddings="random")
     with pytest.raises(
         UsageError, match=r"the loss is nan at step 1 of epoch 1; lower learning_rate \(0.1\)"
     ):
-        train(sessions_of([0, 1, 2]), a_vocabulary(3), ModelConfig(hidden_size=4))
+        train(sessions_of([0, 1, 2]), a_vocabulary(3), config)
 
 
 @pytest.mark.parametrize(
@@ -129,16 +131,3 @@ def test_divergence_stops_with_step_and_loss(monkeypatch: pytest.MonkeyPatch) ->
 def test_nothing_to_learn_is_said(sessions: tuple[list[int], ...], items: int, message: str) -> None:
     with pytest.raises(UsageError, match=message):
         train(sessions_of(*sessions), a_vocabulary(items), SMALL)
-
-
-def test_row_adagrad_equals_torch_on_the_rows_it_touches() -> None:
-    matrix = torch.arange(8, dtype=torch.float32).reshape(4, 2)
-    expected = matrix.clone().requires_grad_()
-    rows = RowAdagrad(matrix, learning_rate=0.5)
-    torch_adagrad = torch.optim.Adagrad([expected], lr=0.5, eps=1e-6)
-    for gradient in ([[1.0, -2.0], [3.0, 0.5]], [[0.1, 0.2], [0.3, 0.4]]):
-        rows.step(torch.tensor([1, 3]), torch.tensor(gradient))
-        expected.grad = torch.zeros(4, 2)
-        expected.grad[[1, 3]] = torch.tensor(gradient)
-        torch_adagrad.step()
-    torch.testing.assert_close(matrix, expected.detach(), rtol=0, atol=1e-5)
