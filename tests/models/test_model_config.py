@@ -34,10 +34,10 @@ def test_config_survives_json() -> None:
     ("fields", "message"),
     [
         ({"learning_rate": 0}, "learning_rate is 0.0; use 1e-06 to 10"),
-        ({"hidden_size": 501}, "hidden_size is 501; use 1 to 500"),
+        ({"hidden_size": 513}, "hidden_size is 513; use 1 to 512"),
         ({"epochs": float("nan")}, r"Expected `int`, got `float` - at `\$.epochs`"),
         ({"session_gap_s": float("nan")}, "session_gap_s is nan; use 0 to 1000000000"),
-        ({"epoch": 3}, "contains unknown field `epoch`; the fields are hidden_size, epochs"),
+        ({"epoch": 3}, "contains unknown field `epoch`; the fields are hidden_size, layers"),
         ({"index": "hnsw"}, r"Invalid enum value 'hnsw' - at `\$.index`"),
     ],
 )

@@ -50,3 +50,15 @@ def test_lanes_replay_every_session_whole_and_in_order(sessions: list[list[int]]
     replayed = [session for lane in lanes for session in lane]
     assert sorted(replayed) == sorted(session for session in sessions if len(session) > 1)
     assert batches.events == sum(len(session) - 1 for session in sessions)
+
+
+def test_step_has_the_types_of_its_inputs() -> None:
+    untyped = sessions_of([1, 2, 3], [4, 5])
+    typed = Sessions(untyped.item_rows, untyped.offsets, np.array([0, 1, 2, 2, 0], dtype=np.int8))
+    assert [step.event_types.tolist() for step in SessionParallelBatches(typed, 2)] == [[0, 2], [1]]
+    assert [step.event_types.tolist() for step in SessionParallelBatches(untyped, 2)] == [[0, 0], [0]]
+
+
+def test_steps_can_begin_in_the_middle() -> None:
+    batches = SessionParallelBatches(sessions_of([1, 2, 3, 4], [5, 6]), 2)
+    assert [step.inputs.tolist() for step in batches.steps(1)] == [[2], [3]]

@@ -16,7 +16,7 @@ ITEMS = Vocabulary([ItemId(item) for item in "abc"])
 
 def a_log(*events: Event) -> pl.DataFrame:
     schema = {"session_id": pl.String, "item_id": pl.String, "occurred_at_ms": pl.Int64}
-    return pl.DataFrame(list(events), schema=schema, orient="row")
+    return pl.DataFrame(list(events), schema=schema, orient="row").with_columns(event_type=pl.lit("view"))
 
 
 def as_text(sessions: Sessions) -> list[str]:
@@ -27,6 +27,19 @@ def as_text(sessions: Sessions) -> list[str]:
 def test_events_keep_log_order_and_sessions_come_by_their_last_event() -> None:
     log = a_log(("1", "a", 1000), ("2", "b", 2000), ("2", "a", 2500), ("1", "c", 9000))
     assert as_text(sessionize(log, ITEMS, 0)) == ["ba", "ac"]
+
+
+def test_types_of_events_stay_beside_their_items() -> None:
+    log = a_log(("1", "a", 1000), ("2", "b", 2000), ("1", "x", 2500), ("1", "c", 9000))
+    typed = log.with_columns(event_type=pl.Series(["view", "purchase", "cart", "cart"]))
+    sessions = sessionize(typed, ITEMS, 0)
+    assert as_text(sessions) == ["b", "ac"]
+    assert sessions.event_types is not None
+    assert sessions.event_types.tolist() == [2, 0, 1]
+
+
+def test_events_of_one_type_have_no_types() -> None:
+    assert sessionize(a_log(("1", "a", 1000), ("1", "b", 2000)), ITEMS, 0).event_types is None
 
 
 def test_gap_starts_a_new_session_and_zero_means_never() -> None:
