@@ -15,7 +15,7 @@ from retrain.event_split import VALIDATION, train_events
 from retrain.run_recording import RunRecorder
 from retrain.score_range import score_range
 from retrain.served_release import ServedRelease
-from retrain.training import TrainingProgress
+from retrain.training import ONE_CORE, Resources, TrainingProgress
 from retrain.training_run import train_release
 from schemas.release_manifest import ReleaseManifest
 from schemas.run_record import RunSource
@@ -36,6 +36,7 @@ def train_recorded(
     releases: Path,
     created_at: datetime,
     progress: Callable[[TrainingProgress], None] = lambda _: None,
+    resources: Resources = ONE_CORE,
 ) -> ReleaseManifest:
     """Train inside a recorded run.
 
@@ -46,6 +47,7 @@ def train_recorded(
         releases: see `retrain.training_run.train_release`.
         created_at: likewise.
         progress: likewise.
+        resources: likewise.
 
     Raises:
         UsageError: likewise.
@@ -56,7 +58,7 @@ def train_recorded(
         progress(at)
 
     with run.timed("training"):
-        manifest = train_release(log, config, releases, created_at, follow)
+        manifest = train_release(log, config, releases, created_at, follow, resources)
     run.trained(manifest)
     with run.timed("score_range"):
         model = ServedRelease(load_release(releases / manifest.release_id))

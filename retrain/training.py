@@ -52,23 +52,20 @@ class TrainingProgress:
 
 
 @dataclass(frozen=True)
-class Machine:
+class Resources:
     """What a training may use; the model does not depend on it, its last digits aside."""
 
     threads: int = 1
-    """Of torch."""
+    """Of torch. The matrices are small: two are faster on idle cores, and far slower on busy ones."""
     device: str = "cpu"
-    """As torch names it: `cpu`, `cuda`, …"""
-
-
-@dataclass(frozen=True)
-class CheckpointFile:
-    """Where a training keeps what it needs to go on after a kill."""
-
-    path: Path
-    """Where there is a file, the training goes on from it."""
-    every_s: float = 60.0
+    """As torch names it: `cpu`, `cuda`, …; `auto` takes a GPU where there is one."""
+    checkpoint: Path | None = None
+    """The file from which a killed training goes on, and into which this one writes; None for neither."""
+    checkpoint_every_s: float = 60.0
     """About so often it is written."""
+
+
+ONE_CORE = Resources()
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,8 +86,7 @@ def train(
     vocabulary: Vocabulary,
     config: ModelConfig,
     progress: Callable[[TrainingProgress], None] = lambda _: None,
-    machine: Machine = Machine(),
-    checkpoint: CheckpointFile | None = None,
+    resources: Resources = ONE_CORE,
     clock: Callable[[], float] = time.perf_counter,
 ) -> TrainedModel:
     """Train a GRU4Rec.
@@ -100,13 +96,12 @@ def train(
         vocabulary: the items; the rows in `sessions` are its own.
         config: the seed included: the same arguments give the same model on the same machine.
         progress: called about every 50 steps and at the end of each epoch.
-        machine: what to use of it.
-        checkpoint: where to go on from, and to leave what the next attempt goes on from; None for neither.
+        resources: what to use.
         clock: seconds, for the speed in `progress` and the times of checkpoints.
 
     Raises:
-        UsageError: fewer than two items, no session of two events, a loss that is no number any more, or a
-            checkpoint of another training.
+        UsageError: fewer than two items, no session of two events, a loss that is no number any more, a
+            device that is not there, or a checkpoint of another training.
     """
     if len(vocabulary) < 2:
         raise UsageError(f"items to choose from: {len(vocabulary)}; the training data needs at least 2")
@@ -115,13 +110,12 @@ def train(
         raise UsageError(
             f"none of the {len(sessions)} training sessions has two events; a model learns from pairs"
         )
-    device = torch.device(machine.device)
-    with _torch_settings(machine.threads, device):
+    device = _device(resources.device)
+    with _torch_settings(resources.threads, device):
         torch.manual_seed(config.seed)
         training = _Training(sessions, len(vocabulary), config, batches, device)
-        if checkpoint is not None:
-            made_from = _made_from(sessions, config)
-            training.keep(checkpoint, made_from)
+        if resources.checkpoint is not None:
+            training.keep(resources.checkpoint, resources.checkpoint_every_s, _made_from(sessions, config))
         return training.run(progress, clock)
 
 
@@ -146,15 +140,16 @@ class _Training:
         self._epochs = max(config.epochs, math.ceil(config.min_steps / len(batches)))
         self._history: list[TrainingProgress] = []
         self._epoch, self._step, self._events, self._loss_sum = 1, 0, 0, 0.0
-        self._file: CheckpointFile | None = None
+        self._checkpoint: Path | None = None
+        self._checkpoint_every_s = 0.0
         self._made_from: dict[str, Any] = {}
 
-    def keep(self, file: CheckpointFile, made_from: dict[str, Any]) -> None:
+    def keep(self, checkpoint: Path, every_s: float, made_from: dict[str, Any]) -> None:
         """Write checkpoints; go on from the one that is there."""
-        self._file, self._made_from = file, made_from
-        if not file.path.exists():
+        self._checkpoint, self._checkpoint_every_s, self._made_from = checkpoint, every_s, made_from
+        if not checkpoint.exists():
             return
-        found = load_checkpoint(file.path, made_from)
+        found = load_checkpoint(checkpoint, made_from)
         self._state.restore(found.arrays)
         self._epoch, self._step = found.epoch, found.step
         self._events, self._loss_sum = found.state["events"], found.state["loss_sum"]
@@ -165,8 +160,8 @@ class _Training:
         while self._epoch <= self._epochs:
             for report in self._run_epoch(clock):
                 progress(report)
-                if self._file is not None and clock() - saved_at >= self._file.every_s:
-                    self._save(self._file)
+                if self._checkpoint and clock() - saved_at >= self._checkpoint_every_s:
+                    self._save(self._checkpoint)
                     saved_at = clock()
             self._history.append(report)
             self._epoch, self._step, self._events, self._loss_sum = self._epoch + 1, 0, 0, 0.0
@@ -208,13 +203,13 @@ class _Training:
             events_per_s=events_per_s,
         )
 
-    def _save(self, file: CheckpointFile) -> None:
+    def _save(self, path: Path) -> None:
         if self._step == len(self._batches):
             return  # the epoch is complete; the next report is in the next one
         history = [asdict(epoch) for epoch in self._history]
         state = {"events": self._events, "loss_sum": self._loss_sum, "history": history}
         checkpoint = Checkpoint(self._made_from, self._epoch, self._step, self._state.arrays(), state)
-        save_checkpoint(file.path, checkpoint)
+        save_checkpoint(path, checkpoint)
 
 
 def _candidate_log_probability(
@@ -239,6 +234,18 @@ def _made_from(sessions: Sessions, config: ModelConfig) -> dict[str, Any]:
         data.update(sessions.event_types.tobytes())
     versions = {name: version(name) for name in ("millrace", "torch", "numpy")}
     return {"config": msgspec.to_builtins(config), "data": data.hexdigest(), "versions": versions}
+
+
+def _device(name: str) -> torch.device:
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:  # an assertion where torch was built without CUDA
+        reason = str(error).splitlines()[0]
+        raise UsageError(f"device {name!r} cannot be used ({reason}); use cpu, cuda or auto") from error
+    return device
 
 
 @contextmanager

@@ -45,6 +45,17 @@ def train_command(
             help="Leave out this share of the training sessions, those that end last, as tune does."
         ),
     ] = 0.0,
+    threads: Annotated[
+        int,
+        typer.Option(min=1, help="Of the training. Two are faster on idle cores, and slower on busy ones."),
+    ] = 1,
+    device: Annotated[str, typer.Option(help="cpu, cuda, or auto: a GPU where there is one.")] = "cpu",
+    checkpoint: Annotated[
+        Path | None,
+        typer.Option(
+            help="Go on from this file after a kill, with the same result; it is removed at the end."
+        ),
+    ] = None,
     runs: RunsOption = None,
     event_type_map: EventTypeMapOption = None,
 ) -> None:
@@ -58,9 +69,11 @@ def train_command(
     from retrain.event_split import read_log
     from retrain.recorded_training import RUNS, file_source, train_recorded
     from retrain.run_recording import RunPlan, recorded_run, utc_now
+    from retrain.training import Resources
     from retrain.training_display import training_display
-    from schemas.output_paths import check_output_folder
+    from schemas.output_paths import check_output_file, check_output_folder
 
+    check_output_file("--checkpoint", checkpoint)
     runs = runs or out / RUNS
     check_output_folder("--out", out)
     check_output_folder("--runs", runs)
@@ -71,7 +84,8 @@ def train_command(
         log = held_out(log, model_config.test_share, hold_out_validation)
     plan = RunPlan("train", model_config, file_source(path), len(log), hold_out_validation)
     with recorded_run(runs, plan) as run, training_display() as show:
-        manifest = train_recorded(run, log, model_config, out, utc_now(), show)
+        resources = Resources(threads, device, checkpoint)
+        manifest = train_recorded(run, log, model_config, out, utc_now(), show, resources)
     typer.echo(f"{_described(manifest, out)}\nrun {run.folder}")
 
 

@@ -15,7 +15,7 @@ from models.servable_model import ServableModel
 from retrain.event_split import train_events
 from retrain.release_building import build_release, describe_data
 from retrain.sessionize import build_vocabulary, sessionize
-from retrain.training import TrainedModel, TrainingProgress, train
+from retrain.training import ONE_CORE, Resources, TrainedModel, TrainingProgress, train
 from schemas.errors import UsageError
 from schemas.release_manifest import ReleaseManifest
 
@@ -26,6 +26,7 @@ def train_release(
     releases: Path,
     created_at: datetime,
     progress: Callable[[TrainingProgress], None] = lambda _: None,
+    resources: Resources = ONE_CORE,
 ) -> ReleaseManifest:
     """Train on the training part of a log and write the release.
 
@@ -35,6 +36,7 @@ def train_release(
         releases: the folder in which the release's folder is made.
         created_at: the present, with a time zone.
         progress: see `retrain.training.train`.
+        resources: likewise; its checkpoint is removed when the release is complete.
 
     Raises:
         UsageError: there is nothing to learn from, the training diverged, or the folder cannot be made.
@@ -47,9 +49,12 @@ def train_release(
         )
     vocabulary = build_vocabulary(events, config.min_item_support)
     sessions = sessionize(events, vocabulary, config.session_gap_s)
-    model = _servable(train(sessions, vocabulary, config, progress))
+    model = _servable(train(sessions, vocabulary, config, progress, resources))
     data = describe_data(events, sessions)
-    return build_release(releases, model, vocabulary, sessions, config, data, created_at)
+    manifest = build_release(releases, model, vocabulary, sessions, config, data, created_at)
+    if resources.checkpoint is not None:
+        resources.checkpoint.unlink(missing_ok=True)
+    return manifest
 
 
 def _servable(model: TrainedModel) -> ServableModel:

@@ -10,7 +10,7 @@ from models.gru4rec import EncoderShape
 from models.model_config import ModelConfig
 from models.vocabulary import Vocabulary
 from retrain.sessionize import Sessions, build_vocabulary, sessionize
-from retrain.training import TrainedModel, TrainingProgress, train
+from retrain.training import Resources, TrainedModel, TrainingProgress, train
 from schemas.errors import UsageError
 from schemas.ids import ItemId
 from tests.retrain.planted_sessions import ring_events
@@ -131,3 +131,19 @@ def test_divergence_stops_with_step_and_loss(monkeypatch: pytest.MonkeyPatch) ->
 def test_nothing_to_learn_is_said(sessions: tuple[list[int], ...], items: int, message: str) -> None:
     with pytest.raises(UsageError, match=message):
         train(sessions_of(*sessions), a_vocabulary(items), SMALL)
+
+
+def test_device_that_is_not_there_is_named() -> None:
+    with pytest.raises(UsageError, match=r"device 'abacus' cannot be used \(.+\); use cpu, cuda or auto"):
+        train(sessions_of([0, 1]), a_vocabulary(2), SMALL, resources=Resources(device="abacus"))
+
+
+def test_two_threads_learn_what_one_learns() -> None:
+    events = ring_events(noise=0)
+    vocabulary = build_vocabulary(events)
+    sessions = sessionize(events, vocabulary, 0)
+    losses = [
+        train(sessions, vocabulary, SMALL, resources=Resources(threads=threads)).history[-1].loss
+        for threads in (1, 2)
+    ]
+    assert losses[0] == pytest.approx(losses[1], rel=0.05)

@@ -12,7 +12,7 @@ from msgspec.structs import replace as with_fields
 
 from models.model_config import ModelConfig
 from retrain.sessionize import Sessions, build_vocabulary, sessionize
-from retrain.training import CheckpointFile, TrainedModel, TrainingProgress, train
+from retrain.training import Resources, TrainedModel, TrainingProgress, train
 from schemas.errors import UsageError
 from tests.retrain.planted_sessions import ring_events
 
@@ -52,8 +52,7 @@ def killed_at(report: int) -> Callable[[TrainingProgress], None]:
 def train_to(
     path: Path | None, progress: Callable[[TrainingProgress], None], config: ModelConfig = CONFIG
 ) -> TrainedModel:
-    checkpoint = CheckpointFile(path, every_s=0) if path else None
-    return train(sessions(), VOCABULARY, config, progress, checkpoint=checkpoint)
+    return train(sessions(), VOCABULARY, config, progress, Resources(checkpoint=path, checkpoint_every_s=0))
 
 
 @pytest.mark.parametrize("report", [2, 5, 8, 11])
