@@ -188,9 +188,9 @@ def evaluate_command(
     with _workshop(out, excluded_types(exclude)) as workshop:
         if windows:
             steps = last_windows(log, windows, window_hours, train_hours, windows_end(until))
-            report = evaluate_windows(sources, log, steps, path.name, plan, workshop)
+            report = evaluate_windows(sources, log, steps, path, plan, workshop)
         else:
-            parts = split_parts(log, path.name, on.value, sources[0].config.test_share, validation_share)
+            parts = split_parts(log, path, on.value, sources[0].config.test_share, validation_share)
             report = evaluate_split(sources, parts, plan, workshop)
     typer.echo(report_text(report))
     if json_file is not None:

@@ -110,7 +110,7 @@ def describe_model(model: NextItemModel, source: ModelSource) -> ModelDescriptio
         manifest = model.release.manifest
         trained_here = source.is_fitted_here
         return ModelDescription(
-            name=source.given if trained_here else manifest.release_id,
+            name=Path(source.given).name if trained_here else manifest.release_id,
             items=manifest.items,
             session_gap_s=manifest.session_gap_s,
             release_id=manifest.release_id,

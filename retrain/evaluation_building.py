@@ -41,7 +41,10 @@ class JudgedModel(NamedTuple):
     unseen_targets: int
     runs: list[Ranks]
     """One a seed; each of all n predictions."""
+    fitting_s: float
+    """Seconds of wall time, a mean over runs."""
     answering_s: float
+    """Likewise."""
 
 
 def accuracy_report(
@@ -77,6 +80,7 @@ def accuracy_report(
         by_target_type=by_target_type(values, facts),
         new_items=_new_items(values, facts),
         comparisons=[_comparison(values, other, facts, plan) for other in others],
+        fitting_s=round(judged.fitting_s, 2),
         wall_s=round(judged.answering_s, 2),
         code_version=version("millrace"),
     )
@@ -139,4 +143,9 @@ def _comparison(
             name: {k: lower > 0 or upper < 0 for k, (lower, upper) in at_k.items()}
             for name, at_k in intervals.items()
         },
+        curves=curves(other.runs, max(plan.cutoffs)),
+        by_position=by_position(others, facts),
+        by_popularity=by_popularity(others, facts),
+        fitting_s=round(other.fitting_s, 2),
+        wall_s=round(other.answering_s, 2),
     )

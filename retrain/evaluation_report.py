@@ -60,6 +60,8 @@ class DataDescription(msgspec.Struct, frozen=True, kw_only=True):
     """Items that occur anywhere in the training part or in this one."""
     test_share: float | None = None
     """Where the file does not say what is test."""
+    sha256: str | None = None
+    """Of the file."""
 
 
 class Protocol(msgspec.Struct, frozen=True, kw_only=True):
@@ -173,6 +175,13 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     """Of the difference, paired: both models over the same resampled sessions."""
     significant: dict[str, dict[str, bool]] | None = None
     """Whether the interval of the difference leaves out 0."""
+    curves: dict[str, list[float]] = {}
+    """The other model's; as in `EvaluationReport`, like what follows."""
+    by_position: list[Group] = []
+    by_popularity: list[Group] = []
+    beyond_accuracy: BeyondAccuracy | None = None
+    fitting_s: float = 0.0
+    wall_s: float = 0.0
 
 
 class SeedRun(msgspec.Struct, frozen=True, kw_only=True):
@@ -251,8 +260,10 @@ class EvaluationReport(msgspec.Struct, frozen=True, kw_only=True):
     comparisons: list[Comparison] = []
     seeds: Seeds | None = None
     windows: Windows | None = None
+    fitting_s: float = 0.0
+    """Seconds of wall time that training or fitting took, of a release its loading; a mean over runs."""
     wall_s: float = 0.0
-    """Seconds that the lists of the model took, training left out."""
+    """Seconds of wall time that the answers took; likewise."""
     code_version: str = ""
     schema_version: int = SCHEMA_VERSION
 

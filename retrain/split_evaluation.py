@@ -6,11 +6,14 @@ for windows of time. Caller: `retrain.evaluate_commands`.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import msgspec
 import polars as pl
 
+from models.release import sha256_of
 from retrain.beyond_accuracy import Catalogue, beyond_accuracy, rare_share
 from retrain.evaluated_models import ModelSource, Workshop, describe_model
 from retrain.evaluation_building import JudgedModel, accuracy_report, mean_and_std
@@ -43,13 +46,13 @@ class SplitParts:
 
 
 def split_parts(
-    log: pl.DataFrame, file: str, part: str, test_share: float, validation_share: float
+    log: pl.DataFrame, file: Path, part: str, test_share: float, validation_share: float
 ) -> SplitParts:
     """Cut a log.
 
     Args:
         log: see `retrain.event_split.read_log`.
-        file: its name, for the report.
+        file: where it was read from.
         part: `test`, or `validation`: the last of the training sessions, the test part left out.
         test_share: see `retrain.event_split.train_events`.
         validation_share: see `retrain.event_split.hold_out_validation`.
@@ -65,9 +68,10 @@ def split_parts(
         evaluated = test_events(log, test_share)
     training = train_events(log, test_share)
     if evaluated.is_empty():
-        raise UsageError(f"nothing to predict: the {part} part of {file} is empty")
+        raise UsageError(f"nothing to predict: the {part} part of {file.name} is empty")
     description = DataDescription(
-        file=file,
+        file=file.name,
+        sha256=sha256_of(file),
         part=part,
         split="column" if by_column else "last sessions",
         events=len(evaluated),
@@ -95,14 +99,20 @@ def evaluate_split(
     prefixes = prefixes_of(parts.evaluated)
     popularity = ItemPopularity(parts.training)
     facts = facts_of(prefixes, popularity)
-    runs, *others = [run_model(source, parts.training, prefixes, plan, workshop) for source in sources]
-    judged = [_judged(source, each) for source, each in zip(sources, [runs, *others], strict=True)]
+    found = [run_model(source, parts.training, prefixes, plan, workshop) for source in sources]
+    judged = [_judged(source, runs) for source, runs in zip(sources, found, strict=True)]
     report = accuracy_report(judged[0], judged[1:], facts, plan, parts.description)
+    beyond = [_beyond_accuracy(runs, parts, popularity, plan) for runs in found]
+    runs = found[0]
     assert report.new_items is not None
     listed = [rare_share(run.model, run.predictions, popularity, plan.cutoffs) for run in runs]
     return msgspec.structs.replace(
         report,
-        beyond_accuracy=_beyond_accuracy(runs, parts, popularity, plan),
+        beyond_accuracy=beyond[0],
+        comparisons=[
+            msgspec.structs.replace(comparison, beyond_accuracy=figures)
+            for comparison, figures in zip(report.comparisons, beyond[1:], strict=True)
+        ],
         new_items=msgspec.structs.replace(report.new_items, listed_share=_mean(listed)),
         index_loss=_index_loss(runs[0], plan, workshop) if len(runs) == 1 else None,
         seeds=_seeds(runs, plan),
@@ -118,7 +128,8 @@ def _judged(source: ModelSource, runs: Sequence[ModelRun]) -> JudgedModel:
         description=description,
         unseen_targets=runs[0].predictions.unseen_targets,
         runs=[run.predictions.ranks for run in runs],
-        answering_s=sum(run.answering_s for run in runs) / len(runs),
+        fitting_s=fmean(run.fitting_s for run in runs),
+        answering_s=fmean(run.answering_s for run in runs),
     )
 
 

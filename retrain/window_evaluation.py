@@ -5,12 +5,15 @@ Owns the sliding and what is reported of it; `retrain.time_windows` owns the cut
 """
 
 from collections.abc import Sequence
+from pathlib import Path
+from statistics import fmean
 from typing import NamedTuple
 
 import msgspec
 import numpy as np
 import polars as pl
 
+from models.release import sha256_of
 from retrain.bootstrap import metric_intervals
 from retrain.evaluated_models import ModelSource, Workshop, describe_model
 from retrain.evaluation_building import JudgedModel, accuracy_report, mean_and_std
@@ -34,14 +37,16 @@ class _Step(NamedTuple):
     ranks: list[list[Ranks]]
     """Beside each source, its runs."""
     unseen_targets: list[int]
-    answering_s: float
+    """Beside each source, as what follows, in seconds."""
+    fitting_s: list[float]
+    answering_s: list[float]
 
 
 def evaluate_windows(
     sources: Sequence[ModelSource],
     log: pl.DataFrame,
     windows: Sequence[TimeWindow],
-    file: str,
+    file: Path,
     plan: EvaluationPlan,
     workshop: Workshop,
 ) -> EvaluationReport:
@@ -51,7 +56,7 @@ def evaluate_windows(
         sources: the evaluated model, then what it is compared with.
         log: in log order, without nulls in `occurred_at_ms`.
         windows: see `retrain.time_windows.last_windows`.
-        file: the log's name, for the report.
+        file: where the log was read from.
         plan: how.
         workshop: see `retrain.evaluated_models.Workshop`.
 
@@ -69,7 +74,8 @@ def evaluate_windows(
     judged, *others = [_over_all(steps, at) for at in range(len(sources))]
     facts = joined([step.facts for step in steps])
     data = DataDescription(
-        file=file,
+        file=file.name,
+        sha256=sha256_of(file),
         part="windows",
         split="time",
         events=len(log),
@@ -100,7 +106,8 @@ def _step(
         ],
         ranks=[[run.predictions.ranks for run in of_one] for of_one in runs],
         unseen_targets=[of_one[0].predictions.unseen_targets for of_one in runs],
-        answering_s=sum(run.answering_s for run in runs[0]) / len(runs[0]),
+        fitting_s=[fmean(run.fitting_s for run in of_one) for of_one in runs],
+        answering_s=[fmean(run.answering_s for run in of_one) for of_one in runs],
     )
 
 
@@ -110,7 +117,8 @@ def _over_all(steps: Sequence[_Step], at: int) -> JudgedModel:
         description=msgspec.structs.replace(steps[-1].descriptions[at], release_id=None),
         unseen_targets=sum(step.unseen_targets[at] for step in steps),
         runs=[np.concatenate(parts) for parts in zip(*(step.ranks[at] for step in steps), strict=True)],
-        answering_s=sum(step.answering_s for step in steps),
+        fitting_s=sum(step.fitting_s[at] for step in steps),
+        answering_s=sum(step.answering_s[at] for step in steps),
     )
 
 

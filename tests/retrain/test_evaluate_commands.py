@@ -120,7 +120,7 @@ def test_difference_is_the_first_model_minus_the_other(
     release: Path, log_file: Path, config_file: Path, tmp_path: Path
 ) -> None:
     trained_more = tmp_path / "more.toml"
-    trained_more.write_text("hidden_size = 16\nepochs = 8\nmin_steps = 400\nbatch_size = 16\n")
+    trained_more.write_text("hidden_size = 16\nepochs = 2\nmin_steps = 150\nbatch_size = 16\n")
     report = evaluated(
         tmp_path, "gru4rec", log_file, "--config", config_file, "--compare", trained_more, "--k", "1"
     )
@@ -132,7 +132,9 @@ def test_difference_is_the_first_model_minus_the_other(
     lower, upper = comparison.intervals["recall"]["1"]
     assert lower <= gained <= upper
     assert report.model.name == "gru4rec"
-    assert comparison.model.name == str(trained_more)
+    assert comparison.model.name == "more.toml"
+    assert comparison.beyond_accuracy is not None
+    assert len(comparison.curves["recall"]) == 1
 
 
 def test_ranks_among_all_items_equal_the_served_ones_where_nothing_ties(
