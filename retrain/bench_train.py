@@ -1,68 +1,126 @@
-"""`millrace bench train`: how many events a second an epoch trains, on a file or on drawn sessions.
+"""`millrace bench train`: what a training takes and what it gives, configuration beside configuration.
 
-The speed depends on the numbers of items, events and sessions and on the model's sizes, not on what the
-shoppers like: drawn sessions have popularities by Zipf's law and nothing to learn. Caller:
-`retrain.offline_bench_commands`.
+Owns the measuring: each configuration in a process of its own, so that its memory is its own; the time is
+that of a whole run, from the events in memory to the release. Caller: `retrain.offline_bench_commands`.
 """
 
-from typing import NamedTuple
+import resource
+import sys
+import time
+from collections.abc import Mapping
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from multiprocessing import get_context
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import polars as pl
 
 from models.model_config import ModelConfig
-from models.vocabulary import Vocabulary
-from retrain.event_split import train_events
-from retrain.sessionize import Sessions, build_vocabulary, sessionize
-from retrain.training import train
+from retrain.event_split import read_log, test_events
+from retrain.release_judging import judge_release
+from retrain.training import Resources, TrainingProgress
+from retrain.training_run import train_release
 from schemas.bench_report import Row
-from schemas.ids import ItemId
 
 MEAN_SESSION_EVENTS = 4.0
 _SEED = 1
+_MIB = 1 << 20
 
 
-class TrainingData(NamedTuple):
-    """What is trained on."""
+@dataclass(frozen=True)
+class BenchData:
+    """What is trained on: a file, or as many drawn events."""
 
-    sessions: Sessions
-    vocabulary: Vocabulary
+    path: Path | None
+    event_type_map: Mapping[str, str]
+    drawn_events: int
+    drawn_items: int
+    at_most: int | None = None
+    """So many of the last events of a file, about; None: all."""
+
+    def log(self) -> pl.DataFrame:
+        """The events in log order."""
+        if self.path is None:
+            return drawn_log(self.drawn_events, self.drawn_items)
+        log = read_log(self.path, self.event_type_map)
+        return log if self.at_most is None else last_sessions(log, self.at_most)
 
 
-def drawn_data(events: int, items: int) -> TrainingData:
-    """About so many events over so many items."""
+def bench_train(data: BenchData, configs: Mapping[str, ModelConfig], threads: int) -> list[Row]:
+    """Train and evaluate every configuration, one after the other; a row for each.
+
+    Args:
+        data: what to train on; a tenth of it, or what the file's split says, is evaluated on.
+        configs: by name.
+        threads: of torch.
+
+    Raises:
+        UsageError: see `retrain.training_run.train_release`.
+    """
+    rows = []
+    for name, config in configs.items():
+        with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as child:
+            rows.append(child.submit(_measured, data, name, config, threads).result())
+    return rows
+
+
+def drawn_log(events: int, items: int) -> pl.DataFrame:
+    """About so many views over so many items, with popularities by Zipf's law and nothing else to learn."""
     random = np.random.default_rng(_SEED)
     n = max(1, round(events / (1 + MEAN_SESSION_EVENTS)))
     lengths = 2 + random.poisson(MEAN_SESSION_EVENTS - 1, n)
-    offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
     weights = 1 / np.arange(1, items + 1)
-    rows = random.choice(items, size=offsets[-1], p=weights / weights.sum()).astype(np.int32)
-    return TrainingData(Sessions(rows, offsets), Vocabulary([ItemId(str(row)) for row in range(items)]))
-
-
-def logged_data(log: pl.DataFrame, config: ModelConfig) -> TrainingData:
-    """The training part of a log, as `millrace train` sees it."""
-    events = train_events(log, config.test_share)
-    vocabulary = build_vocabulary(events, config.min_item_support)
-    return TrainingData(sessionize(events, vocabulary, config.session_gap_s), vocabulary)
-
-
-def bench_train(data: TrainingData, config: ModelConfig) -> list[Row]:
-    """Train the epochs of the configuration; a row for each.
-
-    Raises:
-        UsageError: see `retrain.training.train`.
-    """
-    model = train(data.sessions, data.vocabulary, config)
-    return [
+    rows = random.choice(items, size=lengths.sum(), p=weights / weights.sum())
+    return pl.DataFrame(
         {
-            "epoch": epoch.epoch,
-            "items": len(data.vocabulary),
-            "events": epoch.total_events // epoch.epochs,
-            "units": config.hidden_size,
-            "batch": config.batch_size,
-            "negatives": config.n_negatives,
-            "events_per_s": round(epoch.events_per_s, 1),
+            "session_id": np.repeat(np.arange(n), lengths),
+            "item_id": rows,
+            "occurred_at_ms": np.arange(len(rows)),
         }
-        for epoch in model.history
-    ]
+    ).with_columns(pl.col("session_id", "item_id").cast(pl.String), event_type=pl.lit("view"))
+
+
+def last_sessions(log: pl.DataFrame, events: int) -> pl.DataFrame:
+    """About the last so many events of each part of the split, sessions whole."""
+    parts = log.partition_by("split", maintain_order=True) if "split" in log.columns else [log]
+    cut = []
+    for part in parts:
+        kept = part.tail(round(events * len(part) / len(log)))["session_id"].unique()
+        cut.append(part.filter(pl.col("session_id").is_in(kept.implode())))
+    return pl.concat(cut)
+
+
+def _measured(data: BenchData, name: str, config: ModelConfig, threads: int) -> Row:
+    log = data.log()
+    epochs: list[TrainingProgress] = []
+
+    def follow(at: TrainingProgress) -> None:
+        epochs[at.epoch - 1 :] = [at]
+
+    with TemporaryDirectory(prefix="millrace-bench-") as folder:
+        started = time.perf_counter()
+        manifest = train_release(log, config, Path(folder), datetime.now(UTC), follow, Resources(threads))
+        wall_s = time.perf_counter() - started
+        peak_rss_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _RSS_UNIT / _MIB
+        judged = judge_release(Path(folder) / manifest.release_id, test_events(log, config.test_share))
+    training_s = sum(at.total_events / at.epochs / at.events_per_s for at in epochs)
+    return {
+        "name": name,
+        "events_per_s": round(epochs[-1].total_events / training_s, 1),
+        "wall_s": round(wall_s, 2),
+        "peak_rss_mb": round(peak_rss_mb),
+        "recall_at_20": judged.get("recall@20", 0.0),
+        "mrr_at_20": judged.get("mrr@20", 0.0),
+        "n": int(judged.get("predictions", 0)),
+        "epochs": epochs[-1].epochs,
+        "events": epochs[-1].total_events // epochs[-1].epochs,
+        "items": manifest.items,
+        "training_s": round(training_s, 2),
+    }
+
+
+_RSS_UNIT = 1 if sys.platform == "darwin" else 1024
+"""Bytes in the unit of ru_maxrss."""

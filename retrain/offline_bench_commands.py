@@ -6,39 +6,48 @@ from typing import Annotated
 import typer
 
 app = typer.Typer()
+QUICK_EVENTS = 50_000
 JsonOption = Annotated[Path | None, typer.Option("--json", help="Write the figures here as well.")]
 
 
 @app.command("train")
 def bench_train_command(
-    path: Annotated[
-        Path | None, typer.Argument(metavar="[FILE]", help="Event file; without it drawn sessions.")
+    *,
+    events: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Event file; without it drawn sessions.")
     ] = None,
-    events: Annotated[int, typer.Option(min=100, help="Drawn events, about.")] = 100_000,
-    items: Annotated[int, typer.Option(min=2, help="Drawn items.")] = 18_000,
-    epochs: Annotated[int, typer.Option(min=1)] = 2,
-    config: Annotated[Path | None, typer.Option(help="Model config, TOML or JSON.")] = None,
+    configs: Annotated[
+        str, typer.Option(help="Names of configurations, or files, comma-separated.")
+    ] = "small,large",
+    quick: Annotated[
+        bool, typer.Option("--quick", help="One epoch of at most 50 000 events: speed, not quality.")
+    ] = False,
+    session_gap_s: Annotated[float | None, typer.Option(help="In place of the config's; 0: never.")] = None,
+    threads: Annotated[int, typer.Option(min=1, help="Of the training.")] = 1,
+    seed: Annotated[int | None, typer.Option(help="In place of the config's.")] = None,
+    drawn_events: Annotated[int, typer.Option(min=100, help="Drawn events, about.")] = 100_000,
+    drawn_items: Annotated[int, typer.Option(min=2, help="Drawn items.")] = 18_000,
     json_file: JsonOption = None,
 ) -> None:
-    """Measure the training: events a second in each epoch, on one core."""
+    """Measure whole trainings: events a second, seconds, memory, and the quality that came out."""
     from models.model_config import load_model_config
-    from retrain.bench_train import bench_train, drawn_data, logged_data
-    from retrain.event_split import read_log
+    from retrain.bench_train import BenchData, bench_train
     from schemas.bench_report import new_report, report_text, write_report
     from schemas.output_paths import check_output_file
     from schemas.settings import SharedSettings, read_settings
 
     check_output_file("--json", json_file)
-    model_config = load_model_config(config, {"epochs": epochs, "min_steps": 0})
-    if path is None:
-        data, note = drawn_data(events, items), "drawn sessions, popularity by Zipf's law"
-    else:
-        log = read_log(path, read_settings(SharedSettings).event_type_map)
-        data, note = logged_data(log, model_config), f"training part of {path.name}"
-    report = new_report("train", bench_train(data, model_config), [note])
+    overrides = {"session_gap_s": session_gap_s, "seed": seed}
+    if quick:
+        overrides |= {"epochs": 1, "min_steps": 0}
+    named = {name.strip(): load_model_config(Path(name.strip()), overrides) for name in configs.split(",")}
+    event_type_map = read_settings(SharedSettings).event_type_map
+    drawn = min(drawn_events, QUICK_EVENTS) if quick else drawn_events
+    data = BenchData(events, event_type_map, drawn, drawn_items, QUICK_EVENTS if quick else None)
+    report = new_report("train", bench_train(data, named, threads), [_train_note(events, threads)])
     typer.echo(report_text(report))
     if json_file:
-        write_report(report, json_file)
+        write_report(report, json_file, rows_as="configs")
 
 
 @app.command("index")
@@ -68,6 +77,11 @@ def bench_index_command(
     typer.echo(report_text(report))
     if json_file:
         write_report(report, json_file)
+
+
+def _train_note(path: Path | None, threads: int) -> str:
+    drawn = "drawn sessions, popularity by Zipf's law, nothing else to learn"
+    return f"{path.name if path else drawn}; threads {threads}; wall_s: from events in memory to the release"
 
 
 def _numbers(option: str, given: str) -> list[int]:

@@ -66,14 +66,21 @@ def report_text(report: BenchReport) -> str:
     return "\n".join([f"bench {report.bench} on {machine}", *table, *report.notes])
 
 
-def write_report(report: BenchReport, path: Path) -> None:
+def write_report(report: BenchReport, path: Path, rows_as: str = "rows") -> None:
     """Write the report as JSON.
+
+    Args:
+        report: what to write.
+        path: the file.
+        rows_as: what its rows are called there.
 
     Raises:
         UsageError: the file cannot be written.
     """
     try:
-        path.write_bytes(msgspec.json.format(msgspec.json.encode(report), indent=2))
+        fields = msgspec.to_builtins(report)
+        named = {rows_as if name == "rows" else name: value for name, value in fields.items()}
+        path.write_bytes(msgspec.json.format(msgspec.json.encode(named), indent=2))
     except OSError as error:
         raise UsageError(f"--json {path}: cannot be written ({error.strerror})") from error
 

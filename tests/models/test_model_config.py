@@ -37,7 +37,7 @@ def test_config_survives_json() -> None:
         ({"hidden_size": 513}, "hidden_size is 513; use 1 to 512"),
         ({"epochs": float("nan")}, r"Expected `int`, got `float` - at `\$.epochs`"),
         ({"session_gap_s": float("nan")}, "session_gap_s is nan; use 0 to 1000000000"),
-        ({"epoch": 3}, "contains unknown field `epoch`; the fields are hidden_size, layers"),
+        ({"epoch": 3}, "contains unknown field `epoch`; the fields are strategy, hidden_size"),
         ({"index": "hnsw"}, r"Invalid enum value 'hnsw' - at `\$.index`"),
     ],
 )

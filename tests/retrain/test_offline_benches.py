@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import polars as pl
 import pytest
 
 import millrace
 from index.exact_index import ExactIndex
 from models.release import VECTORS_FILE
 from retrain.bench_index import bench_index, drawn_vectors, search_by_numpy
-from retrain.bench_train import drawn_data
+from retrain.bench_train import drawn_log, last_sessions
 from tests.retrain.planted_sessions import ring_events
 from tests.successor_release import write_successor_release
 
@@ -27,17 +28,42 @@ def measured(tmp_path: Path, *arguments: str) -> dict[str, Any]:
     return written
 
 
-def test_training_is_measured_epoch_by_epoch(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    report = measured(tmp_path, "train", "--events", "300", "--items", "20", "--epochs", "2")
-    assert [(row["epoch"], row["items"]) for row in report["rows"]] == [(1, 20), (2, 20)]
-    assert "events_per_s" in capsys.readouterr().out
+SMALL_MODEL = "hidden_size = 4\nmin_steps = 0\nn_negatives = 4\nepochs = 1\n"
+MEASURED = {"name", "events_per_s", "wall_s", "peak_rss_mb", "recall_at_20", "mrr_at_20"}
 
 
-def test_training_on_a_file_is_measured(tmp_path: Path) -> None:
+def test_trainings_are_measured_side_by_side(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("one", "two"):
+        (tmp_path / f"{name}.toml").write_text(SMALL_MODEL)
     path = tmp_path / "events.parquet"
-    ring_events(sessions=30).rename({"occurred_at_ms": "timestamp"}).write_parquet(path)
-    (row,) = measured(tmp_path, "train", str(path), "--epochs", "1")["rows"]
-    assert 2 < row["items"] <= 40
+    ring_events(sessions=60).rename({"occurred_at_ms": "timestamp"}).write_parquet(path)
+    configs = [str(tmp_path / f"{name}.toml") for name in ("one", "two")]
+    report = measured(tmp_path, "train", "--events", str(path), "--configs", ",".join(configs))
+    assert [row["name"] for row in report["configs"]] == configs
+    for row in report["configs"]:
+        assert row.keys() >= MEASURED
+        assert row["events_per_s"] > 0
+        assert 0 < row["mrr_at_20"] <= row["recall_at_20"] <= 1
+    assert "recall_at_20" in capsys.readouterr().out
+
+
+def test_quick_training_bench_takes_one_epoch_of_drawn_sessions(tmp_path: Path) -> None:
+    drawn = ("--drawn-events", "300", "--drawn-items", "20")
+    report = measured(tmp_path, "train", "--quick", *drawn, "--configs", "small")
+    (row,) = report["configs"]
+    assert (row["epochs"], row["items"]) == (1, 20)
+
+
+def test_last_sessions_of_each_part_are_kept_whole() -> None:
+    log = ring_events(sessions=100).with_columns(
+        split=pl.when(pl.int_range(pl.len()) < 300).then(pl.lit("train")).otherwise(pl.lit("test"))
+    )
+    kept = last_sessions(log, 50)
+    whole = log.filter(pl.col("session_id").is_in(kept["session_id"].unique().implode()))
+    assert 50 <= len(kept) <= 70
+    assert set(kept["split"]) == {"train", "test"}
+    assert kept.filter(pl.col("split") == "test").rows()[-1] == log.rows()[-1]
+    assert len(whole) - len(kept) <= 6  # the session that the split cuts
 
 
 def test_index_is_measured_at_every_size_kind_and_batch(tmp_path: Path) -> None:
@@ -74,11 +100,10 @@ def test_exact_kinds_find_what_plain_numpy_finds() -> None:
 
 
 def test_drawn_sessions_have_two_events_and_the_numbers_asked_for() -> None:
-    sessions, vocabulary = drawn_data(10_000, 50)
-    lengths = np.diff(sessions.offsets)
-    assert lengths.min() >= 2
-    assert len(vocabulary) == 50
-    assert abs(len(sessions.item_rows) - 10_000) < 500
+    log = drawn_log(10_000, 50)
+    assert log.group_by("session_id").len()["len"].min() == 2
+    assert log["item_id"].n_unique() == 50
+    assert abs(len(log) - 10_000) < 500
 
 
 @pytest.mark.parametrize(
@@ -86,7 +111,8 @@ def test_drawn_sessions_have_two_events_and_the_numbers_asked_for() -> None:
     [
         (["index", "--sizes", "many"], "--sizes many: give whole numbers from 1"),
         (["index", "--release", "none"], "none is no release"),
-        (["train", "none.parquet"], "no such file"),
+        (["train", "--events", "none.parquet"], "no such file"),
+        (["train", "--configs", "huge"], "the name must end in .toml or .json, or be one of small, large"),
     ],
 )
 def test_wrong_call_is_one_line_and_exit_code_2(
