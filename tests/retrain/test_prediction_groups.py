@@ -123,6 +123,17 @@ def test_coverage_and_novelty_are_counted_against_the_right_items() -> None:
     }
 
 
+@settings(deadline=None, max_examples=40)
+@given(st.lists(st.sampled_from("abcdez"), min_size=1, max_size=6, unique=True))
+def test_coverage_is_bounded_and_grows_with_k(listed: list[str]) -> None:
+    model = TheSameList("abcdez", "".join(listed))
+    found = beyond_accuracy(model, predict(model, PREFIXES, 6), CATALOGUE, [1, 3, 6])
+    for at_k in (found.item_coverage, found.catalogue_coverage, found.hit_coverage):
+        assert 0 <= at_k["1"] <= at_k["3"] <= at_k["6"] <= 1
+    assert 0 <= found.exposure_gini["6"] < 1
+    assert found.novelty["6"] >= 0
+
+
 def test_category_of_an_item_is_its_most_frequent_one() -> None:
     events = pl.DataFrame({"item_id": list("aaabb"), "category": ["x", "y", "y", "q", "p"]})
     codes = category_codes(events, pl.Series(["a", "b", "c"]))
