@@ -14,6 +14,7 @@ import msgspec
 from index.item_index import IndexKind
 from schemas.errors import UsageError
 
+StrategyName = Literal["gru4rec", "als"]
 LossName = Literal["cross_entropy", "bpr", "bpr_max", "top1", "top1_max"]
 ScheduleName = Literal["constant", "linear", "cosine"]
 InitialEmbeddings = Literal["cooccurrence", "random"]
@@ -28,6 +29,9 @@ class ModelConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         UsageError: a value is out of its range.
     """
 
+    strategy: StrategyName = "gru4rec"
+    """What is trained: a GRU4Rec, or `als`, a matrix factorization without a neural network; for it the
+    fields als_* and those from session_gap_s on count alone."""
     hidden_size: int = 100
     """Units of each GRU layer = dimensions of an item's embeddings."""
     layers: int = 1
@@ -79,6 +83,18 @@ class ModelConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """Share of an input embedding's values set to zero in training."""
     hidden_dropout: float = 0.4
     """Share of a hidden state's values set to zero in training, before scoring."""
+    als_factors: int = 128
+    """Dimensions of an item's vector; als_factors * als_last_items values are the state of a session."""
+    als_regularization: float = 3.0
+    """Of the factors."""
+    als_alpha: float = 100.0
+    """Confidence in an event, beside 1 for an item that a session does not have."""
+    als_iterations: int = 10
+    """Passes over sessions and items."""
+    als_last_items: int = 4
+    """Items of a session that are folded in, the last ones."""
+    als_decay: float = 0.4
+    """The confidence falls by this factor from an item to the one before it; in serving only."""
     session_gap_s: float = 1800.0
     """The session rule's gap in seconds, in training and in serving; 0: no gap ends a session."""
     min_item_support: int = 1
@@ -101,6 +117,11 @@ class ModelConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
                 f"model config: hidden_size {self.hidden_size} * layers {self.layers} is more than "
                 f"{MAX_STATE_SIZE}, which is what the state of a session has room for; lower one of them"
             )
+        if self.als_factors * self.als_last_items > MAX_STATE_SIZE:
+            raise UsageError(
+                f"model config: als_factors {self.als_factors} * als_last_items {self.als_last_items} is "
+                f"more than {MAX_STATE_SIZE}, for which the state of a session has room; lower one of them"
+            )
 
 
 RANGES: dict[str, tuple[float, float]] = {
@@ -122,6 +143,12 @@ RANGES: dict[str, tuple[float, float]] = {
     "logq": (0, 1),
     "embedding_dropout": (0, 0.95),
     "hidden_dropout": (0, 0.95),
+    "als_factors": (1, 512),
+    "als_regularization": (1e-6, 10**6),
+    "als_alpha": (1e-6, 10**6),
+    "als_iterations": (1, 1000),
+    "als_last_items": (1, 50),
+    "als_decay": (1e-6, 1),
     "session_gap_s": (0, 10**9),
     "test_share": (0, 0.9),
     "min_item_support": (1, 10**9),

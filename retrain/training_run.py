@@ -12,10 +12,12 @@ import polars as pl
 from models.gru4rec_export import encoder_spec, export_encoder
 from models.model_config import ModelConfig
 from models.servable_model import ServableModel
+from retrain.als_training import train_als
 from retrain.event_split import train_events
 from retrain.release_building import build_release, describe_data
 from retrain.sessionize import build_vocabulary, sessionize
-from retrain.training import ONE_CORE, Resources, TrainedModel, TrainingProgress, train
+from retrain.training import TrainedModel, TrainingProgress, train
+from retrain.training_resources import ONE_CORE, Resources
 from schemas.errors import UsageError
 from schemas.release_manifest import ReleaseManifest
 
@@ -49,7 +51,10 @@ def train_release(
         )
     vocabulary = build_vocabulary(events, config.min_item_support)
     sessions = sessionize(events, vocabulary, config.session_gap_s)
-    model = _servable(train(sessions, vocabulary, config, progress, resources))
+    if config.strategy == "als":
+        model = train_als(sessions, vocabulary, config, progress)
+    else:
+        model = _servable(train(sessions, vocabulary, config, progress, resources))
     data = describe_data(events, sessions)
     manifest = build_release(releases, model, vocabulary, sessions, config, data, created_at)
     if resources.checkpoint is not None:

@@ -18,13 +18,20 @@ from retrain.baselines.session_prefixes import SessionPrefixes
 from retrain.sessionize import Sessions
 
 
-def fit_item_factors(sessions: Sessions, items: int, config: AlsConfig) -> NDArray[np.float32]:
+def fit_item_factors(
+    sessions: Sessions,
+    items: int,
+    config: AlsConfig,
+    progress: Callable[[int, float, float], None] | None = None,
+) -> NDArray[np.float32]:
     """Factorize sessions by items: float32 [items, factors].
 
     Args:
         sessions: the training sessions.
         items: the size of the vocabulary.
         config: see there.
+        progress: called after each iteration with its number from 0, its seconds, and the mean weighted
+            squared error over all sessions and items; None saves the computing of the error.
     """
     from implicit.cpu.als import AlternatingLeastSquares
 
@@ -34,10 +41,11 @@ def fit_item_factors(sessions: Sessions, items: int, config: AlsConfig) -> NDArr
             regularization=config.regularization,
             alpha=config.alpha,
             iterations=config.iterations,
+            calculate_training_loss=progress is not None,
             num_threads=1,
             random_state=config.seed,
         )
-        model.fit(user_items(sessions, items), show_progress=False)
+        model.fit(user_items(sessions, items), show_progress=False, callback=progress)
     item_factors: NDArray[np.float32] = model.item_factors
     return item_factors
 

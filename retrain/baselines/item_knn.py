@@ -22,7 +22,7 @@ class ItemKnnConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
     neighbors: Annotated[int, msgspec.Meta(ge=1)] = 100
     """Most similar items that are kept of each item, itself among them."""
-    similarity: Literal["cosine", "tfidf", "bm25"] = "cosine"
+    similarity: Literal["cosine", "tfidf", "bm25"] = "tfidf"
     """How the items' sessions are compared."""
     last_items: Annotated[int, msgspec.Meta(ge=1, le=50)] = 3
     """Items of the session whose similar items are added up, the last ones."""

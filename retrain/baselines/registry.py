@@ -113,4 +113,5 @@ def _option(spec: str, part: str) -> tuple[str, str]:
     option, equals, value = part.partition("=")
     if not equals or not value.strip():
         raise UsageError(f"baseline {spec}: {part!r} is no option; write name:option=value,option=value")
-    return option.strip(), value.strip()
+    number = value.strip()
+    return option.strip(), f"0{number}" if number.startswith(".") else number

@@ -26,9 +26,9 @@ class SequentialRulesConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_un
     """A rule's weight is 1 / distance ** distance_power."""
     half_life: Annotated[float, msgspec.Meta(ge=0)] = 0.75
     """Sessions older than the last one by this share of the log count half; 0: all count alike."""
-    last_items: Annotated[int, msgspec.Meta(ge=1, le=50)] = 3
+    last_items: Annotated[int, msgspec.Meta(ge=1, le=50)] = 5
     """Items of the session whose rules are added up, the last ones; the rules of each sum to 1 before."""
-    item_decay: Annotated[float, msgspec.Meta(gt=0, le=1)] = 0.2
+    item_decay: Annotated[float, msgspec.Meta(gt=0, le=1)] = 0.3
     """The rules of each item count so much of those of the item after it."""
 
 

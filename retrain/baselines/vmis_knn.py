@@ -26,9 +26,9 @@ class VmisKnnConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
     neighbors: Annotated[int, msgspec.Meta(ge=1)] = 500
     """Past sessions that vote (k)."""
-    sample: Annotated[int, msgspec.Meta(ge=1)] = 1000
+    sample: Annotated[int, msgspec.Meta(ge=1)] = 5000
     """Past sessions that are compared: the most recent ones that share an item (m)."""
-    last_events: Annotated[int, msgspec.Meta(ge=1, le=9)] = 9
+    last_events: Annotated[int, msgspec.Meta(ge=1, le=9)] = 3
     """Events of the session that count, the last ones."""
 
 

@@ -124,5 +124,6 @@ def test_vmis_knn_forgets_items_beyond_the_last_ones() -> None:
 
 def test_item_knn_scores_by_the_cosine_of_sessions() -> None:
     wanted = {"a": 1, "b": 2 / math.sqrt(6), "c": 1 / 2}
-    assert last_scores("itemknn:last_items=1", "a") == pytest.approx(wanted)
-    assert last_scores("itemknn:last_items=1,neighbors=2", "a") == pytest.approx({"a": 1, "b": wanted["b"]})
+    cosine = "itemknn:similarity=cosine,last_items=1"
+    assert last_scores(cosine, "a") == pytest.approx(wanted)
+    assert last_scores(f"{cosine},neighbors=2", "a") == pytest.approx({"a": 1, "b": wanted["b"]})

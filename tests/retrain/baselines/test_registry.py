@@ -9,6 +9,12 @@ from schemas.errors import UsageError
 from tests.retrain.baselines.small_logs import a_log
 
 
+def test_a_number_may_begin_with_its_point() -> None:
+    short = fit_baseline("sr:item_decay=.5", a_log("a b", "a c"), 0).lists(a_log("a b"), k=3)
+    long = fit_baseline("sr:item_decay=0.5", a_log("a b", "a c"), 0).lists(a_log("a b"), k=3)
+    assert short.scores.tolist() == long.scores.tolist()
+
+
 def test_every_baseline_says_what_it_recommends() -> None:
     names = "popular recent_popular session_popular last_item sr sknn vsknn vmisknn itemknn als bpr"
     assert list(BASELINES) == names.split()
