@@ -15,7 +15,8 @@ from retrain.event_split import VALIDATION, train_events
 from retrain.run_recording import RunRecorder
 from retrain.score_range import score_range
 from retrain.served_release import ServedRelease
-from retrain.training import ONE_CORE, Resources, TrainingProgress
+from retrain.training import TrainingProgress
+from retrain.training_resources import ONE_CORE, Resources
 from retrain.training_run import train_release
 from schemas.release_manifest import ReleaseManifest
 from schemas.run_record import RunSource

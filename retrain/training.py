@@ -8,7 +8,6 @@ import hashlib
 import math
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -27,6 +26,13 @@ from retrain.learning_rates import learning_rate_factor
 from retrain.negative_sampling import NegativeSampler, StepNegatives
 from retrain.session_parallel_batches import SessionParallelBatches
 from retrain.sessionize import Sessions
+from retrain.training_resources import (
+    ONE_CORE,
+    Resources,
+    device_named,
+    product_type_named,
+    torch_settings,
+)
 from retrain.training_state import TrainingState
 from schemas.errors import UsageError
 
@@ -49,23 +55,6 @@ class TrainingProgress:
     """Mean loss an event in this epoch so far."""
     events_per_s: float
     """In this epoch so far, since the start or the resumption."""
-
-
-@dataclass(frozen=True)
-class Resources:
-    """What a training may use; the model does not depend on it, its last digits aside."""
-
-    threads: int = 1
-    """Of torch. The matrices are small: two are faster on idle cores, and far slower on busy ones."""
-    device: str = "cpu"
-    """As torch names it: `cpu`, `cuda`, …; `auto` takes a GPU where there is one."""
-    checkpoint: Path | None = None
-    """The file from which a killed training goes on, and into which this one writes; None for neither."""
-    checkpoint_every_s: float = 60.0
-    """About so often it is written."""
-
-
-ONE_CORE = Resources()
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,10 +99,11 @@ def train(
         raise UsageError(
             f"none of the {len(sessions)} training sessions has two events; a model learns from pairs"
         )
-    device = _device(resources.device)
-    with _torch_settings(resources.threads, device):
+    device = device_named(resources.device)
+    with torch_settings(resources.threads, device):
         torch.manual_seed(config.seed)
-        training = _Training(sessions, len(vocabulary), config, batches, device)
+        product_type = product_type_named(resources.precision, device)
+        training = _Training(sessions, len(vocabulary), config, batches, device, product_type)
         if resources.checkpoint is not None:
             training.keep(resources.checkpoint, resources.checkpoint_every_s, _made_from(sessions, config))
         return training.run(progress, clock)
@@ -129,6 +119,7 @@ class _Training:
         config: ModelConfig,
         batches: SessionParallelBatches,
         device: torch.device,
+        product_type: torch.dtype,
     ) -> None:
         counts = np.bincount(sessions.item_rows, minlength=items)
         sampler = NegativeSampler(counts, config.sample_alpha)
@@ -136,7 +127,7 @@ class _Training:
         self._batches = batches
         self._negatives = StepNegatives(sampler, config.n_negatives, config.seed)
         correction = _candidate_log_probability(counts, sampler, batches.lanes, config)
-        self._state = TrainingState(sessions, batches.lanes, correction, config, device)
+        self._state = TrainingState(sessions, batches.lanes, correction, config, device, product_type)
         self._epochs = max(config.epochs, math.ceil(config.min_steps / len(batches)))
         self._history: list[TrainingProgress] = []
         self._epoch, self._step, self._events, self._loss_sum = 1, 0, 0, 0.0
@@ -234,27 +225,3 @@ def _made_from(sessions: Sessions, config: ModelConfig) -> dict[str, Any]:
         data.update(sessions.event_types.tobytes())
     versions = {name: version(name) for name in ("millrace", "torch", "numpy")}
     return {"config": msgspec.to_builtins(config), "data": data.hexdigest(), "versions": versions}
-
-
-def _device(name: str) -> torch.device:
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        device = torch.device(name)
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError) as error:  # an assertion where torch was built without CUDA
-        reason = str(error).splitlines()[0]
-        raise UsageError(f"device {name!r} cannot be used ({reason}); use cpu, cuda or auto") from error
-    return device
-
-
-@contextmanager
-def _torch_settings(threads: int, device: torch.device) -> Iterator[None]:
-    """Torch's threads and generators as the training has them, and then as they were."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(threads)
-    try:
-        with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-            yield
-    finally:
-        torch.set_num_threads(before)

@@ -50,6 +50,9 @@ def train_command(
         typer.Option(min=1, help="Of the training. Two are faster on idle cores, and slower on busy ones."),
     ] = 1,
     device: Annotated[str, typer.Option(help="cpu, cuda, or auto: a GPU where there is one.")] = "cpu",
+    precision: Annotated[
+        str, typer.Option(help="Of matrix products: float32, bfloat16, or auto: bfloat16 where it is faster.")
+    ] = "float32",
     checkpoint: Annotated[
         Path | None,
         typer.Option(
@@ -69,8 +72,8 @@ def train_command(
     from retrain.event_split import read_log
     from retrain.recorded_training import RUNS, file_source, train_recorded
     from retrain.run_recording import RunPlan, recorded_run, utc_now
-    from retrain.training import Resources
     from retrain.training_display import training_display
+    from retrain.training_resources import Resources
     from schemas.output_paths import check_output_file, check_output_folder
 
     check_output_file("--checkpoint", checkpoint)
@@ -84,7 +87,7 @@ def train_command(
         log = held_out(log, model_config.test_share, hold_out_validation)
     plan = RunPlan("train", model_config, file_source(path), len(log), hold_out_validation)
     with recorded_run(runs, plan) as run, training_display() as show:
-        resources = Resources(threads, device, checkpoint)
+        resources = Resources(threads, device, precision, checkpoint)
         manifest = train_recorded(run, log, model_config, out, utc_now(), show, resources)
     typer.echo(f"{_described(manifest, out)}\nrun {run.folder}")
 

@@ -36,6 +36,7 @@ class TrainingState:
         correction: NDArray[np.float32],
         config: ModelConfig,
         device: torch.device,
+        product_type: torch.dtype = torch.float32,
     ) -> None:
         """Draw the initial weights from torch's global generator.
 
@@ -45,7 +46,9 @@ class TrainingState:
             correction: float32 [items], what the items' scores are lowered by in training (logQ).
             config: of the model.
             device: where the tensors live.
+            product_type: of the factors of matrix products; weights and their updates are float32 always.
         """
+        self._product_type = product_type
         self.shape = encoder_shape(config, sessions)
         self.encoder = Gru4Rec(self.shape, config.embedding_dropout, config.hidden_dropout).to(device)
         self.item_matrix = _item_matrix(sessions, len(correction), config, self.shape).to(device)
@@ -77,13 +80,16 @@ class TrainingState:
         vectors = serving_vectors(weights, self.shape)
         before = self.hidden[:lanes] * self._tensor(~step.starts)[:, None]
         inputs = vectors.index_select(0, at[candidates:])
-        query, after = self.encoder(inputs, self._tensor(step.event_types), before)
-        items = vectors[:scored, -self.shape.index_dim :]
-        scores = torch.addmm(-self._correction[rows[:scored]], query, items.t())
-        loss = self._loss(scores, at[:lanes])
+        with torch.autocast(
+            self._device.type, self._product_type, enabled=self._product_type != torch.float32
+        ):
+            query, after = self.encoder(inputs, self._tensor(step.event_types), before)
+            items = vectors[:scored, -self.shape.index_dim :]
+            scores = query @ items.t() - self._correction[rows[:scored]]
+        loss = self._loss(scores.float(), at[:lanes])
         (loss / len(self.hidden)).backward()  # type: ignore[no-untyped-call]
         self._update(rows, weights, learning_rate)
-        self.hidden = functional.pad(after.detach(), (0, 0, 0, len(self.hidden) - lanes))
+        self.hidden = functional.pad(after.detach().float(), (0, 0, 0, len(self.hidden) - lanes))
         return loss.item()
 
     def restart_lanes(self) -> None:

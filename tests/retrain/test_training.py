@@ -10,7 +10,8 @@ from models.gru4rec import EncoderShape
 from models.model_config import ModelConfig
 from models.vocabulary import Vocabulary
 from retrain.sessionize import Sessions, build_vocabulary, sessionize
-from retrain.training import Resources, TrainedModel, TrainingProgress, train
+from retrain.training import TrainedModel, TrainingProgress, train
+from retrain.training_resources import Resources
 from schemas.errors import UsageError
 from schemas.ids import ItemId
 from tests.retrain.planted_sessions import ring_events
@@ -136,6 +137,22 @@ def test_nothing_to_learn_is_said(sessions: tuple[list[int], ...], items: int, m
 def test_device_that_is_not_there_is_named() -> None:
     with pytest.raises(UsageError, match=r"device 'abacus' cannot be used \(.+\); use cpu, cuda or auto"):
         train(sessions_of([0, 1]), a_vocabulary(2), SMALL, resources=Resources(device="abacus"))
+
+
+def test_precision_that_is_not_known_is_named() -> None:
+    with pytest.raises(UsageError, match=r"precision 'int4' is not known; use float32, bfloat16 or auto"):
+        train(sessions_of([0, 1]), a_vocabulary(2), SMALL, resources=Resources(precision="int4"))
+
+
+@pytest.mark.parametrize("precision", ["bfloat16", "auto"])
+def test_rings_are_learned_in_every_precision(precision: str) -> None:
+    events = ring_events(noise=0)
+    vocabulary = build_vocabulary(events)
+    sessions = sessionize(events, vocabulary, 0)
+    model = train(sessions, vocabulary, SMALL, resources=Resources(precision=precision))
+    exact = train(sessions, vocabulary, SMALL)
+    assert model.item_matrix.dtype == np.float32
+    assert model.history[-1].loss == pytest.approx(exact.history[-1].loss, rel=0.1)
 
 
 def test_two_threads_learn_what_one_learns() -> None:
