@@ -104,15 +104,10 @@ class Gru4Rec(nn.Module):
 
 def initial_item_matrix(items: int, shape: EncoderShape) -> Tensor:
     """Float32 [items, item_dim]: small random embeddings, and biases (the last column) of zero."""
-    bound = initial_bound(shape.hidden_size)
+    bound = (0.75 / shape.hidden_size) ** 0.5
     matrix = torch.empty(items, shape.item_dim).uniform_(-bound, bound)
     matrix[:, -1] = 0
     return matrix
-
-
-def initial_bound(hidden_size: int) -> float:
-    """The greatest value of an initial embedding."""
-    return float((0.75 / hidden_size) ** 0.5)
 
 
 def serving_vectors(matrix: Tensor, shape: EncoderShape) -> Tensor:

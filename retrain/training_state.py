@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from models.gru4rec import EncoderShape, Gru4Rec, initial_bound, initial_item_matrix, serving_vectors
+from models.gru4rec import EncoderShape, Gru4Rec, initial_item_matrix, serving_vectors
 from models.losses import loss_named
 from models.model_config import ModelConfig
 from models.score_activations import score_activation
@@ -24,6 +24,9 @@ from retrain.session_parallel_batches import Step
 from retrain.sessionize import Sessions
 
 Array = NDArray[np.generic]
+_INITIAL_LENGTH = 1.5
+"""Of an embedding that starts at its factors, on average: three times that of a random one. Adagrad's first
+steps move each value by the learning rate, however small it is, and would wash short factors away."""
 
 
 class TrainingState:
@@ -155,7 +158,7 @@ def _item_matrix(sessions: Sessions, items: int, config: ModelConfig, shape: Enc
         random = np.random.default_rng(config.seed)
         units = shape.hidden_size
         embeddings = torch.from_numpy(cooccurrence_embeddings(sessions, items, units, random))
-        embeddings *= initial_bound(units) / 3**0.5  # the standard deviation of the random start
+        embeddings *= _INITIAL_LENGTH / units**0.5
         known = embeddings.any(dim=1)
         for first in range(0, shape.item_dim - 1, units):
             matrix[known, first : first + units] = embeddings[known]
