@@ -24,13 +24,13 @@ TimeUnitOption = Annotated[
     ),
 ]
 MinItemSupportOption = Annotated[
-    int, typer.Option(min=1, help="Leave out items with fewer events than this; see below.")
+    int, typer.Option(help="Leave out items with fewer events than this; see below.")
 ]
 MinSessionLengthOption = Annotated[
-    int, typer.Option(min=1, help="Leave out sessions with fewer events than this; see below.")
+    int, typer.Option(help="Leave out sessions with fewer events than this; see below.")
 ]
 MaxSessionLengthOption = Annotated[
-    int, typer.Option(min=0, help="First leave out sessions with more events than this; 0: none.")
+    int, typer.Option(help="First leave out sessions with more events than this; 0: none.")
 ]
 _FILTERS = (
     "Filters leave out, in this order: sessions longer than the maximum, as they are in the source; sessions "
@@ -177,7 +177,14 @@ def _shaping(
     from retrain.importers.importing import Shaping
     from schemas.errors import UsageError
 
-    if max_session_length and max_session_length < min_session_length:
+    for option, given in (("item-support", min_item_support), ("session-length", min_session_length)):
+        if given < 1:
+            raise UsageError(f"--min-{option} {given}: give a whole number from 1")
+    if max_session_length < 0:
+        raise UsageError(
+            f"--max-session-length {max_session_length}: give a whole number from 0, which is no bound"
+        )
+    if 0 < max_session_length < min_session_length:
         raise UsageError(
             f"--max-session-length {max_session_length}: no session would be left; give at least "
             f"--min-session-length, {min_session_length}"

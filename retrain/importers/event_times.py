@@ -36,7 +36,7 @@ class EventTimes:
         self.unit: TimeUnit = unit
         self.zoneless = False
         self._told = unit == "auto"
-        self._range = PLAUSIBLE_MS if self._told else (0, MAX_TIME_MS)
+        self._range = PLAUSIBLE_MS if self._told else (0, MAX_TIME_MS + 1)
 
     def epoch_ms(self, texts: pl.Series) -> pl.Series:
         """Times as written -> epoch milliseconds, rounded down.
@@ -50,7 +50,7 @@ class EventTimes:
         if self.unit == "auto":
             self.unit = next((detected_unit(text) for text in texts.drop_nulls()[:1]), "auto")
         times = self._iso_ms(texts) if self.unit in ("auto", "iso") else self._number_ms(texts)
-        return times.set(~times.is_between(*self._range), None)
+        return times.set(~times.is_between(*self._range, closed="left"), None)
 
     def wanted(self) -> str:
         """What a time that was refused should have been, and the remedy."""
@@ -67,16 +67,19 @@ class EventTimes:
         return f"{form} from 1970 to 9999 is needed, as --time-unit {self.unit} says"
 
     def _number_ms(self, texts: pl.Series) -> pl.Series:
-        whole = texts.cast(pl.Int64, strict=False)
-        number = texts.str.contains(_NUMBER)
-        per_ms = _PER_MS[self.unit]
-        exact = (
-            whole.clip(upper_bound=MAX_TIME_MS) * round(1 / per_ms) if per_ms < 1 else whole // round(per_ms)
-        )
-        if (number & whole.is_null()).any():
-            parts = (texts.cast(pl.Float64, strict=False) / per_ms).floor().cast(pl.Int64, strict=False)
-            exact = exact.zip_with(whole.is_not_null(), parts)
-        return exact.set(~number.fill_null(value=False), None)
+        number = texts.set(~texts.str.contains(_NUMBER), None)
+        units = number.cast(pl.Int64, strict=False)
+        if units.null_count() == number.null_count():
+            return self._units_ms(units)
+        parts = number.str.splitn(".", 2).struct.unnest()
+        thousandths = parts["field_1"].str.slice(0, 3).str.pad_end(3, "0").replace("000", None)
+        rest = thousandths.cast(pl.Int64).fill_null(0) if self.unit == "s" else 0
+        return self._units_ms(parts["field_0"].cast(pl.Int64, strict=False)) + rest
+
+    def _units_ms(self, units: pl.Series) -> pl.Series:
+        if self.unit == "s":
+            return units.clip(upper_bound=MAX_TIME_MS) * 1000
+        return units // round(_PER_MS[self.unit])
 
     def _iso_ms(self, texts: pl.Series) -> pl.Series:
         text = texts.str.strip_chars()

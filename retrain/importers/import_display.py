@@ -3,7 +3,6 @@
 Caller: `retrain.import_commands`.
 """
 
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -58,10 +57,11 @@ class ImportDisplay:
 
 
 @contextmanager
-def import_display() -> Iterator[ImportDisplay]:
-    """Progress bars on standard error, on a terminal only."""
+def import_display(terminal: bool | None = None) -> Iterator[ImportDisplay]:
+    """Progress bars on standard error, on a terminal only; `terminal` says whether it is one, None: look."""
+    console = Console(stderr=True, force_terminal=terminal)
     columns = (TextColumn("{task.description}"), BarColumn(), _Amount(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), disable=not sys.stderr.isatty()) as progress:
+    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
         yield ImportDisplay(progress)
 
 

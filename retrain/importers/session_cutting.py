@@ -24,7 +24,12 @@ def cut_sessions(events: pl.DataFrame, gap_s: float) -> pl.DataFrame:
     ordered = events.sort("session_id", TIME_COLUMN, SOURCE_ROW)
     times = ordered[TIME_COLUMN].to_numpy()
     after_gap = starts_session(np.concatenate([times[:1], times[:-1]]), times, gap_s)
-    visitor = pl.col("session_id")
-    starts = visitor.ne_missing(visitor.shift(1)) | pl.Series(after_gap)
-    number = starts.cast(pl.Int64).cum_sum().over("session_id")
-    return ordered.with_columns(session_id=visitor + "-" + number.cast(pl.String))
+    visitor = ordered["session_id"]
+    starts = visitor.ne_missing(visitor.shift(1)) | pl.Series(after_gap, dtype=pl.Boolean)
+    number = starts.alias("number").cast(pl.Int64)
+    numbers = pl.col("number").cum_sum().over("session_id").cast(pl.String)
+    return (
+        ordered.with_columns(number)
+        .with_columns(session_id=pl.col("session_id") + "-" + numbers)
+        .drop("number")
+    )
