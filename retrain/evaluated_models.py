@@ -14,7 +14,7 @@ from typing import Any, Literal, NamedTuple
 import msgspec
 import polars as pl
 
-from models.model_config import ModelConfig, load_model_config
+from models.model_config import PRESETS, ModelConfig, load_model_config
 from models.release import load_release
 from retrain.evaluation_report import ModelDescription
 from retrain.next_item_model import NextItemModel
@@ -59,7 +59,8 @@ def model_source(given: str, config: ModelConfig, overrides: Mapping[str, Any]) 
     """Read a MODEL.
 
     Args:
-        given: a release's folder, a `.toml` or `.json` config file, `gru4rec`, or a baseline and its options.
+        given: a release's folder, a `.toml` or `.json` config file or the name of a configuration, `gru4rec`,
+            or a baseline and its options.
         config: of `gru4rec`; a baseline takes the session rule's gap from it.
         overrides: fields that win over those of a config file, see `models.model_config.load_model_config`.
 
@@ -69,7 +70,7 @@ def model_source(given: str, config: ModelConfig, overrides: Mapping[str, Any]) 
     path = Path(given)
     if given == CONFIGURATION:
         return ModelSource("configuration", given, config)
-    if path.suffix in {".toml", ".json"} and path.is_file():
+    if given in PRESETS or (path.suffix in {".toml", ".json"} and path.is_file()):
         return ModelSource("configuration", given, load_model_config(path, overrides))
     if path.is_dir():
         return ModelSource("release", given, config)
@@ -79,7 +80,7 @@ def model_source(given: str, config: ModelConfig, overrides: Mapping[str, Any]) 
         return ModelSource("baseline", given, config)
     raise UsageError(
         f"MODEL {given}: neither a release's folder nor a config file (.toml, .json) nor {CONFIGURATION} nor "
-        f"a baseline ({', '.join(BASELINES)})"
+        f"one of {', '.join(PRESETS)} nor a baseline ({', '.join(BASELINES)})"
     )
 
 
