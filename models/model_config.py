@@ -23,6 +23,7 @@ MAX_STATE_SIZE = 512
 
 
 PRESETS: dict[str, dict[str, int | float]] = {
+    "fast": {"epochs": 1, "n_negatives": 512, "hidden_dropout": 0.1},
     "small": {},
     "large": {"hidden_size": 224, "n_negatives": 2048, "batch_size": 128, "epochs": 4},
 }
