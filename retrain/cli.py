@@ -10,6 +10,7 @@ from retrain import (
     evaluate_commands,
     import_commands,
     release_commands,
+    report_commands,
     retrain_commands,
     training_commands,
     tune_commands,
@@ -20,5 +21,6 @@ app.add_typer(release_commands.app, name="releases")
 app.add_typer(training_commands.app)
 app.add_typer(evaluate_commands.app)
 app.add_typer(tune_commands.app)
+app.add_typer(report_commands.app)
 app.add_typer(retrain_commands.app, name="retrain")
 app.add_typer(import_commands.app, name="import")

@@ -4,7 +4,7 @@ Owns what the user sees; `retrain.evaluation_options` reads the options, `retrai
 `retrain.window_evaluation` do the work. Mounted by `retrain.cli`.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
@@ -14,6 +14,8 @@ import typer
 
 if TYPE_CHECKING:
     from retrain.evaluated_models import Workshop
+    from retrain.evaluation_report import EvaluationReport
+    from retrain.html_report import Histories
 
 app = typer.Typer()
 _ACCURACY, _SPLIT, _TRAINING, _TIME = (
@@ -56,6 +58,10 @@ def evaluate_command(
     ] = "1,5,10,20",
     json_file: Annotated[
         Path | None, typer.Option("--json", help="Write all figures here.", rich_help_panel=_ACCURACY)
+    ] = None,
+    html_file: Annotated[
+        Path | None,
+        typer.Option("--html", help="Write a page with tables and plots here.", rich_help_panel=_ACCURACY),
     ] = None,
     compare: Annotated[
         list[str] | None,
@@ -172,12 +178,14 @@ def evaluate_command(
     from retrain.evaluation_report import write_evaluation_report
     from retrain.evaluation_text import report_text
     from retrain.event_split import read_log
+    from retrain.html_report import write_html_report
     from retrain.split_evaluation import evaluate_split, split_parts
     from retrain.time_windows import last_windows, windows_end
     from retrain.window_evaluation import evaluate_windows
     from schemas.output_paths import check_output_file, check_output_folder
 
     check_output_file("--json", json_file)
+    check_output_file("--html", html_file)
     if out is not None:
         check_output_folder("--out", out)
     check_window_options(windows, on, {"--until": until, "--train-hours": train_hours})
@@ -195,6 +203,19 @@ def evaluate_command(
     typer.echo(report_text(report))
     if json_file is not None:
         write_evaluation_report(report, json_file)
+    if html_file is not None:
+        write_html_report([report], _histories(report, [model, *(compare or [])]), html_file)
+
+
+def _histories(report: "EvaluationReport", models: Sequence[str]) -> "Histories":
+    """Of the releases among the models, from the runs beside them."""
+    from retrain.recorded_training import RUNS
+    from retrain.run_folder import release_histories
+
+    described = (report.model, *(comparison.model for comparison in report.comparisons))
+    ids = {each.release_id for each in described if each.release_id is not None}
+    folders = {Path(each).absolute().parent / RUNS for each in models}
+    return {name: epochs for runs in folders for name, epochs in release_histories(runs, ids).items()}
 
 
 @contextmanager

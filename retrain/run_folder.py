@@ -2,11 +2,12 @@
 
 Owns the layout: `run.json` and `config.toml` first, a line of `history.csv` an epoch, `metrics.json`, and
 `end.json` last; a run without it was killed or is still under way.
-Writer: of run folders and nothing else. Callers: `retrain.run_recording`, `retrain.html_report`'s command.
+Writer: of run folders and nothing else. Callers: `retrain.run_recording`, `millrace evaluate --html`,
+`millrace report`.
 """
 
 import csv
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from pathlib import Path
 
 import msgspec
@@ -102,6 +103,24 @@ def read_run(folder: Path) -> RecordedRun:
     except msgspec.DecodeError as error:
         raise UsageError(f"{folder}: a file of the run is broken: {error}") from error
     return RecordedRun(start=start, history=history, metrics=metrics, end=end)
+
+
+def release_histories(runs: Path, release_ids: Container[str]) -> dict[str, tuple[EpochRecord, ...]]:
+    """The epochs of the runs that made these releases, by the release's id.
+
+    Args:
+        runs: the folder of the runs' folders; one that is not there holds none.
+        release_ids: of which; runs that cannot be read are left out.
+    """
+    found = {}
+    for end_file in sorted(runs.glob(f"*/{END_FILE}")):
+        try:
+            run = read_run(end_file.parent)
+        except UsageError:
+            continue
+        if run.end is not None and run.end.release_id is not None and run.end.release_id in release_ids:
+            found[run.end.release_id] = run.history
+    return found
 
 
 def _read_history(path: Path) -> tuple[EpochRecord, ...]:

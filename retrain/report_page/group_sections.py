@@ -1,0 +1,139 @@
+"""The sections of the page about parts of the predictions: groups, windows, seeds.
+
+Caller: `retrain.html_report`.
+"""
+
+from collections.abc import Callable, Sequence
+
+from retrain.evaluation_report import EvaluationReport, Group
+from retrain.report_page.accuracy_sections import CHARTED, METRICS
+from retrain.report_page.chart_scales import MISSING, compact, share_text, utc_text
+from retrain.report_page.compared_models import ComparedModel
+from retrain.report_page.line_chart import LineChart, Series, line_chart
+from retrain.report_page.page_parts import Cell, charts, section, table
+
+
+def group_section(
+    models: Sequence[ComparedModel],
+    k: str,
+    title: str,
+    explained: str,
+    x_title: str,
+    groups_of: Callable[[EvaluationReport], Sequence[Group]],
+) -> str:
+    """Recall and MRR of groups of predictions, a line for each model; nothing where none has groups."""
+    grouped = [
+        (model, groups_of(model.report)) for model in models if model.report and groups_of(model.report)
+    ]
+    if not grouped:
+        return ""
+    longest = max((groups for _, groups in grouped), key=len)
+    labels = [group.label for group in longest]
+    ticks = [_tick(group) if len(longest) > 9 else group.label for group in longest]
+    drawn = {}
+    for metric in CHARTED:
+        series = [
+            Series(
+                model.name,
+                [(labels.index(g.label), g.metrics[metric][k]) for g in groups if g.label in labels and g.n],
+                model.color,
+            )
+            for model, groups in grouped
+        ]
+        name = f"{METRICS[metric]}@{k}"
+        bars = [group.n for group in longest]
+        caption = f"{METRICS[metric]} {title[:1].lower()}{title[1:]}"
+        drawn[caption] = line_chart(LineChart(caption, x_title, name, series, ticks, bars))
+    shown = METRICS if len(grouped) == 1 else CHARTED
+    head = [x_title, "predictions"]
+    head += [
+        f"{METRICS[metric]}@{k}" + (f", {model.name}" if len(grouped) > 1 else "")
+        for metric in shown
+        for model, _ in grouped
+    ]
+    rows: list[list[str | Cell]] = [
+        [
+            group.label,
+            f"{group.n:,}",
+            *(_of_group(groups, group.label, m, k) for m in shown for _, groups in grouped),
+        ]
+        for group in longest
+    ]
+    return section(title, explained, [charts(drawn), table(f"{title}: figures", head, rows)])
+
+
+def _tick(group: Group) -> str:
+    return group.label if group.least is None else compact(group.least)
+
+
+def _of_group(groups: Sequence[Group], label: str, metric: str, k: str) -> str:
+    found = [group for group in groups if group.label == label and group.n]
+    return share_text(found[0].metrics[metric][k]) if found else MISSING
+
+
+def windows_section(models: Sequence[ComparedModel], k: str) -> str:
+    """The steps of a time-ordered evaluation; nothing where there was none."""
+    stepped = [
+        (model, model.report.windows.windows) for model in models if model.report and model.report.windows
+    ]
+    if not stepped:
+        return ""
+    longest = max((windows for _, windows in stepped), key=len)
+    starts = [utc_text(window.train_until_ms) for window in longest]
+    drawn = {}
+    for metric in CHARTED:
+        series = [
+            Series(
+                model.name,
+                [(at, window.metrics[metric][k]) for at, window in enumerate(windows)],
+                model.color,
+                [(at, *bounds[metric][k]) for at, w in enumerate(windows) if (bounds := w.intervals)],
+            )
+            for model, windows in stepped
+        ]
+        name = f"{METRICS[metric]}@{k}"
+        ticks = [start[5:] for start in starts]
+        caption = f"{METRICS[metric]} by window"
+        drawn[caption] = line_chart(LineChart(caption, "start of the window (UTC)", name, series, ticks))
+    rows: list[list[str | Cell]] = [
+        [
+            f"{model.name}, {utc_text(w.train_until_ms)}",
+            f"{w.train_events:,}",
+            f"{w.n:,}",
+            *(share_text(w.metrics[metric][k]) for metric in METRICS),
+        ]
+        for model, windows in stepped
+        for w in windows
+    ]
+    head = ["window", "trained on events", "predictions", *(f"{name}@{k}" for name in METRICS.values())]
+    explained = "Trained on what came before each window, asked for what happened in it, then moved on."
+    return section("Through time", explained, [charts(drawn), table("Each window", head, rows)])
+
+
+def seeds_section(models: Sequence[ComparedModel], k: str) -> str:
+    """Trainings that differ in the seed; nothing where there was one only."""
+    rows: list[list[str | Cell]] = []
+    for model in models:
+        seeds = model.report.seeds if model.report else None
+        if seeds is None:
+            continue
+        rows += [
+            [
+                f"{model.name}, seed {run.seed}",
+                *(share_text(run.metrics[m][k]) for m in METRICS),
+                f"{run.training_s:,.0f} s",
+            ]
+            for run in seeds.runs
+        ]
+        rows.append(
+            [
+                f"{model.name}, mean ± standard deviation",
+                *(f"{share_text(seeds.mean[m][k])} ± {share_text(seeds.std[m][k])}" for m in METRICS),
+                "",
+            ]
+        )
+    if not rows:
+        return ""
+    head = ["training", *(f"{name}@{k}" for name in METRICS.values()), "training"]
+    explained = "The same data and config, trained with several seeds: how much of a figure is luck."
+    return section("Seeds", explained, [table("Each training", head, rows)])
