@@ -1,72 +1,88 @@
 """Every loss learns a planted cycle, in which the next item is certain, to Recall@1 of at least .99."""
 
+from typing import Any, get_args
+
 import numpy as np
 import pytest
 import torch
 
-from models.gru4rec import Gru4Rec, initial_item_matrix
-from models.losses import LOSSES, loss_named
-from models.score_activations import score_activation
+from models.losses import LOSSES
+from models.model_config import LossName, ModelConfig
+from models.vocabulary import Vocabulary
 from retrain.session_parallel_batches import SessionParallelBatches
 from retrain.sessionize import Sessions, build_vocabulary, sessionize
+from retrain.training import TrainedModel, train
 from tests.retrain.planted_sessions import cycle_events
 
 ITEMS = 12
 FLOOR = 0.99
 
 
-def cycle_sessions(seed: int) -> Sessions:
-    events = cycle_events(items=ITEMS, seed=seed)
-    return sessionize(events, build_vocabulary(cycle_events(items=ITEMS)), 0)
+def cycle_of(seed: int) -> tuple[Sessions, Vocabulary]:
+    vocabulary = build_vocabulary(cycle_events(items=ITEMS))
+    return sessionize(cycle_events(items=ITEMS, seed=seed), vocabulary, 0), vocabulary
 
 
-def train_on_cycle(loss_name: str, activation_name: str) -> tuple[Gru4Rec, torch.Tensor]:
-    """Six epochs, about 150 steps, over all items as candidates, by Adagrad."""
-    torch.manual_seed(1)
-    loss, activation = loss_named(loss_name, bpreg=0.5), score_activation(activation_name, 0.5)
-    encoder, matrix = Gru4Rec(16), initial_item_matrix(ITEMS, 16).requires_grad_()
-    optimizer = torch.optim.Adagrad([matrix, *encoder.parameters()], lr=0.2)
-    batches = SessionParallelBatches(cycle_sessions(seed=3), batch_size=32)
-    for _ in range(6):
-        state = torch.zeros(batches.lanes, 16)
-        for step in batches:
-            lanes = len(step.inputs)
-            targets = torch.from_numpy(step.targets)
-            before = state[:lanes] * torch.from_numpy(~step.starts)[:, None]
-            query, after = encoder(matrix[torch.from_numpy(step.inputs)], before)
-            scores = activation(query @ matrix.T)
-            optimizer.zero_grad()
-            allowed = torch.arange(ITEMS) != targets[:, None]
-            value = loss(scores[torch.arange(lanes), targets], scores, allowed) / lanes
-            value.backward()  # type: ignore[no-untyped-call]
-            optimizer.step()
-            state = after.detach()
-    return encoder.eval(), matrix.detach()
+def trained(**fields: Any) -> TrainedModel:
+    """A small model of random initial embeddings after about 150 steps."""
+    config = ModelConfig(
+        hidden_size=16,
+        initial_embeddings="random",
+        epochs=6,
+        min_steps=0,
+        batch_size=32,
+        n_negatives=16,
+        hidden_dropout=0,
+        **({"cosine_scale": 0, "learning_rate": 0.2, "bpreg": 0.5} | fields),
+    )
+    return train(*cycle_of(seed=3), config)
 
 
-def recall_at_1(encoder: Gru4Rec, matrix: torch.Tensor, sessions: Sessions) -> float:
+def recall_at_1(model: TrainedModel) -> float:
+    """Of every prefix of sessions that were not trained on."""
+    sessions, _ = cycle_of(seed=4)
     hits = []
     batches = SessionParallelBatches(sessions, batch_size=len(sessions))
-    state = torch.zeros(batches.lanes, 16)
-    for step in batches:
-        lanes = len(step.inputs)
-        before = state[:lanes] * torch.from_numpy(~step.starts)[:, None]
+    vectors, shape = torch.from_numpy(model.item_matrix), model.encoder.shape
+    state = torch.zeros(batches.lanes, shape.state_size)
+    for step in batches.steps(0):
+        before = state[: len(step.inputs)] * torch.from_numpy(~step.starts)[:, None]
+        read = vectors[torch.from_numpy(step.inputs)]
         with torch.no_grad():
-            query, state = encoder(matrix[torch.from_numpy(step.inputs)], before)
-        hits.append((query @ matrix.T).argmax(dim=1).numpy() == step.targets)
+            query, state = model.encoder(read, torch.from_numpy(step.event_types), before)
+        best = (query @ vectors[:, -shape.index_dim :].T).argmax(dim=1)
+        hits.append(best.numpy() == step.targets)
     return float(np.concatenate(hits).mean())
 
 
+@pytest.mark.parametrize("tied", [True, False], ids=["tied", "separate"])
+@pytest.mark.parametrize("loss", get_args(LossName))
+def test_cycle_is_learned_with_tied_and_separate_embeddings(loss: str, tied: bool) -> None:
+    assert recall_at_1(trained(loss=loss, tied_embeddings=tied)) >= FLOOR
+
+
 @pytest.mark.parametrize(
-    ("loss", "activation"),
-    [*((loss, "linear") for loss in LOSSES), ("bpr_max", "elu"), ("top1", "tanh"), ("top1_max", "tanh")],
+    "fields",
+    [
+        {"loss": "bpr_max", "final_activation": "elu-0.5"},
+        {"loss": "bpr_max", "final_activation": "elu", "elu_param": 1.0},
+        {"loss": "top1", "final_activation": "tanh"},
+        {"loss": "top1_max", "final_activation": "tanh"},
+        {"loss": "cross_entropy", "final_activation": "leaky-0.2"},
+        {"loss": "cross_entropy", "label_smoothing": 0.1},
+        {"loss": "cross_entropy", "cosine_scale": 16},
+        {"loss": "cross_entropy", "layers": 2},
+        {"loss": "bpr_max", "learning_rate_schedule": "cosine", "warm_up": 0.1, "momentum": 0.2},
+    ],
+    ids=lambda fields: ", ".join(f"{name}={value}" for name, value in fields.items()),
 )
-def test_cycle_is_learned(loss: str, activation: str) -> None:
-    encoder, matrix = train_on_cycle(loss, activation)
-    assert recall_at_1(encoder, matrix, cycle_sessions(seed=4)) >= FLOOR
+def test_cycle_is_learned_with_options(fields: dict[str, Any]) -> None:
+    assert recall_at_1(trained(**fields)) >= FLOOR
 
 
 def test_untrained_model_does_not_pass() -> None:
-    torch.manual_seed(1)
-    untrained = Gru4Rec(16).eval(), initial_item_matrix(ITEMS, 16)
-    assert recall_at_1(*untrained, cycle_sessions(seed=4)) < 0.5
+    assert recall_at_1(trained(learning_rate=1e-6)) < 0.5
+
+
+def test_every_loss_has_a_name_in_the_model_config() -> None:
+    assert set(get_args(LossName)) == set(LOSSES)
