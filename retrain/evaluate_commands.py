@@ -47,8 +47,8 @@ def evaluate_command(
         str,
         typer.Argument(
             metavar="MODEL",
-            help="A release's folder; or what is fitted first on the training part: gru4rec (--config), a "
-            "config file (.toml, .json), or a baseline with its options, as in vsknn:neighbors=100.",
+            help="A release's folder; or what is fitted first on the training part: gru4rec (--config), fast, "
+            "small, large or a config file, or a baseline with its options, as in vsknn:neighbors=100.",
         ),
     ],
     path: Annotated[Path, typer.Argument(metavar="FILE", help="Event file: Parquet, CSV or JSONL.")],
@@ -119,7 +119,8 @@ def evaluate_command(
         ),
     ] = None,
     config: Annotated[
-        Path | None, typer.Option(help="Model config of gru4rec, TOML or JSON.", rich_help_panel=_TRAINING)
+        Path | None,
+        typer.Option(help="Of gru4rec: TOML or JSON, or fast, small, large.", rich_help_panel=_TRAINING),
     ] = None,
     session_gap_s: Annotated[
         float | None,
