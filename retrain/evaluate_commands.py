@@ -47,8 +47,8 @@ def evaluate_command(
         str,
         typer.Argument(
             metavar="MODEL",
-            help="A release's folder; or what is fitted first on the training part: gru4rec (--config), fast, "
-            "small, large or a config file, or a baseline with its options, as in vsknn:neighbors=100.",
+            help="A release's folder; or what is fitted first on the training part: gru4rec (--config), "
+            "fast, small, large, a config file, or a baseline with its options, as in vsknn:neighbors=100.",
         ),
     ],
     path: Annotated[Path, typer.Argument(metavar="FILE", help="Event file: Parquet, CSV or JSONL.")],
