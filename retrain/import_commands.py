@@ -38,8 +38,8 @@ _FILTERS = (
     "nothing changes."
 )
 _MEMORY = (
-    "A source of 10 GB needs less than 2 GB of memory; meanwhile a folder of about the size of DST, with "
-    "filters twice that, lies beside it."
+    "A source of 10 GB needs less than 2 GB of memory; meanwhile DST's disk needs about twice its size, with "
+    "filters three times."
 )
 _EPILOG = f"{_FILTERS} {_MEMORY}"
 
@@ -173,23 +173,10 @@ def _shaping(
     max_session_length: int,
     visitor_gap_s: float | None = None,
 ) -> "Shaping":
-    from retrain.importers.event_filters import EventFilters
+    from retrain.importers.event_filters import checked_filters
     from retrain.importers.importing import Shaping
-    from schemas.errors import UsageError
 
-    for option, given in (("item-support", min_item_support), ("session-length", min_session_length)):
-        if given < 1:
-            raise UsageError(f"--min-{option} {given}: give a whole number from 1")
-    if max_session_length < 0:
-        raise UsageError(
-            f"--max-session-length {max_session_length}: give a whole number from 0, which is no bound"
-        )
-    if 0 < max_session_length < min_session_length:
-        raise UsageError(
-            f"--max-session-length {max_session_length}: no session would be left; give at least "
-            f"--min-session-length, {min_session_length}"
-        )
-    return Shaping(EventFilters(min_item_support, min_session_length, max_session_length), visitor_gap_s)
+    return Shaping(checked_filters(min_item_support, min_session_length, max_session_length), visitor_gap_s)
 
 
 def _import(

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from retrain.importers.session_buckets import SessionBuckets
+from schemas.errors import UsageError
 
 _SESSION_ITEM = ["session_id", "item_id"]
 
@@ -32,6 +33,25 @@ class EventFilters:
     def are_off(self) -> bool:
         """Whether every event passes."""
         return self.min_item_support <= 1 and self.min_session_length <= 1 and self.max_session_length == 0
+
+
+def checked_filters(min_item_support: int, min_session_length: int, max_session_length: int) -> EventFilters:
+    """The filters with these bounds.
+
+    Raises:
+        UsageError: no event could pass them, or one is no bound.
+    """
+    for option, given in (("item-support", min_item_support), ("session-length", min_session_length)):
+        if given < 1:
+            raise UsageError(f"--min-{option} {given}: give a whole number from 1")
+    if max_session_length < 0:
+        raise UsageError(f"--max-session-length {max_session_length}: give a whole number from 0 (no bound)")
+    if 0 < max_session_length < min_session_length:
+        raise UsageError(
+            f"--max-session-length {max_session_length}: no session would be left; give at least "
+            f"--min-session-length, {min_session_length}"
+        )
+    return EventFilters(min_item_support, min_session_length, max_session_length)
 
 
 @dataclass(frozen=True)

@@ -123,7 +123,7 @@ def test_command_says_how_many_events_the_filters_left_out(capsys: pytest.Captur
         (["--min-item-support", "0"], "--min-item-support 0: give a whole number from 1"),
         (
             ["--max-session-length", "-1"],
-            "--max-session-length -1: give a whole number from 0, which is no bound",
+            "--max-session-length -1: give a whole number from 0 (no bound)",
         ),
     ],
 )
