@@ -82,7 +82,9 @@ def _title(report: EvaluationReport, model: ComparedModel) -> str:
 
 def _header(reports: Sequence[EvaluationReport], model: ComparedModel, k: str) -> str:
     report = reports[0]
-    shown = {f"{name}@{k}": _tile(model, metric, k) for metric, name in METRICS.items()}
+    shown = {
+        f"{name}@{k}": _tile(model, metric, k, report.protocol.confidence) for metric, name in METRICS.items()
+    }
     if report.beyond_accuracy and k in report.beyond_accuracy.item_coverage:
         covered = report.beyond_accuracy.item_coverage[k]
         shown[f"Item coverage@{k}"] = Cell(share_text(covered), "of the items that it knows")
@@ -101,9 +103,9 @@ def _header(reports: Sequence[EvaluationReport], model: ComparedModel, k: str) -
     return f"<header>\n{heading}{warning}\n{tiles(shown)}\n</header>"
 
 
-def _tile(model: ComparedModel, metric: str, k: str) -> Cell:
+def _tile(model: ComparedModel, metric: str, k: str, confidence: float | None) -> Cell:
     cell = with_interval(model, metric, k)
-    return Cell(cell.text, f"95% interval {cell.small}" if cell.small else "")
+    return Cell(cell.text, f"{confidence:.0%}: {cell.small}" if cell.small and confidence else "")
 
 
 def _group_sections(models: Sequence[ComparedModel], k: str) -> list[str]:

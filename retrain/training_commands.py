@@ -85,9 +85,10 @@ def train_command(
     log = read_log(path, _event_types(event_type_map))
     if hold_out_validation:
         log = held_out(log, model_config.test_share, hold_out_validation)
-    plan = RunPlan("train", model_config, file_source(path), len(log), hold_out_validation)
+    resources = Resources(threads, device, precision, checkpoint)
+    used = {"threads": str(threads), "device": device, "precision": precision}
+    plan = RunPlan("train", model_config, file_source(path), len(log), hold_out_validation, used)
     with recorded_run(runs, plan) as run, training_display() as show:
-        resources = Resources(threads, device, precision, checkpoint)
         manifest = train_recorded(run, log, model_config, out, utc_now(), show, resources)
     typer.echo(f"{_described(manifest, out)}\nrun {run.folder}")
 

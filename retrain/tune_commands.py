@@ -50,6 +50,11 @@ def tune_command(
     seed: Annotated[int, typer.Option(min=0, help="Of the draws.")] = 1,
     session_gap_s: Annotated[float | None, typer.Option(help="In place of the config's; 0: never.")] = None,
     test_share: Annotated[float | None, typer.Option(help="In place of the config's.")] = None,
+    threads: Annotated[int, typer.Option(min=1, help="Of each training.")] = 1,
+    device: Annotated[str, typer.Option(help="cpu, cuda, or auto: a GPU where there is one.")] = "cpu",
+    precision: Annotated[
+        str, typer.Option(help="Of matrix products: float32, bfloat16 or auto.")
+    ] = "float32",
     runs: RunsOption = None,
     event_type_map: EventTypeMapOption = None,
 ) -> None:
@@ -62,10 +67,11 @@ def tune_command(
     from retrain.config_toml import config_toml
     from retrain.event_split import read_log
     from retrain.recorded_training import RUNS, file_source
+    from retrain.training_resources import Resources
     from retrain.tuning import TuningDisplay, TuningPlan, tune
     from retrain.tuning_objective import parse_objective
     from retrain.tuning_space import read_space
-    from retrain.tuning_trial import tuning_data
+    from retrain.tuning_trial import TrialRules, tuning_data
     from schemas.output_paths import check_output_folder
     from schemas.settings import SharedSettings, read_settings
 
@@ -82,12 +88,11 @@ def tune_command(
         data=data,
         base=base,
         space_text=space_text,
-        objective=goal,
         objective_text=objective,
+        rules=TrialRules(goal, runs or out / RUNS, Resources(threads, device, precision)),
         trials=trials,
         coarse_share=coarse_share,
         seed=seed,
-        runs=runs or out / RUNS,
         storage=study,
     )
     tuned = tune(plan, TuningDisplay(training=_training_bar, tried=_show))

@@ -18,11 +18,10 @@ from optuna.trial import FrozenTrial, TrialState
 
 from models.model_config import ModelConfig
 from retrain.training import TrainingProgress
-from retrain.tuning_objective import Objective
 from retrain.tuning_search import narrowed, with_values
 from retrain.tuning_space import Choice, parse_space
 from retrain.tuning_study import counted, go_on, opened_storage, opened_study
-from retrain.tuning_trial import TuningData, run_trial
+from retrain.tuning_trial import TrialRules, TuningData, run_trial
 from schemas.errors import UsageError
 
 COARSE_PART = 0.6
@@ -42,15 +41,14 @@ class TuningPlan:
     """The fields that are not tuned."""
     space_text: str
     """See `retrain.tuning_space.parse_space`."""
-    objective: Objective
     objective_text: str
+    rules: TrialRules
     trials: int
     """In all; a study that goes on has made some of them already."""
     coarse_share: float
     """Of the sessions to learn from, for coarse trials and for the first run of fine ones."""
     seed: int
     """Of what the trials draw; the models' seed is the base's."""
-    runs: Path
     storage: Path
 
 
@@ -160,12 +158,12 @@ def _value_of(
     try:
         config = with_values(plan.base, values)
         with display.training() as show:
-            figures = run_trial(plan.data, config, share, plan.objective, plan.runs, tags, show)
+            figures = run_trial(plan.data, config, share, plan.rules, tags, show)
     except UsageError as error:
         display.tried(Tried(phase, trial.number, share, values, None, {}, str(error)))
         trial.set_user_attr("reason", str(error))
         raise optuna.TrialPruned from error
-    value = plan.objective.value(figures)
+    value = plan.rules.objective.value(figures)
     trial.set_user_attr("figures", figures)
     display.tried(Tried(phase, trial.number, share, values, value, figures))
     return value

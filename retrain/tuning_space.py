@@ -28,20 +28,28 @@ NOT_TUNED = {
 }
 DEFAULT_SPACE = """\
 [learning_rate]
-low = 0.02
+low = 0.03
 high = 0.3
 log = true
+
+[learning_rate_schedule]
+choices = ["constant", "linear", "cosine"]
 
 [batch_size]
 choices = [64, 96, 128, 192, 256]
 
 [n_negatives]
-choices = [128, 256, 512, 1024, 2048]
+choices = [256, 512, 1024, 2048, 4096]
 
 [sample_alpha]
 low = 0.0
 high = 1.0
 step = 0.05
+
+[cosine_scale]
+low = 8.0
+high = 32.0
+log = true
 
 [hidden_dropout]
 low = 0.0
@@ -54,8 +62,8 @@ high = 0.5
 step = 0.05
 
 [epochs]
-low = 3
-high = 10
+low = 2
+high = 8
 """
 """Where no file is given; also in docs/training.md."""
 

@@ -21,6 +21,7 @@ from retrain.recorded_training import train_recorded
 from retrain.run_recording import RunPlan, recorded_run, utc_now
 from retrain.served_release import ServedRelease
 from retrain.training import TrainingProgress
+from retrain.training_resources import ONE_CORE, Resources
 from retrain.tuning_objective import Objective
 from schemas.errors import UsageError
 from schemas.run_record import RunSource
@@ -36,6 +37,16 @@ class TuningData:
     prefixes: Prefixes
     """Of the validation sessions: what is predicted."""
     source: RunSource
+
+
+@dataclass(frozen=True)
+class TrialRules:
+    """What all trials have in common."""
+
+    objective: Objective
+    runs: Path
+    """The folder of the runs' folders."""
+    resources: Resources = ONE_CORE
 
 
 def tuning_data(
@@ -66,8 +77,7 @@ def run_trial(
     data: TuningData,
     config: ModelConfig,
     share: float,
-    objective: Objective,
-    runs: Path,
+    rules: TrialRules,
     tags: Mapping[str, str],
     progress: Callable[[TrainingProgress], None] = lambda _: None,
 ) -> dict[str, float]:
@@ -77,8 +87,7 @@ def run_trial(
         data: what the trial may see.
         config: how to train.
         share: of the sessions to learn from, the last ones; 1: all.
-        objective: which figures are needed.
-        runs: the folder of the runs' folders.
+        rules: what all trials have in common.
         tags: what tells this run from others.
         progress: see `retrain.training.train`.
 
@@ -90,11 +99,12 @@ def run_trial(
     """
     log = _log_of(data, share)
     plan = RunPlan("tune", config, data.source, len(log), data.validation_share, tags)
-    with recorded_run(runs, plan) as run, TemporaryDirectory(prefix="millrace-tune-") as workplace:
-        manifest = train_recorded(run, log, config, Path(workplace), utc_now(), progress)
+    with recorded_run(rules.runs, plan) as run, TemporaryDirectory(prefix="millrace-tune-") as workplace:
+        manifest = train_recorded(run, log, config, Path(workplace), utc_now(), progress, rules.resources)
         with run.timed("validation"):
             model = ServedRelease(load_release(Path(workplace) / manifest.release_id))
-            figures = objective.figures(predict(model, data.prefixes, objective.cutoff).ranks)
+            predictions = predict(model, data.prefixes, rules.objective.cutoff)
+            figures = rules.objective.figures(predictions.ranks)
         run.add_metrics({name: round(value, 6) for name, value in figures.items()})
     return figures
 

@@ -71,7 +71,7 @@ th, td {
   white-space: nowrap;
 }
 th:first-child, td:first-child { text-align: left; padding-left: 0; }
-thead th { font-weight: 600; color: var(--soft); vertical-align: bottom; }
+thead th { font-weight: 600; color: var(--soft); vertical-align: bottom; white-space: normal; }
 tbody th { font-weight: 500; }
 td small { display: block; color: var(--soft); font-size: 12px; line-height: 1.3; }
 .tables { display: flex; flex-wrap: wrap; gap: 0 48px; }
@@ -94,6 +94,8 @@ footer {
   h2 { margin-top: 44px; }
   figure { padding: 10px 8px 6px; }
   svg .tick, svg .axis-title, svg .label, svg .value { font-size: 14px; }
+  .tile { padding: 12px; }
+  .tile span { font-size: 12.5px; }
   dl { grid-template-columns: 1fr; gap: 0; }
   dd { margin-bottom: 8px; }
   th, td { padding-left: 16px; }
