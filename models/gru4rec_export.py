@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor
 
-from models.gru4rec import GATES, Gru4Rec
+from models.gru4rec import GATES
+from models.gru4rec_ensemble import Gru4RecEnsemble
 from models.session_rule import EVENT_TYPE_CODES
 from schemas.release_manifest import EncoderSpec
 
@@ -21,19 +22,18 @@ _IR_VERSION = 8
 """The file format that came with opset 17: every ONNX Runtime since 1.12 reads it."""
 
 
-def encoder_spec(encoder: Gru4Rec) -> EncoderSpec:
+def encoder_spec(encoder: Gru4RecEnsemble) -> EncoderSpec:
     """The shapes of the exported graph."""
-    shape = encoder.shape
     return EncoderSpec(
-        item_dim=shape.item_dim,
-        state_size=shape.state_size,
-        index_dim=shape.index_dim,
+        item_dim=encoder.item_dim,
+        state_size=encoder.state_size,
+        index_dim=encoder.index_dim,
         opset=OPSET,
         event_type_codes=dict(EVENT_TYPE_CODES),
     )
 
 
-def export_encoder(encoder: Gru4Rec) -> bytes:
+def export_encoder(encoder: Gru4RecEnsemble) -> bytes:
     """The encoder's step as an ONNX model.
 
     Inputs: `item` float32 [batch, item_dim], `event_type` int64 [batch], `state` float32 [batch, state_size];
@@ -65,57 +65,73 @@ def export_encoder(encoder: Gru4Rec) -> bytes:
     return serialized
 
 
-def _constants(encoder: Gru4Rec) -> dict[str, NDArray[np.generic]]:
-    """Weights and small constants; `0.hidden_weight` is the lowest layer's."""
-    shape = encoder.shape
+def _constants(encoder: Gru4RecEnsemble) -> dict[str, NDArray[np.generic]]:
+    """Weights and small constants; `0.1.hidden_weight` is the first member's, of its second layer."""
+    shape, members = encoder.shape, encoder.members()
     constants: dict[str, NDArray[np.generic]] = {
         "gates": np.array([shape.hidden_size] * GATES, dtype=np.int64),
-        "layers": np.array([shape.hidden_size] * shape.layers, dtype=np.int64),
+        "layers": np.array([shape.hidden_size] * shape.layers * len(members), dtype=np.int64),
         "last_axis": np.array([1], dtype=np.int64),
         "zero": np.array(0, dtype=np.int64),
-        "first": np.array([0], dtype=np.int64),
-        "units": np.array([shape.hidden_size], dtype=np.int64),
         "one": np.array(1, dtype=np.float32),
         "one_column": np.array([0, 0, 0, 1], dtype=np.int64),
-        "cosine_scale": np.array(shape.cosine_scale, dtype=np.float32),
+        "share": np.array((shape.cosine_scale or 1) / len(members), dtype=np.float32),
         "least_length": np.array(1e-12, dtype=np.float32),
-        "type_embeddings": _array(encoder.type_embeddings),
     }
-    for layer, cell in enumerate(encoder.gru_cells()):
+    for place, member in enumerate(members):
+        bounds = np.array([place, place + 1], dtype=np.int64) * shape.hidden_size
         constants |= {
-            f"{layer}.input_weight": _array(cell.weight_ih),
-            f"{layer}.input_bias": _array(cell.bias_ih),
-            f"{layer}.hidden_weight": _array(cell.weight_hh),
-            f"{layer}.hidden_bias": _array(cell.bias_hh),
+            f"{place}.first": bounds[:1],
+            f"{place}.end": bounds[1:],
+            f"{place}.type_embeddings": _array(member.type_embeddings),
         }
+        for layer, cell in enumerate(member.gru_cells()):
+            constants |= {
+                f"{place}.{layer}.input_weight": _array(cell.weight_ih),
+                f"{place}.{layer}.input_bias": _array(cell.bias_ih),
+                f"{place}.{layer}.hidden_weight": _array(cell.weight_hh),
+                f"{place}.{layer}.hidden_bias": _array(cell.bias_hh),
+            }
     return constants
 
 
-def _nodes(encoder: Gru4Rec) -> list[onnx.NodeProto]:
-    shape = encoder.shape
-    states = [f"{layer}.state" for layer in range(shape.layers)]
-    nodes = _reading_nodes(event_types=shape.event_types > 0)
-    nodes.append(helper.make_node("Split", ["state", "layers"], states, axis=1))
-    read = "read"
-    for layer in range(shape.layers):
-        nodes += _step_nodes(f"{layer}.", read)
-        read = f"{layer}.stepped"
-    stepped = [f"{layer}.stepped" for layer in range(shape.layers)]
-    return [*nodes, *_query_nodes(stepped, states[-1], scaled=shape.cosine_scale > 0)]
-
-
-def _reading_nodes(*, event_types: bool) -> list[onnx.NodeProto]:
-    """What the lowest layer reads: the item's input embedding and, where it is learned, that of the type."""
+def _nodes(encoder: Gru4RecEnsemble) -> list[onnx.NodeProto]:
+    shape, members = encoder.shape, range(len(encoder.members()))
     node = helper.make_node
-    embedding = "item_embedding" if event_types else "read"
-    nodes = [node("Slice", ["item", "first", "units", "last_axis"], [embedding])]
-    if event_types:
-        nodes += [
-            node("Max", ["event_type", "zero"], ["known_type"]),
-            node("Gather", ["type_embeddings", "known_type"], ["type_embedding"]),
-            node("Add", ["item_embedding", "type_embedding"], ["read"]),
-        ]
-    return nodes
+    steps = [f"{place}.{layer}" for place in members for layer in range(shape.layers)]
+    nodes = [
+        node("Split", ["state", "layers"], [f"{step}.state" for step in steps], axis=1),
+        node("Less", ["event_type", "zero"], ["no_event"]),
+        node("Unsqueeze", ["no_event", "last_axis"], ["no_event_column"]),
+        node("Max", ["event_type", "zero"], ["known_type"]),
+    ]
+    for place in members:
+        nodes += _reading_nodes(place, event_types=shape.event_types > 0)
+        read = f"{place}.read"
+        for layer in range(shape.layers):
+            nodes += _step_nodes(f"{place}.{layer}.", read)
+            read = f"{place}.{layer}.stepped"
+        nodes += _query_nodes(place, f"{place}.{shape.layers - 1}.", scaled=shape.cosine_scale > 0)
+    return [
+        *nodes,
+        node("Concat", [f"{step}.stepped" for step in steps], ["stepped"], axis=1),
+        node("Where", ["no_event_column", "state", "stepped"], ["next_state"]),
+        node("Concat", [f"{place}.scored" for place in members], ["scored"], axis=1),
+        node("Pad", ["scored", "one_column", "one"], ["query"]),
+    ]
+
+
+def _reading_nodes(place: int, *, event_types: bool) -> list[onnx.NodeProto]:
+    """What a member's lowest layer reads: its embedding of the item and, where it is learned, of the type."""
+    node = helper.make_node
+    columns = ["item", f"{place}.first", f"{place}.end", "last_axis"]
+    if not event_types:
+        return [node("Slice", columns, [f"{place}.read"])]
+    return [
+        node("Slice", columns, [f"{place}.item_embedding"]),
+        node("Gather", [f"{place}.type_embeddings", "known_type"], [f"{place}.type_embedding"]),
+        node("Add", [f"{place}.item_embedding", f"{place}.type_embedding"], [f"{place}.read"]),
+    ]
 
 
 def _step_nodes(prefix: str, read: str) -> list[onnx.NodeProto]:
@@ -145,24 +161,20 @@ def _step_nodes(prefix: str, read: str) -> list[onnx.NodeProto]:
     ]
 
 
-def _query_nodes(stepped: list[str], last_state: str, *, scaled: bool) -> list[onnx.NodeProto]:
-    """The next state, which is the old one where there is no event, and the query of its last layer."""
+def _query_nodes(place: int, last_layer: str, *, scaled: bool) -> list[onnx.NodeProto]:
+    """A member's part of the query: its last hidden state, the old one where there is no event."""
     node = helper.make_node
-    nodes = [
-        node("Less", ["event_type", "zero"], ["no_event"]),
-        node("Unsqueeze", ["no_event", "last_axis"], ["no_event_column"]),
-        node("Concat", stepped, ["all_stepped"], axis=1),
-        node("Where", ["no_event_column", "state", "all_stepped"], ["next_state"]),
-        node("Where", ["no_event_column", last_state, stepped[-1]], ["hidden"]),
+    states = [f"{last_layer}state", f"{last_layer}stepped"]
+    nodes = [node("Where", ["no_event_column", *states], [f"{place}.hidden"])]
+    if not scaled:
+        return [*nodes, node("Mul", [f"{place}.hidden", "share"], [f"{place}.scored"])]
+    return [
+        *nodes,
+        node("ReduceL2", [f"{place}.hidden"], [f"{place}.length"], axes=[1], keepdims=1),
+        node("Max", [f"{place}.length", "least_length"], [f"{place}.positive_length"]),
+        node("Div", [f"{place}.hidden", f"{place}.positive_length"], [f"{place}.direction"]),
+        node("Mul", [f"{place}.direction", "share"], [f"{place}.scored"]),
     ]
-    if scaled:
-        nodes += [
-            node("ReduceL2", ["hidden"], ["length"], axes=[1], keepdims=1),
-            node("Max", ["length", "least_length"], ["positive_length"]),
-            node("Div", ["hidden", "positive_length"], ["direction"]),
-            node("Mul", ["direction", "cosine_scale"], ["scored"]),
-        ]
-    return [*nodes, node("Pad", ["scored" if scaled else "hidden", "one_column", "one"], ["query"])]
 
 
 def _array(weight: Tensor) -> NDArray[np.float32]:

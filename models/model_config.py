@@ -43,7 +43,10 @@ class ModelConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     hidden_size: int = 100
     """Units of each GRU layer = dimensions of an item's embeddings."""
     layers: int = 1
-    """GRU layers; hidden_size * layers values are the state of a session."""
+    """GRU layers; hidden_size * layers * members values are the state of a session."""
+    members: int = 1
+    """Networks of this size that are trained one by one, from other random numbers, and serve as one: scores
+    are the means of theirs."""
     tied_embeddings: bool = True
     """Whether an item has one embedding for input and output (constrained embeddings), or two."""
     event_type_input: bool = True
@@ -120,10 +123,11 @@ class ModelConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
             value = getattr(self, name)
             if not least <= value <= greatest:
                 raise UsageError(f"model config: {name} is {value}; use {least} to {greatest}")
-        if self.hidden_size * self.layers > MAX_STATE_SIZE:
+        if self.hidden_size * self.layers * self.members > MAX_STATE_SIZE:
             raise UsageError(
-                f"model config: hidden_size {self.hidden_size} * layers {self.layers} is more than "
-                f"{MAX_STATE_SIZE}, which is what the state of a session has room for; lower one of them"
+                f"model config: hidden_size {self.hidden_size} * layers {self.layers} * members "
+                f"{self.members} is more than {MAX_STATE_SIZE}, which is what the state of a session has "
+                "room for; lower one of them"
             )
         if self.als_factors * self.als_last_items > MAX_STATE_SIZE:
             raise UsageError(
@@ -135,6 +139,7 @@ class ModelConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 RANGES: dict[str, tuple[float, float]] = {
     "hidden_size": (1, 512),
     "layers": (1, 8),
+    "members": (1, 8),
     "cosine_scale": (0, 1000),
     "elu_param": (1e-6, 100),
     "bpreg": (0, 1000),

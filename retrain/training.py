@@ -8,10 +8,10 @@ import hashlib
 import math
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
@@ -19,6 +19,7 @@ import torch
 from numpy.typing import NDArray
 
 from models.gru4rec import Gru4Rec
+from models.gru4rec_ensemble import Gru4RecEnsemble, ensemble_vectors
 from models.model_config import ModelConfig
 from models.vocabulary import Vocabulary
 from retrain.checkpoints import Checkpoint, load_checkpoint, save_checkpoint
@@ -61,13 +62,13 @@ class TrainingProgress:
 class TrainedModel:
     """What a training gives."""
 
-    encoder: Gru4Rec
+    encoder: Gru4RecEnsemble
     """In evaluation mode, on the CPU."""
     item_matrix: NDArray[np.float32]
     """float32 [items, item_dim], as the encoder reads it and the index searches it; the last column is the
     bias."""
     history: tuple[TrainingProgress, ...]
-    """The state at the end of each epoch."""
+    """The state at the end of each epoch, member after member."""
 
 
 def train(
@@ -100,13 +101,61 @@ def train(
             f"none of the {len(sessions)} training sessions has two events; a model learns from pairs"
         )
     device = device_named(resources.device)
-    with torch_settings(resources.threads, device):
-        torch.manual_seed(config.seed)
-        product_type = product_type_named(resources.precision, device)
-        training = _Training(sessions, len(vocabulary), config, batches, device, product_type)
-        if resources.checkpoint is not None:
-            training.keep(resources.checkpoint, resources.checkpoint_every_s, _made_from(sessions, config))
-        return training.run(progress, clock)
+    product_type = product_type_named(resources.precision, device)
+    members: list[_Member] = []
+    for place in range(config.members):
+        with torch_settings(resources.threads, device):
+            own = member_config(config, place)
+            torch.manual_seed(own.seed)
+            training = _Training(sessions, len(vocabulary), own, batches, device, product_type)
+            if resources.checkpoint is not None:
+                path = member_checkpoint(resources.checkpoint, place)
+                training.keep(path, resources.checkpoint_every_s, _made_from(sessions, own))
+            members.append(training.run(_of_all_members(progress, place, config.members), clock))
+    encoder = Gru4RecEnsemble([member.encoder for member in members])
+    vectors = ensemble_vectors([member.vectors for member in members], encoder.shape)
+    history = [report for member in members for report in member.history]
+    return TrainedModel(encoder.eval(), vectors, tuple(history))
+
+
+def member_config(config: ModelConfig, place: int) -> ModelConfig:
+    """The config of one member of an ensemble: the first one's is that of a model alone."""
+    if place == 0:
+        return msgspec.structs.replace(config, members=1)
+    (seed,) = np.random.SeedSequence(config.seed, spawn_key=(place,)).generate_state(1)
+    return msgspec.structs.replace(config, members=1, seed=int(seed))
+
+
+def member_checkpoint(path: Path, place: int) -> Path:
+    """The checkpoint of one member: the given file, and others beside it."""
+    return path if place == 0 else path.with_name(f"{path.name}.{place}")
+
+
+def _of_all_members(
+    progress: Callable[[TrainingProgress], None], place: int, members: int
+) -> Callable[[TrainingProgress], TrainingProgress]:
+    """Report a member's progress as that of the whole training; gives what was reported."""
+
+    def report(own: TrainingProgress) -> TrainingProgress:
+        whole = replace(
+            own,
+            epoch=place * own.epochs + own.epoch,
+            epochs=members * own.epochs,
+            events=place * own.total_events + own.events,
+            total_events=members * own.total_events,
+        )
+        progress(whole)
+        return whole
+
+    return report
+
+
+class _Member(NamedTuple):
+    """One trained network."""
+
+    encoder: Gru4Rec
+    vectors: NDArray[np.float32]
+    history: list[TrainingProgress]
 
 
 class _Training:
@@ -146,19 +195,23 @@ class _Training:
         self._events, self._loss_sum = found.state["events"], found.state["loss_sum"]
         self._history = [TrainingProgress(**epoch) for epoch in found.state["history"]]
 
-    def run(self, progress: Callable[[TrainingProgress], None], clock: Callable[[], float]) -> TrainedModel:
+    def run(
+        self, progress: Callable[[TrainingProgress], TrainingProgress], clock: Callable[[], float]
+    ) -> _Member:
         saved_at = clock()
         while self._epoch <= self._epochs:
             for report in self._run_epoch(clock):
-                progress(report)
+                reported = progress(report)
+                if self._step == len(self._batches):
+                    self._history.append(reported)
                 if self._checkpoint and clock() - saved_at >= self._checkpoint_every_s:
                     self._save(self._checkpoint)
                     saved_at = clock()
-            self._history.append(report)
             self._epoch, self._step, self._events, self._loss_sum = self._epoch + 1, 0, 0, 0.0
             self._state.restart_lanes()
-        encoder = self._state.encoder.cpu().eval()
-        return TrainedModel(encoder, self._state.served_vectors(), tuple(self._history))
+        if self._checkpoint:
+            self._save(self._checkpoint)
+        return _Member(self._state.encoder.cpu(), self._state.served_vectors(), self._history)
 
     def _run_epoch(self, clock: Callable[[], float]) -> Iterator[TrainingProgress]:
         """Train what is left of the epoch."""

@@ -16,7 +16,7 @@ from retrain.als_training import train_als
 from retrain.event_split import train_events
 from retrain.release_building import build_release, describe_data
 from retrain.sessionize import build_vocabulary, sessionize
-from retrain.training import TrainedModel, TrainingProgress, train
+from retrain.training import TrainedModel, TrainingProgress, member_checkpoint, train
 from retrain.training_resources import ONE_CORE, Resources
 from schemas.errors import UsageError
 from schemas.release_manifest import ReleaseManifest
@@ -58,7 +58,8 @@ def train_release(
     data = describe_data(events, sessions)
     manifest = build_release(releases, model, vocabulary, sessions, config, data, created_at)
     if resources.checkpoint is not None:
-        resources.checkpoint.unlink(missing_ok=True)
+        for place in range(config.members):
+            member_checkpoint(resources.checkpoint, place).unlink(missing_ok=True)
     return manifest
 
 

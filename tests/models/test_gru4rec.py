@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from torch.nn import functional
 
 from models.gru4rec import EncoderShape, Gru4Rec, initial_item_matrix, serving_vectors
+from models.gru4rec_ensemble import Gru4RecEnsemble, ensemble_vectors
 from models.gru4rec_export import OPSET, encoder_spec, export_encoder
 
 TOLERANCE = 2e-5
@@ -23,8 +24,8 @@ SHAPES = [
 ]
 
 
-def an_encoder(shape: EncoderShape = PLAIN) -> Gru4Rec:
-    torch.manual_seed(3)
+def an_encoder(shape: EncoderShape = PLAIN, seed: int = 3) -> Gru4Rec:
+    torch.manual_seed(seed)
     encoder = Gru4Rec(shape, embedding_dropout=0.3, hidden_dropout=0.3).eval()
     for weight in encoder.parameters():
         if weight.dim() == 1 or weight is encoder.type_embeddings:
@@ -32,8 +33,12 @@ def an_encoder(shape: EncoderShape = PLAIN) -> Gru4Rec:
     return encoder
 
 
+def alone(encoder: Gru4Rec) -> Gru4RecEnsemble:
+    return Gru4RecEnsemble([encoder])
+
+
 def run_onnx(
-    encoder: Gru4Rec, item: NDArray[np.float32], event_type: list[int], state: NDArray[np.float32]
+    encoder: Gru4RecEnsemble, item: NDArray[np.float32], event_type: list[int], state: NDArray[np.float32]
 ) -> list[NDArray[np.float32]]:
     session = onnxruntime.InferenceSession(export_encoder(encoder), providers=["CPUExecutionProvider"])
     inputs = {"item": item, "event_type": np.array(event_type, dtype=np.int64), "state": state}
@@ -126,7 +131,7 @@ def test_k_onnx_steps_equal_one_torch_forward_over_the_session(shape: EncoderSha
             expected = shape.cosine_scale * functional.normalize(expected, dim=2)
     state = zeros(batch, shape)
     for step in range(steps):
-        query, state = run_onnx(encoder, session[step], types, state)
+        query, state = run_onnx(alone(encoder), session[step], types, state)
         tolerance = TOLERANCE * max(1, shape.cosine_scale)
         np.testing.assert_allclose(query[:, :12], expected[step].numpy(), rtol=0, atol=tolerance)
         np.testing.assert_array_equal(query[:, 12], 1)
@@ -135,7 +140,7 @@ def test_k_onnx_steps_equal_one_torch_forward_over_the_session(shape: EncoderSha
 def test_exported_graph_takes_any_batch() -> None:
     encoder = an_encoder()
     for batch in (0, 1, 7):
-        query, state = run_onnx(encoder, items_of(batch, 13), [0] * batch, zeros(batch))
+        query, state = run_onnx(alone(encoder), items_of(batch, 13), [0] * batch, zeros(batch))
         assert query.shape == (batch, 13)
         assert state.shape == (batch, 12)
 
@@ -144,8 +149,8 @@ def test_exported_graph_takes_any_batch() -> None:
 def test_row_without_an_event_keeps_its_state_and_gives_its_query(shape: EncoderShape) -> None:
     encoder = an_encoder(shape)
     items = items_of(2, shape.item_dim)
-    before, state = run_onnx(encoder, items, [0, 1], zeros(2, shape))
-    query, next_state = run_onnx(encoder, items, [-1, 0], state)
+    before, state = run_onnx(alone(encoder), items, [0, 1], zeros(2, shape))
+    query, next_state = run_onnx(alone(encoder), items, [-1, 0], state)
     np.testing.assert_array_equal(next_state[0], state[0])
     np.testing.assert_allclose(query[0], before[0], rtol=1e-6)
     assert not np.array_equal(next_state[1], state[1])
@@ -153,11 +158,37 @@ def test_row_without_an_event_keeps_its_state_and_gives_its_query(shape: Encoder
 
 def test_session_without_a_state_has_a_finite_query() -> None:
     shape = EncoderShape(12, cosine_scale=16)
-    query, _ = run_onnx(an_encoder(shape), items_of(1, 13), [-1], zeros(1, shape))
+    query, _ = run_onnx(alone(an_encoder(shape)), items_of(1, 13), [-1], zeros(1, shape))
     np.testing.assert_array_equal(query[0, :12], 0)
 
 
 def test_spec_tells_the_shapes_of_the_graph() -> None:
-    spec = encoder_spec(an_encoder(EncoderShape(12, layers=2, tied=False)))
+    spec = encoder_spec(alone(an_encoder(EncoderShape(12, layers=2, tied=False))))
     assert (spec.item_dim, spec.state_size, spec.index_dim, spec.opset) == (25, 24, 13, OPSET)
     assert spec.event_type_codes == {"view": 0, "cart": 1, "purchase": 2}
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_score_of_an_ensemble_is_the_mean_of_its_members_scores(shape: EncoderShape) -> None:
+    members = [an_encoder(shape, seed) for seed in (1, 2, 3)]
+    random = np.random.default_rng(9)
+    vectors = [
+        serving_vectors(
+            torch.from_numpy(random.standard_normal((7, shape.item_dim), dtype=np.float32)), shape
+        )
+        for _ in members
+    ]
+    events = random.integers(7, size=(4, 2))
+    states = [torch.zeros(2, shape.state_size) for _ in members]
+    ensemble = Gru4RecEnsemble(members).eval()
+    joined = ensemble_vectors([of_member.numpy() for of_member in vectors], shape)
+    state = np.zeros((2, ensemble.state_size), dtype=np.float32)
+    for items in events:
+        scores = []
+        for place, member in enumerate(members):
+            query, states[place] = member(vectors[place][items], torch.tensor([0, 1]), states[place])
+            scores.append(query @ vectors[place][:, -shape.index_dim :].T)
+        query_of_all, state = run_onnx(ensemble, joined[items], [0, 1], state)
+        expected = torch.stack(scores).mean(dim=0).detach().numpy()
+        found = query_of_all @ joined[:, -ensemble.index_dim :].T
+        np.testing.assert_allclose(found, expected, rtol=0, atol=TOLERANCE * max(1, shape.cosine_scale))

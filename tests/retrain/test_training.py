@@ -5,6 +5,7 @@ from itertools import count
 import numpy as np
 import pytest
 import torch
+from msgspec.structs import replace
 
 from models.gru4rec import EncoderShape
 from models.model_config import ModelConfig
@@ -57,6 +58,17 @@ def test_same_seed_gives_the_same_model_and_another_seed_another() -> None:
         matrices.append(train_on_rings(config)[0].item_matrix)
     np.testing.assert_array_equal(matrices[0], matrices[1])
     assert not np.array_equal(matrices[0], matrices[2])
+
+
+def test_first_member_of_an_ensemble_is_the_model_alone_and_the_others_differ() -> None:
+    alone, _ = train_on_rings(replace(SMALL, epochs=1, min_steps=0))
+    pair, _ = train_on_rings(replace(SMALL, epochs=1, min_steps=0, members=2))
+    first, second = pair.item_matrix[:, :16], pair.item_matrix[:, 16:32]
+    np.testing.assert_array_equal(first, alone.item_matrix[:, :16])
+    assert not np.array_equal(first, second)
+    assert pair.item_matrix.shape == (len(first), 33)
+    assert [report.epoch for report in pair.history] == [1, 2]
+    assert pair.history[-1].events == pair.history[-1].total_events
 
 
 def test_training_leaves_torch_threads_and_generator_as_they_were() -> None:

@@ -73,6 +73,18 @@ def test_resumed_training_equals_the_uninterrupted_one(tmp_path: Path, report: i
     ]
 
 
+@pytest.mark.parametrize("report", [2, 14, 20])
+def test_resumed_ensemble_equals_the_uninterrupted_one(tmp_path: Path, report: int) -> None:
+    config = with_fields(CONFIG, members=2)
+    whole = train_to(None, lambda _: None, config)
+    path = tmp_path / "checkpoint.zip"
+    with pytest.raises(Killed):
+        train_to(path, killed_at(report), config)
+    resumed = train_to(path, lambda _: None, config)
+    np.testing.assert_array_equal(resumed.item_matrix, whole.item_matrix)
+    assert len(resumed.history) == len(whole.history) == 2 * CONFIG.epochs
+
+
 def test_resumed_training_does_not_repeat_what_was_made(tmp_path: Path) -> None:
     path = tmp_path / "checkpoint.zip"
     with pytest.raises(Killed):
