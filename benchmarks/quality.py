@@ -15,6 +15,7 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
+from models.model_config import PRESETS
 from retrain.evaluation_report import EvaluationReport, read_evaluation_report
 
 SEEDS = "--seeds 5"
@@ -50,7 +51,7 @@ class TableRow(NamedTuple):
 
     def command(self, data_folder: str) -> str:
         """What reproduces it."""
-        trained = f" {SEEDS}" if self.model in {"fast", "small", "large", UNTYPED} else ""
+        trained = f" {SEEDS}" if self.model in {*PRESETS, UNTYPED} else ""
         options = f" {self.data.options}" if self.data.options else ""
         return (
             f"millrace evaluate {self.model} {data_folder}/{self.data.name}.parquet --session-gap-s 0"
@@ -59,9 +60,9 @@ class TableRow(NamedTuple):
 
 
 DATA_SETS = (
-    DataSet("yoochoose64_srgnn", ("fast", "small", "large", *BASELINES)),
-    DataSet("rsc15_100k_sessionrec", ("small", "large", *NEIGHBOURS)),
-    DataSet("rsc15_64_sessionrec", ("small", "large", *NEIGHBOURS)),
+    DataSet("yoochoose64_srgnn", (*PRESETS, *BASELINES)),
+    DataSet("rsc15_100k_sessionrec", (*PRESETS, *NEIGHBOURS)),
+    DataSet("rsc15_64_sessionrec", (*PRESETS, *NEIGHBOURS)),
     DataSet("retailrocket_typed_lastweek", ("small", UNTYPED, "sr", "vsknn"), SHOP_TYPES),
     DataSet("trivago_val100k_typed", ("small", UNTYPED, "sr", "vsknn"), HOTEL_TYPES),
     DataSet("jdata_demo_typed", ("small", UNTYPED, "sr", "vsknn"), JD_TYPES),

@@ -25,7 +25,14 @@ MAX_STATE_SIZE = 512
 PRESETS: dict[str, dict[str, int | float]] = {
     "fast": {"epochs": 1, "n_negatives": 512, "hidden_dropout": 0.1},
     "small": {},
-    "large": {"hidden_size": 224, "n_negatives": 2048, "batch_size": 128, "epochs": 4},
+    "large": {
+        "hidden_size": 224,
+        "n_negatives": 2048,
+        "batch_size": 128,
+        "epochs": 4,
+        "hidden_dropout": 0.3,
+    },
+    "pair": {"hidden_size": 128, "members": 2, "epochs": 3, "hidden_dropout": 0.3},
 }
 """Fields by the name of a configuration that can be given in place of a file; the others are the defaults."""
 

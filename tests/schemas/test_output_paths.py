@@ -39,7 +39,7 @@ def test_file_in_place_of_a_folder_is_refused(tmp_path: Path) -> None:
     "command",
     [
         "evaluate no-release no-events.csv",
-        "bench train no-events.csv",
+        "bench train --events no-events.csv",
         "bench index --release no-release",
         "bench stream no-events.csv",
         "bench lookup",
