@@ -123,41 +123,41 @@ def _plain(name: str) -> str:
 
 def _split(line: str, separator: str) -> list[str]:
     try:
-        return next(csv.reader([line], delimiter=separator), [])
-    except csv.Error:  # a lone carriage return, or a field of more than 128 KiB
-        return line.split(separator)
+        return next(csv.reader([line], delimiter=separator, strict=True), [])
+    except csv.Error:  # quotes that do not close, a lone carriage return, a field of more than 128 KiB
+        return []
 
 
 def _fields(block: LineBlock, form: _Form) -> pl.DataFrame:
     text = block.text
     if text.startswith(b"\n") or b"\n\n" in text:
         text = b"\n".join(block.lines()) + b"\n"
-    quoted = b'"' in text
-    try:
-        frame = pl.read_csv(
-            io.BytesIO(text),
-            has_header=False,
-            separator=form.separator,
-            quote_char='"' if quoted else None,
-            schema={str(place): pl.String for place in range(form.width)},
-        )
-    except pl.exceptions.PolarsError as error:
-        _check_lines(block, form)
-        raise UsageError(_unreadable(block, str(error).partition("\n")[0])) from error
-    lines, separators = text.count(b"\n"), text.count(form.separator.encode())
-    if quoted or len(frame) != lines or separators != lines * (form.width - 1):
-        _check_lines(block, form)
-    if len(frame) != lines:
-        raise UsageError(_unreadable(block, "double quotes inside of fields"))
+    frame = None if b'"' in text else _split_at_once(text, form)
+    if frame is None:
+        frame = _split_line_by_line(block, form)
     return frame.select(pl.col(str(place)).alias(name) for name, place in form.places.items())
 
 
-def _unreadable(block: LineBlock, reason: str) -> str:
-    return f"{block.place(0)}: the lines from here on cannot be split into fields ({reason}); mend the file"
+def _split_at_once(text: bytes, form: _Form) -> pl.DataFrame | None:
+    """The fields of lines without quotes; None where a line is wrong."""
+    lines, separators = text.count(b"\n"), text.count(form.separator.encode())
+    if separators != lines * (form.width - 1):
+        return None
+    try:
+        return pl.read_csv(
+            io.BytesIO(text),
+            has_header=False,
+            separator=form.separator,
+            quote_char=None,
+            schema={str(place): pl.String for place in range(form.width)},
+        )
+    except pl.exceptions.PolarsError:  # a line with more fields than the others, or no UTF-8
+        return None
 
 
-def _check_lines(block: LineBlock, form: _Form) -> None:
-    """Refuse the first line that is wrong; slower than the reading, so only where something is."""
+def _split_line_by_line(block: LineBlock, form: _Form) -> pl.DataFrame:
+    """The fields of any lines, several times slower; the first line that is wrong is refused."""
+    rows: list[list[str | None]] = []
     for at, line in enumerate(block.lines()):
         try:
             decoded = line.decode()
@@ -166,14 +166,16 @@ def _check_lines(block: LineBlock, form: _Form) -> None:
                 f"{block.place(at)}: no UTF-8 at byte {error.start + 1} of the line, "
                 f"{_shown(line.decode(errors='replace'))!r}; save the file as UTF-8"
             ) from error
-        if decoded.count('"') % 2:
+        fields = _split(decoded, form.separator)
+        if not fields:
             raise UsageError(
-                f"{block.place(at)}: a double quote is not closed on the line, {_shown(decoded)!r}; "
-                "a field in quotes must end on its line"
+                f"{block.place(at)}: double quotes that do not close, or a lone carriage return, in the line "
+                f"{_shown(decoded)!r}; a field ends on its line"
             )
-        width = len(_split(decoded, form.separator))
-        if width != form.width:
-            _refuse_width(block.place(at), decoded, width, form.width, form.example)
+        if len(fields) != form.width:
+            _refuse_width(block.place(at), decoded, len(fields), form.width, form.example)
+        rows.append([one or None for one in fields])
+    return pl.DataFrame(rows, {str(place): pl.String for place in range(form.width)}, orient="row")
 
 
 def _refuse_width(place: str, line: str, found: int, needed: int, example: str) -> NoReturn:

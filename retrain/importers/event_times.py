@@ -63,7 +63,7 @@ class EventTimes:
             "a time such as 2019-10-01T00:00:00Z" if self.unit == "iso" else f"an epoch time in {self.unit}"
         )
         if self._told:
-            return f"{form} from 1990 to 2100 is needed, as in the file's first line; else give --time-unit"
+            return f"{form} from 1990 to 2100 is needed, as in the file's first time; else give --time-unit"
         return f"{form} from 1970 to 9999 is needed, as --time-unit {self.unit} says"
 
     def _number_ms(self, texts: pl.Series) -> pl.Series:
@@ -72,7 +72,7 @@ class EventTimes:
         if units.null_count() == number.null_count():
             return self._units_ms(units)
         parts = number.str.splitn(".", 2).struct.unnest()
-        thousandths = parts["field_1"].str.slice(0, 3).str.pad_end(3, "0").replace("000", None)
+        thousandths = parts["field_1"].str.slice(0, 3).str.pad_end(3, "0")
         rest = thousandths.cast(pl.Int64).fill_null(0) if self.unit == "s" else 0
         return self._units_ms(parts["field_0"].cast(pl.Int64, strict=False)) + rest
 

@@ -45,6 +45,13 @@ def test_fields_in_quotes_hold_separators_and_quotes() -> None:
     ]
 
 
+def test_quotes_inside_of_a_field_are_part_of_it() -> None:
+    assert read('id,price,username\n1,5" x 6",7" y\n2,,6" z\n') == [
+        ("1", '7" y', '5" x 6"'),
+        ("2", '6" z', None),
+    ]
+
+
 @pytest.mark.parametrize("content", ["", "\n\n", "id,username\n", "id,username"])
 def test_file_without_lines_of_fields_has_no_blocks(content: str) -> None:
     assert read(content) == []
@@ -64,10 +71,13 @@ def test_file_without_lines_of_fields_has_no_blocks(content: str) -> None:
         ("id,username\n1;a\n", "2: 1 field, 2 are needed, the line is '1;a'; as in 1,ann,9.5"),
         (
             'id,username\n\n1,"a\nb",2\n',
-            "3: a double quote is not closed on the line, '1,\"a'; a field in quotes",
+            "3: double quotes that do not close, or a lone carriage return, in the line '1,\"a'; a field",
         ),
         ('id,username\n1,"a",2\n', "2: 3 fields, 2 are needed, the line is '1,\"a\",2'; as in 1,ann,9.5"),
-        ("id,username\n1,a\rb,c\n", "2: 3 fields, 2 are needed, the line is '1,a\\rb,c'; as in 1,ann,9.5"),
+        (
+            "id,username\n1,a\rb,c\n",
+            "2: double quotes that do not close, or a lone carriage return, in the line '1,a\\rb,c'; a field",
+        ),
         (
             f"id,username\n1,a,{'x' * 99}\n",
             f"2: 3 fields, 2 are needed, the line is '1,a,{'x' * 76}…'; as in",

@@ -72,14 +72,14 @@ def test_names_of_columns_match_in_the_publishers_other_spelling(
             "3;NA;9654;5;08.05.2016",
             (
                 "column 'eventdate' is '08.05.2016'; a time such as 2019-10-01T00:00:00Z from 1990 to "
-                "2100 is needed, as in the file's first line; else give --time-unit"
+                "2100 is needed, as in the file's first time; else give --time-unit"
             ),
         ),
         (
             "3;NA;9654;5;NA",
             (
                 "column 'eventdate' is 'NA'; a time such as 2019-10-01T00:00:00Z from 1990 to 2100 is "
-                "needed, as in the file's first line; else give --time-unit"
+                "needed, as in the file's first time; else give --time-unit"
             ),
         ),
     ],

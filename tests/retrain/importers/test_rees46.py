@@ -177,8 +177,8 @@ def test_columns_that_events_need_not_have_may_be_missing(capsys: pytest.Capture
         ),
         (",view,1,2,,,1,1,s", "column 'event_time' is empty; a time is needed"),
         (
-            '2019-10-01 00:00:00 UTC,view,1,2,,5" disk,1,1,s',
-            "a double quote is not closed on the line, '2019-",
+            '2019-10-01 00:00:00 UTC,view,1,2,,"5 disk,1,1,s',
+            "double quotes that do not close, or a lone carriage return, in the line '2019-",
         ),
     ],
 )

@@ -72,14 +72,14 @@ def test_folder_without_the_file_is_refused(capsys: pytest.CaptureFixture[str]) 
             "1433221332,257597,view,355908,",
             (
                 "column 'timestamp' is '1433221332'; an epoch time in ms from 1990 to 2100 is needed, "
-                "as in the file's first line; else give --time-unit"
+                "as in the file's first time; else give --time-unit"
             ),
         ),
         (
             "1.43322E+12,257597,view,355908,",
             (
                 "column 'timestamp' is '1.43322E+12'; an epoch time in ms from 1990 to 2100 is needed, "
-                "as in the file's first line; else give --time-unit"
+                "as in the file's first time; else give --time-unit"
             ),
         ),
         ("1433221332117,,view,355908,", "column 'visitorid' is empty; a whole number from 0 is needed"),

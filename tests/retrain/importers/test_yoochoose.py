@@ -104,7 +104,7 @@ def test_wrong_line_of_the_second_file_is_named(folder: Path, capsys: pytest.Cap
             "1,07/04/2014 10:51,214536502,0",
             (
                 "1: column 'timestamp' is '07/04/2014 10:51'; a time such as 2019-10-01T00:00:00Z from "
-                "1990 to 2100 is needed, as in the file's first line; else give --time-unit"
+                "1990 to 2100 is needed, as in the file's first time; else give --time-unit"
             ),
         ),
     ],
