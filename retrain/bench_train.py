@@ -21,7 +21,7 @@ import polars as pl
 from models.model_config import ModelConfig
 from retrain.event_split import read_log, test_events
 from retrain.release_judging import judge_release
-from retrain.training import TrainingProgress
+from retrain.training_loop import TrainingProgress
 from retrain.training_resources import Resources
 from retrain.training_run import train_release
 from schemas.bench_report import Row

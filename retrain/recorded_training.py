@@ -15,7 +15,7 @@ from retrain.event_split import VALIDATION, train_events
 from retrain.run_recording import RunRecorder
 from retrain.score_range import score_range
 from retrain.served_release import ServedRelease
-from retrain.training import TrainingProgress
+from retrain.training_loop import TrainingProgress
 from retrain.training_resources import ONE_CORE, Resources
 from retrain.training_run import train_release
 from schemas.release_manifest import ReleaseManifest

@@ -11,7 +11,7 @@ import typer
 if TYPE_CHECKING:
     from retrain.retrain_once import Retrained, Window
     from retrain.settings import RetrainSettings
-    from retrain.training import TrainingProgress
+    from retrain.training_loop import TrainingProgress
 
 app = typer.Typer(help="Train releases on the event log, publish and announce them.", no_args_is_help=True)
 

@@ -24,7 +24,7 @@ from retrain.release_judging import judge_release
 from retrain.release_promotion import promote
 from retrain.run_recording import RunPlan, RunRecorder, recorded_run
 from retrain.settings import RetrainSettings
-from retrain.training import TrainingProgress
+from retrain.training_loop import TrainingProgress
 from schemas.connections import kafka_arguments
 from schemas.errors import UsageError
 from schemas.output_paths import check_output_folder

@@ -17,7 +17,7 @@ from models.model_config import ModelConfig
 from retrain.run_facts import code_facts, machine_facts
 from retrain.run_folder import RunFolder
 from retrain.run_tracking import RunTracker, chosen_trackers
-from retrain.training import TrainingProgress
+from retrain.training_loop import TrainingProgress
 from schemas.errors import MillraceError
 from schemas.release_manifest import ReleaseManifest
 from schemas.run_record import EpochRecord, RunEnd, RunSource, RunStart, ScoreRange, Status

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 if TYPE_CHECKING:
-    from retrain.training import TrainingProgress
+    from retrain.training_loop import TrainingProgress
 
 
 @contextmanager

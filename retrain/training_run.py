@@ -16,7 +16,8 @@ from retrain.als_training import train_als
 from retrain.event_split import train_events
 from retrain.release_building import build_release, describe_data
 from retrain.sessionize import build_vocabulary, sessionize
-from retrain.training import TrainedModel, TrainingProgress, member_checkpoint, train
+from retrain.training import TrainedModel, member_checkpoint, train
+from retrain.training_loop import TrainingProgress
 from retrain.training_resources import ONE_CORE, Resources
 from schemas.errors import UsageError
 from schemas.release_manifest import ReleaseManifest

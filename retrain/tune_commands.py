@@ -13,7 +13,7 @@ import typer
 from retrain.training_commands import EventTypeMapOption, FileArgument, RunsOption
 
 if TYPE_CHECKING:
-    from retrain.training import TrainingProgress
+    from retrain.training_loop import TrainingProgress
     from retrain.tuning import Tried, Tuned
 
 app = typer.Typer()

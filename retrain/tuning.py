@@ -17,7 +17,7 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState
 
 from models.model_config import ModelConfig
-from retrain.training import TrainingProgress
+from retrain.training_loop import TrainingProgress
 from retrain.tuning_search import narrowed, with_values
 from retrain.tuning_space import Choice, parse_space
 from retrain.tuning_study import counted, go_on, opened_storage, opened_study

@@ -20,7 +20,7 @@ from retrain.prefixes import Prefixes, prefixes_of
 from retrain.recorded_training import train_recorded
 from retrain.run_recording import RunPlan, recorded_run, utc_now
 from retrain.served_release import ServedRelease
-from retrain.training import TrainingProgress
+from retrain.training_loop import TrainingProgress
 from retrain.training_resources import ONE_CORE, Resources
 from retrain.tuning_objective import Objective
 from schemas.errors import UsageError

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 from models.model_config import ModelConfig
 from retrain.run_recording import RunPlan
-from retrain.training import TrainingProgress
+from retrain.training_loop import TrainingProgress
 from schemas.run_record import RunSource
 
 NOON = datetime(2026, 5, 4, 12, tzinfo=UTC)

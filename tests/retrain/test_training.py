@@ -11,7 +11,8 @@ from models.gru4rec import EncoderShape
 from models.model_config import ModelConfig
 from models.vocabulary import Vocabulary
 from retrain.sessionize import Sessions, build_vocabulary, sessionize
-from retrain.training import TrainedModel, TrainingProgress, train
+from retrain.training import TrainedModel, train
+from retrain.training_loop import TrainingProgress
 from retrain.training_resources import Resources
 from schemas.errors import UsageError
 from schemas.ids import ItemId

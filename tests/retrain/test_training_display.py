@@ -5,8 +5,8 @@ from io import StringIO
 
 import pytest
 
-from retrain.training import TrainingProgress
 from retrain.training_display import training_display
+from retrain.training_loop import TrainingProgress
 
 
 class Terminal(StringIO):

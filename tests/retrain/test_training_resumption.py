@@ -12,7 +12,8 @@ from msgspec.structs import replace as with_fields
 
 from models.model_config import ModelConfig
 from retrain.sessionize import Sessions, build_vocabulary, sessionize
-from retrain.training import TrainedModel, TrainingProgress, train
+from retrain.training import TrainedModel, train
+from retrain.training_loop import TrainingProgress
 from retrain.training_resources import Resources
 from schemas.errors import UsageError
 from tests.retrain.planted_sessions import ring_events
