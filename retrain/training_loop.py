@@ -96,7 +96,8 @@ class TrainingLoop:
         """Train what is left.
 
         Args:
-            progress: called about every 50 steps and at the end of each epoch; gives what goes into the history.
+            progress: called about every 50 steps and at the end of each epoch; gives what goes into the
+                history.
             clock: seconds.
 
         Raises:
