@@ -1,4 +1,4 @@
-"""Training of strategy `als`: sessions in, a servable model out, without torch.
+"""Training of strategy `als`: sessions in, a servable model out, without a neural network.
 
 Owns the hand-over from the factorization to a release. Caller: `retrain.training_run`.
 """
@@ -15,7 +15,7 @@ from models.servable_model import ServableModel
 from models.vocabulary import Vocabulary
 from retrain.baselines.als_baseline import fit_item_factors
 from retrain.sessionize import Sessions
-from retrain.training import TrainingProgress
+from retrain.training_loop import TrainingProgress
 from schemas.errors import UsageError
 
 

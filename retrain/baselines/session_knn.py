@@ -25,6 +25,8 @@ class SessionKnnConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     """Past sessions that vote."""
     sample: Annotated[int, msgspec.Meta(ge=1)] = 1000
     """Past sessions that are compared: the most recent ones that share an item."""
+    last_events: Annotated[int, msgspec.Meta(ge=1, le=50)] = 3
+    """Events of the session that count, the last ones."""
 
 
 def fit_session_knn(
@@ -43,7 +45,7 @@ def fit_session_knn(
     past = past_sessions(sessions, items, config.sample)
 
     def score(prefixes: SessionPrefixes) -> csr_array:
-        found = overlaps(prefixes, past, _equal_items, config.sample)
+        found = overlaps(prefixes, past, _equal_items, config.sample, config.last_events)
         own_lengths = np.repeat(found.prefix_lengths, np.diff(found.weights.indptr))
         cosine = found.weights.data / np.sqrt(own_lengths * past.lengths[found.weights.indices])
         return neighbor_scores(found, cosine, _equal_votes, past, config.neighbors)

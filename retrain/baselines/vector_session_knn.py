@@ -34,6 +34,8 @@ class VectorSessionKnnConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_u
     """Past sessions that vote."""
     sample: Annotated[int, msgspec.Meta(ge=1)] = 5000
     """Past sessions that are compared: the most recent ones that share an item."""
+    last_events: Annotated[int, msgspec.Meta(ge=1, le=50)] = 50
+    """Events of the session that count, the last ones."""
     similarity_power: Annotated[float, msgspec.Meta(ge=0)] = 1.0
     """How fast the weight of shared items falls in the similarity."""
     vote_power: Annotated[float, msgspec.Meta(ge=0)] = 2.0
@@ -63,7 +65,7 @@ def fit_vector_session_knn(
     by_length = np.maximum(past.lengths, 1) ** -config.length_power
 
     def score(prefixes: SessionPrefixes) -> csr_array:
-        found = overlaps(prefixes, past, item_weight, config.sample)
+        found = overlaps(prefixes, past, item_weight, config.sample, config.last_events)
         similarity = found.weights.data * by_length[found.weights.indices]
         scores = neighbor_scores(found, similarity, vote, past, config.neighbors)
         scores.data *= rarity[scores.indices]
