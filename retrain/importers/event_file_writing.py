@@ -19,7 +19,7 @@ SOURCE_ROW = "source_row"
 """The number of the event in its source: events of equal time keep that order. Not in the file."""
 RUN_BYTES = 96 * 2**20
 """Events sorted in memory at once; a few times as much is taken while they are."""
-_HELD_BYTES = 2**18
+_HELD_BYTES = 2**20
 """Of each run, what is in memory while runs are merged; strings and copies take some times that."""
 _ROW_GROUP = 200_000
 _KEY = [TIME_COLUMN, SOURCE_ROW]
