@@ -12,7 +12,7 @@ from models.recommender import Recommender, SessionEvent
 from models.release import Release, load_release
 from retrain.baselines.registry import fit_baseline
 from retrain.served_release import ServedRelease
-from retrain.training import TrainingProgress
+from retrain.training_loop import TrainingProgress
 from retrain.training_run import train_release
 from schemas.errors import UsageError
 from schemas.ids import ItemId, SessionId
