@@ -120,10 +120,11 @@ def test_file_without_a_split_keeps_its_last_sessions_from_the_trials(folder: Pa
     assert values_of(folder, "whole") == values_of(folder, "cut")
 
 
+@pytest.mark.timeout(600)  # three starts of the command, one of them a process of its own
 def test_killed_study_goes_on_to_what_it_would_have_been(folder: Path, children: ChildProcesses) -> None:
     assert run(arguments(folder, "whole", "--trials", "3")) == 0
     killed = children.start_millrace(*arguments(folder, "killed", "--trials", "3"))
-    killed.wait_until(lambda: "fine trial 0, 50%" in killed.log_tail(50), 100)
+    killed.wait_until(lambda: "fine trial 0, 50%" in killed.log_tail(50), 300)
     killed.send_signal(signal.SIGKILL)
     assert killed.wait(30) == -signal.SIGKILL
     assert len(values_of(folder, "killed")["coarse"]) == 2
@@ -155,11 +156,12 @@ def test_study_goes_on_only_as_it_began(
     assert message in capsys.readouterr().err
 
 
+@pytest.mark.timeout(300)
 def test_study_that_another_process_uses_is_refused(
     folder: Path, children: ChildProcesses, capsys: pytest.CaptureFixture[str]
 ) -> None:
     other = children.start_millrace(*arguments(folder, "out", "--trials", "500"))
-    other.wait_until(lambda: "coarse trial 0" in other.log_tail(50), 100)
+    other.wait_until(lambda: "coarse trial 0" in other.log_tail(50), 200)
     assert run(arguments(folder, "out", "--trials", "1")) == 2
     assert "another tuning uses it now; give another file" in capsys.readouterr().err
 
