@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+import retrain.benches.offline_bench_commands
 import retrain.cli
-import retrain.offline_bench_commands
 import schemas.cli
 import streams.cli
 import streams.dev.online_bench_commands
@@ -33,7 +33,7 @@ settings_app = typer.Typer()
 for commands in (streams.cli.app, retrain.cli.app, schemas.cli.app, settings_app):
     app.add_typer(commands)
 bench = typer.Typer(help="Measure this machine: training, index, streaming, lookup.", no_args_is_help=True)
-bench.add_typer(retrain.offline_bench_commands.app)
+bench.add_typer(retrain.benches.offline_bench_commands.app)
 bench.add_typer(streams.dev.online_bench_commands.app)
 app.add_typer(bench, name="bench")
 

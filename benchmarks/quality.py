@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from models.model_config import PRESETS
-from retrain.evaluation_report import EvaluationReport, read_evaluation_report
+from retrain.evaluation.evaluation_report import EvaluationReport, read_evaluation_report
 
 SEEDS = "--seeds 5"
 NEIGHBOURS = ("last_item", "sr", "sknn", "vsknn", "vmisknn")

@@ -2,7 +2,7 @@
 
 Owns the kinds of index and how one is built, saved and loaded. Knows rows only, no ids, no model.
 Callers: `models.release` loads, `models.recommender` and `models.similar_items` search,
-`retrain.release_building` builds.
+`retrain.releases.release_building` builds.
 """
 
 from collections.abc import Mapping

@@ -1,6 +1,6 @@
 """AlsConfig: what changes an ALS, as a baseline and as a release of strategy `als`.
 
-Callers: `retrain.baselines.als_baseline`, `retrain.als_training`.
+Callers: `retrain.baselines.als_baseline`, `retrain.training.als_training`.
 """
 
 from typing import Annotated

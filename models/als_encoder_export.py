@@ -2,7 +2,7 @@
 
 The state holds the vectors of the session's last items, the latest first; each step solves the least squares
 of `models.als_fold_in` anew, by elimination written out in the graph. Equal to the numpy form within 1e-4
-(held by a test). Caller: `retrain.als_training`.
+(held by a test). Caller: `retrain.training.als_training`.
 """
 
 import numpy as np

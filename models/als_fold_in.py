@@ -2,7 +2,7 @@
 
 Owns the equations, in numpy: what `encoder.onnx` of strategy `als` computes is held to them by a test.
 Source: Hu, Koren & Volinsky 2008, "Collaborative filtering for implicit feedback datasets", equation 4.
-Callers: `retrain.als_training`, `retrain.baselines.als_baseline`, `models.als_encoder_export`.
+Callers: `retrain.training.als_training`, `retrain.baselines.als_baseline`, `models.als_encoder_export`.
 
 The query of a session minimises  sum over all items (x.y)^2  +  sum over its items [c (1 - x.y)^2 - (x.y)^2]
 +  regularization |x|^2,  so  x = (YtY + regularization I + sum (c - 1) y yt)^-1 sum c y.  With item vectors

@@ -3,7 +3,7 @@
 The members have one shape and differ in what they drew at random. Side by side they are one encoder: states
 and vectors lie one after the other, and the inner product of the long query with the long vector is the sum
 of the members' inner products. So an ensemble costs no more at serving than one model of as many units, and
-no more than one encoder step an event. Callers: `retrain.training`, `models.gru4rec_export`.
+no more than one encoder step an event. Callers: `retrain.training.training`, `models.gru4rec_export`.
 """
 
 from collections.abc import Sequence

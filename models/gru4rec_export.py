@@ -1,7 +1,7 @@
 """Export of a trained GRU4Rec encoder as ONNX, with the signature of `schemas.release_manifest.EncoderSpec`.
 
 The graph is written out node by node: it is small, needs no exporter package, and its names, shapes and
-opset are ours. Equal to torch within 1e-5 (held by a test). Caller: `retrain.release_building`.
+opset are ours. Equal to torch within 1e-5 (held by a test). Caller: `retrain.releases.release_building`.
 """
 
 from typing import Any

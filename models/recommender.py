@@ -2,7 +2,8 @@
 
 Pure; the same code in the worker and in evaluation.
 
-Owns the order of the steps of one batch. Callers: `streams.recommend_agent`, `retrain.served_release`.
+Owns the order of the steps of one batch. Callers: `streams.recommend_agent`,
+`retrain.evaluation.served_release`.
 
 A batch goes in waves: the first event of every session, then the second, and so on, so that each encoder step
 serves

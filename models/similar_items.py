@@ -1,6 +1,6 @@
 """Similar items: for each item its nearest neighbours among the item vectors, precomputed at release time.
 
-Owns the making of `similar.npy`. Callers: `retrain.release_building`; served by the lookup.
+Owns the making of `similar.npy`. Callers: `retrain.releases.release_building`; served by the lookup.
 """
 
 import numpy as np

@@ -6,15 +6,12 @@ runs.
 
 import typer
 
-from retrain import (
-    evaluate_commands,
-    import_commands,
-    release_commands,
-    report_commands,
-    retrain_commands,
-    training_commands,
-    tune_commands,
-)
+from retrain import import_commands, retrain_commands
+from retrain.evaluation import evaluate_commands
+from retrain.releases import release_commands
+from retrain.report_page import report_commands
+from retrain.training import training_commands
+from retrain.tuning import tune_commands
 
 app = typer.Typer()
 app.add_typer(release_commands.app, name="releases")

@@ -11,7 +11,7 @@ import typer
 if TYPE_CHECKING:
     from retrain.retrain_once import Retrained, Window
     from retrain.settings import RetrainSettings
-    from retrain.training_loop import TrainingProgress
+    from retrain.training.training_loop import TrainingProgress
 
 app = typer.Typer(help="Train releases on the event log, publish and announce them.", no_args_is_help=True)
 
@@ -79,8 +79,8 @@ def _start(settings: "RetrainSettings", since: str | None, now: datetime) -> dat
 
 def _file_window(settings: "RetrainSettings", path: Path) -> "Window":
     from retrain.event_split import read_log
-    from retrain.recorded_training import file_source
     from retrain.retrain_once import Window
+    from retrain.runs.recorded_training import file_source
 
     return Window(read_log(path, settings.event_type_map), file_source(path))
 
@@ -88,7 +88,7 @@ def _file_window(settings: "RetrainSettings", path: Path) -> "Window":
 def _topic_window(settings: "RetrainSettings", since: datetime | None) -> "Window":
     from retrain.event_log import read_event_log
     from retrain.retrain_once import Window
-    from retrain.training_display import progress_bar
+    from retrain.training.training_display import progress_bar
     from schemas.run_record import RunSource
 
     with progress_bar("reading events") as show:
@@ -108,13 +108,13 @@ class _Display:
 
     def training(self) -> "AbstractContextManager[Callable[[TrainingProgress], None]]":
         """Around the training."""
-        from retrain.training_display import training_display
+        from retrain.training.training_display import training_display
 
         return training_display()
 
     def judging(self) -> AbstractContextManager[Callable[[int, int], None]]:
         """Around the evaluation."""
-        from retrain.training_display import progress_bar
+        from retrain.training.training_display import progress_bar
 
         return progress_bar("evaluating")
 

@@ -16,15 +16,15 @@ import polars as pl
 from msgspec.structs import replace
 
 from models.model_config import ModelConfig
-from retrain.announcing import read_announcements
 from retrain.event_split import test_events
-from retrain.publishing import publish_release
-from retrain.recorded_training import RUNS, train_recorded
-from retrain.release_judging import judge_release
-from retrain.release_promotion import promote
-from retrain.run_recording import RunPlan, RunRecorder, recorded_run
+from retrain.releases.announcing import read_announcements
+from retrain.releases.publishing import publish_release
+from retrain.releases.release_judging import judge_release
+from retrain.releases.release_promotion import promote
+from retrain.runs.recorded_training import RUNS, train_recorded
+from retrain.runs.run_recording import RunPlan, RunRecorder, recorded_run
 from retrain.settings import RetrainSettings
-from retrain.training_loop import TrainingProgress
+from retrain.training.training_loop import TrainingProgress
 from schemas.connections import kafka_arguments
 from schemas.errors import UsageError
 from schemas.output_paths import check_output_folder

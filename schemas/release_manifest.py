@@ -1,6 +1,6 @@
 """ReleaseManifest v1: `manifest.json` of a release folder, written last; without it a release does not exist.
 
-Writer: `retrain.release_building`. Readers: `models.release`, `retrain` (list, show).
+Writer: `retrain.releases.release_building`. Readers: `models.release`, `retrain` (list, show).
 """
 
 from datetime import datetime

@@ -3,7 +3,7 @@
 Owns the fitting by `implicit`; the fold-in is `models.als_fold_in`. Sources: Hu, Koren & Volinsky 2008,
 "Collaborative filtering for implicit feedback datasets"; Takacs, Pilaszy & Tikk 2011, "Applications of the
 conjugate gradient method for implicit feedback collaborative filtering". Callers:
-`retrain.baselines.registry`, `retrain.als_training`.
+`retrain.baselines.registry`, `retrain.training.als_training`.
 """
 
 from collections.abc import Callable
@@ -15,7 +15,7 @@ from models.als_config import AlsConfig
 from models.als_fold_in import confidences, fold_in, whitened
 from retrain.baselines.implicit_library import one_thread, user_items
 from retrain.baselines.session_prefixes import SessionPrefixes
-from retrain.sessionize import Sessions
+from retrain.training.sessionize import Sessions
 
 
 def fit_item_factors(

@@ -19,8 +19,8 @@ from retrain.baselines.factor_baseline import FactorBaseline
 from retrain.baselines.fixed_list_baseline import FixedListBaseline
 from retrain.baselines.scored_baseline import ScoredBaseline
 from retrain.baselines.session_prefixes import SessionPrefixes
-from retrain.next_item_model import NextItemModel
-from retrain.sessionize import Sessions, build_vocabulary, sessionize
+from retrain.evaluation.next_item_model import NextItemModel
+from retrain.training.sessionize import Sessions, build_vocabulary, sessionize
 
 
 @dataclass(frozen=True, eq=False)

@@ -16,7 +16,7 @@ from scipy.sparse import csr_array
 
 from retrain.baselines.implicit_library import one_thread, user_items
 from retrain.baselines.session_prefixes import SessionPrefixes
-from retrain.sessionize import Sessions
+from retrain.training.sessionize import Sessions
 
 
 class BprConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

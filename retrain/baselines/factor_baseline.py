@@ -15,7 +15,7 @@ from index.exact_index import ExactIndex
 from models.vocabulary import Vocabulary
 from retrain.baselines.session_prefixes import SessionPrefixes, session_prefixes
 from retrain.baselines.sparse_ranking import filling_scores
-from retrain.next_item_model import ListedItems
+from retrain.evaluation.next_item_model import ListedItems
 
 _BATCH = 256
 """Prefixes scored at once; bounds the memory."""
@@ -35,7 +35,7 @@ class FactorBaseline:
     """float32 [n, dim] for n prefixes."""
 
     def lists(self, events: pl.DataFrame, k: int) -> ListedItems:
-        """See `retrain.next_item_model.NextItemModel.lists`."""
+        """See `retrain.evaluation.next_item_model.NextItemModel.lists`."""
         index = ExactIndex(self.item_vectors)
         prefixes = session_prefixes(events, self.vocabulary, self.session_gap_s)
         n = len(prefixes)
@@ -50,7 +50,7 @@ class FactorBaseline:
         return listed
 
     def all_scores(self, events: pl.DataFrame) -> NDArray[np.float32]:
-        """See `retrain.next_item_model.ScoresAllItems`."""
+        """See `retrain.evaluation.next_item_model.ScoresAllItems`."""
         prefixes = session_prefixes(events, self.vocabulary, self.session_gap_s)
         scores: NDArray[np.float32] = self.queries(prefixes) @ self.item_vectors.T
         scores[prefixes.empty] = filling_scores(len(self.vocabulary))

@@ -10,7 +10,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from models.vocabulary import Vocabulary
-from retrain.next_item_model import ListedItems
+from retrain.evaluation.next_item_model import ListedItems
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,7 +23,7 @@ class FixedListBaseline:
     """float32 [items]."""
 
     def lists(self, events: pl.DataFrame, k: int) -> ListedItems:
-        """See `retrain.next_item_model.NextItemModel.lists`."""
+        """See `retrain.evaluation.next_item_model.NextItemModel.lists`."""
         best = np.argsort(-self.scores, kind="stable")[:k].astype(np.int32)
         missing = (0, k - len(best))
         rows = np.pad(best, missing, constant_values=-1)
@@ -32,5 +32,5 @@ class FixedListBaseline:
         return ListedItems(np.tile(rows, (n, 1)), np.tile(scores, (n, 1)))
 
     def all_scores(self, events: pl.DataFrame) -> NDArray[np.float32]:
-        """See `retrain.next_item_model.ScoresAllItems`."""
+        """See `retrain.evaluation.next_item_model.ScoresAllItems`."""
         return np.tile(self.scores, (len(events), 1))

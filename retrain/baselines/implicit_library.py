@@ -1,7 +1,7 @@
 """The library `implicit`, on one thread and without its warnings about others.
 
 Owns how it is called: one thread, seeded, sessions as users. Callers: `retrain.baselines.item_knn`,
-`retrain.baselines.factor_baselines`, `retrain.als_training`.
+`retrain.baselines.factor_baselines`, `retrain.training.als_training`.
 """
 
 import warnings
@@ -13,7 +13,7 @@ from scipy.sparse import csr_matrix
 from threadpoolctl import threadpool_limits
 
 from retrain.baselines.session_matrix import session_item_matrix
-from retrain.sessionize import Sessions
+from retrain.training.sessionize import Sessions
 
 
 @contextmanager

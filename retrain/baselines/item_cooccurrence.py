@@ -13,7 +13,7 @@ from scipy.sparse import csr_array
 from retrain.baselines.sequential_rules import rule_scores
 from retrain.baselines.session_matrix import session_item_matrix
 from retrain.baselines.session_prefixes import SessionPrefixes
-from retrain.sessionize import Sessions
+from retrain.training.sessionize import Sessions
 
 
 class CooccurrenceConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -14,7 +14,7 @@ from scipy.sparse import csr_array
 from retrain.baselines.implicit_library import one_thread, user_items
 from retrain.baselines.sequential_rules import rule_scores
 from retrain.baselines.session_prefixes import SessionPrefixes
-from retrain.sessionize import Sessions
+from retrain.training.sessionize import Sessions
 
 
 class ItemKnnConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -1,6 +1,7 @@
 """The registry of baselines: from a name with options, as a user types it, to a fitted model.
 
-Owns the names and the reading of options. Callers: `retrain.evaluated_models`, `retrain.evaluate_commands`.
+Owns the names and the reading of options. Callers: `retrain.evaluation.evaluated_models`,
+`retrain.evaluation.evaluate_commands`.
 """
 
 from collections.abc import Mapping
@@ -27,7 +28,7 @@ from retrain.baselines.session_knn import SessionKnnConfig, fit_session_knn
 from retrain.baselines.session_popular import SessionPopularConfig, fit_session_counts
 from retrain.baselines.vector_session_knn import VectorSessionKnnConfig, fit_vector_session_knn
 from retrain.baselines.vmis_knn import VmisKnnConfig, fit_vmis_knn
-from retrain.next_item_model import NextItemModel
+from retrain.evaluation.next_item_model import NextItemModel
 from schemas.errors import UsageError
 
 

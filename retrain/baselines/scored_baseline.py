@@ -15,7 +15,7 @@ from scipy.sparse import csr_array
 from models.vocabulary import Vocabulary
 from retrain.baselines.session_prefixes import SessionPrefixes, session_prefixes
 from retrain.baselines.sparse_ranking import filling_scores, ranked_lists
-from retrain.next_item_model import ListedItems
+from retrain.evaluation.next_item_model import ListedItems
 
 _BATCH = 512
 """SessionPrefixes scored at once; bounds the memory."""
@@ -34,14 +34,14 @@ class ScoredBaseline:
     """Scores [n, items] of n prefixes; an item that is not found has none, or one ≤ 0."""
 
     def lists(self, events: pl.DataFrame, k: int) -> ListedItems:
-        """See `retrain.next_item_model.NextItemModel.lists`."""
+        """See `retrain.evaluation.next_item_model.NextItemModel.lists`."""
         prefixes = session_prefixes(events, self.vocabulary, self.session_gap_s)
         parts = [ranked_lists(self.score(part), k) for _, part in prefixes.parts(_BATCH)]
         rows, scores = zip(*parts, strict=True)
         return ListedItems(np.concatenate(rows), np.concatenate(scores))
 
     def all_scores(self, events: pl.DataFrame) -> NDArray[np.float32]:
-        """See `retrain.next_item_model.ScoresAllItems`; items that are not found score below 0."""
+        """See `retrain.evaluation.next_item_model.ScoresAllItems`; items that are not found score below 0."""
         prefixes = session_prefixes(events, self.vocabulary, self.session_gap_s)
         found = self.score(prefixes).toarray().astype(np.float32)
         return np.where(found > 0, found, filling_scores(len(self.vocabulary)))

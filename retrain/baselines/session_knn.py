@@ -15,7 +15,7 @@ from scipy.sparse import csr_array
 
 from retrain.baselines.session_neighbors import neighbor_scores, overlaps, past_sessions
 from retrain.baselines.session_prefixes import SessionPrefixes
-from retrain.sessionize import Sessions
+from retrain.training.sessionize import Sessions
 
 
 class SessionKnnConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

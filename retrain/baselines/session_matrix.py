@@ -1,13 +1,14 @@
 """Session matrix: sessions as users, how often each holds an item.
 
 Owns the form in which `implicit` and the counting baselines see the training data. Callers:
-`retrain.baselines` (item_cooccurrence, session_neighbors, item_knn, factors), `retrain.als_training`.
+`retrain.baselines` (item_cooccurrence, session_neighbors, item_knn, factors),
+`retrain.training.als_training`.
 """
 
 import numpy as np
 from scipy.sparse import csr_array
 
-from retrain.sessionize import Sessions
+from retrain.training.sessionize import Sessions
 
 
 def session_item_matrix(sessions: Sessions, items: int) -> csr_array:

@@ -16,7 +16,7 @@ from scipy.sparse import csc_array, csr_array
 from retrain.baselines.session_matrix import session_item_matrix
 from retrain.baselines.session_prefixes import SessionPrefixes
 from retrain.baselines.sparse_ranking import among_greatest
-from retrain.sessionize import Sessions
+from retrain.training.sessionize import Sessions
 
 ItemWeight = Callable[[NDArray[np.int64], NDArray[np.int64]], NDArray[np.floating]]
 """The weight > 0 of a prefix's item, by its age and the number of the prefix's events that count."""

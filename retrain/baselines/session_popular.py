@@ -11,7 +11,7 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from retrain.baselines.session_prefixes import SessionPrefixes
-from retrain.sessionize import Sessions
+from retrain.training.sessionize import Sessions
 
 
 class SessionPopularConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

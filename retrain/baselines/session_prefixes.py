@@ -73,7 +73,7 @@ def session_prefixes(events: pl.DataFrame, vocabulary: Vocabulary, session_gap_s
     """The prefix that ends with each event.
 
     Args:
-        events: as in `retrain.next_item_model.NextItemModel.lists`.
+        events: as in `retrain.evaluation.next_item_model.NextItemModel.lists`.
         vocabulary: items outside of it make no step.
         session_gap_s: see `models.session_rule.starts_session`.
     """

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from retrain.next_item_model import ListedItems
+from retrain.evaluation.next_item_model import ListedItems
 
 _VALUE_BITS = 31
 _KEY_BITS = 63

@@ -21,7 +21,7 @@ from retrain.baselines.session_neighbors import (
     past_sessions,
 )
 from retrain.baselines.session_prefixes import SessionPrefixes
-from retrain.sessionize import Sessions
+from retrain.training.sessionize import Sessions
 
 
 class VectorSessionKnnConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -15,7 +15,7 @@ from scipy.sparse import csr_array
 
 from retrain.baselines.session_neighbors import inverse_frequency, neighbor_scores, overlaps, past_sessions
 from retrain.baselines.session_prefixes import SessionPrefixes
-from retrain.sessionize import Sessions
+from retrain.training.sessionize import Sessions
 
 _LEAST = 1e-6
 """In place of an inverse frequency of 0: an item that every session holds is found all the same."""

@@ -1,6 +1,6 @@
 """The sections of the page about accuracy: models beside one another, and by k.
 
-Caller: `retrain.html_report`.
+Caller: `retrain.report_page.html_report`.
 """
 
 from collections.abc import Sequence

@@ -1,12 +1,12 @@
 """The models of a page: each with a short name and a color that it keeps in every chart.
 
-Caller: `retrain.html_report` and the sections.
+Caller: `retrain.report_page.html_report` and the sections.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from retrain.evaluation_report import (
+from retrain.evaluation.evaluation_report import (
     Comparison,
     EvaluationReport,
     Interval,

@@ -1,11 +1,11 @@
 """The sections of the page about what accuracy leaves out: coverage and diversity, new items, the index.
 
-Caller: `retrain.html_report`.
+Caller: `retrain.report_page.html_report`.
 """
 
 from collections.abc import Mapping, Sequence
 
-from retrain.evaluation_report import AtK, BeyondAccuracy
+from retrain.evaluation.evaluation_report import AtK, BeyondAccuracy
 from retrain.report_page.chart_scales import MISSING, plain_text, share_text
 from retrain.report_page.compared_models import ComparedModel
 from retrain.report_page.line_chart import LineChart, Series, line_chart

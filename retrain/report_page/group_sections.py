@@ -1,11 +1,11 @@
 """The sections of the page about parts of the predictions: groups, windows, seeds.
 
-Caller: `retrain.html_report`.
+Caller: `retrain.report_page.html_report`.
 """
 
 from collections.abc import Callable, Sequence
 
-from retrain.evaluation_report import EvaluationReport, Group
+from retrain.evaluation.evaluation_report import EvaluationReport, Group
 from retrain.report_page.accuracy_sections import CHARTED, METRICS
 from retrain.report_page.chart_scales import MISSING, compact, share_text, utc_text
 from retrain.report_page.compared_models import ComparedModel

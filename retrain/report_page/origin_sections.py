@@ -1,12 +1,12 @@
 """The sections of the page about where the figures come from: the trainings, and how it was measured.
 
-Caller: `retrain.html_report`.
+Caller: `retrain.report_page.html_report`.
 """
 
 from collections.abc import Mapping, Sequence
 from html import escape
 
-from retrain.evaluation_report import EvaluationReport
+from retrain.evaluation.evaluation_report import EvaluationReport
 from retrain.report_page.chart_scales import plain_text
 from retrain.report_page.compared_models import ComparedModel
 from retrain.report_page.line_chart import LineChart, Series, line_chart

@@ -1,6 +1,6 @@
 """The page's parts as HTML: the frame, headings, figures, tables. What comes from outside is escaped.
 
-Callers: `retrain.html_report`, the sections.
+Callers: `retrain.report_page.html_report`, the sections.
 """
 
 from collections.abc import Mapping, Sequence

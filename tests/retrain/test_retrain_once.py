@@ -11,8 +11,8 @@ from aiokafka import AIOKafkaProducer
 import millrace
 from models.recommender import Recommender, SessionEvent
 from models.release import load_release
-from retrain.announcing import read_announcements
-from retrain.run_folder import read_run
+from retrain.releases.announcing import read_announcements
+from retrain.runs.run_folder import read_run
 from schemas.ids import ItemId, SessionId
 from schemas.item_event import ItemEvent
 from schemas.release_announcement import ReleaseAnnouncement

@@ -16,7 +16,7 @@ from confluent_kafka import Consumer, TopicPartition
 from prometheus_client.parser import text_string_to_metric_families
 from redis import Redis
 
-from retrain.announcing import announce
+from retrain.releases.announcing import announce
 from schemas.ids import ReleaseId, SessionId
 from schemas.redis_keys import bucket_of, latest_key, state_key, watermark_key
 from schemas.session_state import SessionState, decode_session_state

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from retrain.baselines.registry import BASELINES, fit_baseline
-from retrain.next_item_model import NextItemModel, ScoresAllItems
+from retrain.evaluation.next_item_model import NextItemModel, ScoresAllItems
 from tests.retrain.baselines.small_logs import a_log
 from tests.retrain.planted_sessions import ring_events
 

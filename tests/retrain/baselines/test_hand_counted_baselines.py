@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 
 from retrain.baselines.registry import fit_baseline
-from retrain.next_item_model import ScoresAllItems
+from retrain.evaluation.next_item_model import ScoresAllItems
 from tests.retrain.baselines.small_logs import a_log
 
 LOG = a_log("a b", "b c", "a b c")

@@ -5,7 +5,7 @@ import polars as pl
 import pytest
 
 from retrain.baselines.registry import BASELINES, fit_baseline
-from retrain.evaluation import evaluate
+from retrain.evaluation.evaluation import evaluate
 from tests.retrain.baselines.small_logs import a_log
 from tests.retrain.planted_sessions import RING, ring_events
 

@@ -10,7 +10,7 @@ from urllib.error import HTTPError
 import pytest
 from redis import Redis
 
-from retrain.announcing import announce
+from retrain.releases.announcing import announce
 from schemas.redis_keys import ITEMS_VERSION, UNAVAILABLE_ITEMS
 from streams.dev.child_processes import Child, ChildProcesses, answers_ok
 from streams.dev.ports import free_port

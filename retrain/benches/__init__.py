@@ -1,0 +1,1 @@
+"""Benches: what training and index cost on this machine."""

@@ -1,0 +1,1 @@
+"""Evaluation: how good a model is on events that it has not seen."""

@@ -1,0 +1,1 @@
+"""Releases: built, judged, published, promoted and announced."""

@@ -1,0 +1,141 @@
+"""Building a release: a trained model and its data -> a release folder.
+
+Owns the making of the folder: the files first, `manifest.json` last; without it a release does not exist.
+Writer: of release folders (readers: `models.release`, `streams.release_fetching`).
+Caller: `retrain.training.training_run`.
+"""
+
+import hashlib
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import polars as pl
+
+from index.item_index import build_index
+from models.model_config import ModelConfig
+from models.popularity import most_popular
+from models.release import (
+    ENCODER_FILE,
+    INDEX_FILE,
+    POPULAR_FILE,
+    SIMILAR_FILE,
+    VECTORS_FILE,
+    VOCABULARY_FILE,
+    sha256_of,
+)
+from models.servable_model import ServableModel, index_vectors
+from models.similar_items import nearest_items
+from models.vocabulary import Vocabulary
+from retrain.training.sessionize import Sessions
+from schemas.errors import UsageError
+from schemas.ids import ReleaseId
+from schemas.release_manifest import (
+    MANIFEST_FILE,
+    DataRange,
+    FileDigest,
+    IndexSpec,
+    ReleaseManifest,
+    encode_release_manifest,
+)
+
+_HASHED = ("session_id", "item_id", "event_type", "occurred_at_ms")
+
+
+def build_release(
+    releases: Path,
+    model: ServableModel,
+    vocabulary: Vocabulary,
+    sessions: Sessions,
+    config: ModelConfig,
+    data: DataRange,
+    created_at: datetime,
+) -> ReleaseManifest:
+    """Write a release.
+
+    Args:
+        releases: the folder of releases; made where it does not exist.
+        model: what was trained.
+        vocabulary: its items, in the order of its rows.
+        sessions: what it was trained on.
+        config: how it was trained.
+        data: see `describe_data`.
+        created_at: the present, with a time zone; part of the release's id.
+
+    Returns:
+        The manifest; the folder bears its `release_id`.
+
+    Raises:
+        UsageError: the folder cannot be made.
+    """
+    release_id = ReleaseId(
+        f"{model.strategy}-{created_at.astimezone(UTC):%Y%m%dT%H%M%S%fZ}-{data.sha256[:8]}"
+    )
+    folder = releases / release_id
+    try:
+        folder.mkdir(parents=True)
+    except OSError as error:
+        raise UsageError(f"{folder}: the release cannot be written ({error.strerror})") from error
+    index = _write_files(folder, model, vocabulary, sessions, config)
+    manifest = ReleaseManifest(
+        release_id=release_id,
+        created_at=created_at,
+        strategy=model.strategy,
+        items=len(vocabulary),
+        session_gap_s=config.session_gap_s,
+        encoder=model.spec,
+        index=index,
+        data=data,
+        config=msgspec.to_builtins(config),
+        metrics={name: round(value, 6) for name, value in model.metrics.items()},
+        code_version=version("millrace"),
+        files=_digests(folder),
+    )
+    unfinished = folder / f".{MANIFEST_FILE}"
+    unfinished.write_bytes(encode_release_manifest(manifest))
+    unfinished.rename(folder / MANIFEST_FILE)
+    return manifest
+
+
+def describe_data(events: pl.DataFrame, sessions: Sessions) -> DataRange:
+    """What a release is trained on.
+
+    Args:
+        events: the training events in log order.
+        sessions: the sessions made of them.
+    """
+    fields = [pl.col(name).cast(pl.String).fill_null("") for name in _HASHED]
+    lines = events.select(pl.concat_str(fields, separator="\t"))["session_id"]
+    first_ms, last_ms = events["occurred_at_ms"].min(), events["occurred_at_ms"].max()
+    return DataRange(
+        events=len(events),
+        sessions=len(sessions),
+        items=events["item_id"].n_unique(),
+        first_event_at=_time(first_ms),
+        last_event_at=_time(last_ms),
+        sha256=hashlib.sha256("\n".join(lines).encode()).hexdigest(),
+    )
+
+
+def _write_files(
+    folder: Path, model: ServableModel, vocabulary: Vocabulary, sessions: Sessions, config: ModelConfig
+) -> IndexSpec:
+    (folder / ENCODER_FILE).write_bytes(model.encoder)
+    np.save(folder / VECTORS_FILE, model.item_vectors)
+    vocabulary.save(folder / VOCABULARY_FILE)
+    np.save(folder / POPULAR_FILE, most_popular(sessions.item_rows, len(vocabulary)))
+    np.save(folder / SIMILAR_FILE, nearest_items(model.embeddings))
+    index = build_index(config.index, index_vectors(model.item_vectors, model.spec.index_dim))
+    index.save(folder / INDEX_FILE)
+    return IndexSpec(kind=index.kind, parameters=index.parameters)
+
+
+def _digests(folder: Path) -> dict[str, FileDigest]:
+    files = sorted(folder.iterdir())
+    return {path.name: FileDigest(sha256=sha256_of(path), bytes=path.stat().st_size) for path in files}
+
+
+def _time(time_ms: object) -> datetime | None:
+    return datetime.fromtimestamp(time_ms / 1000, UTC) if isinstance(time_ms, int) else None

@@ -1,0 +1,1 @@
+"""Runs: what every training leaves behind about itself."""

@@ -1,0 +1,1 @@
+"""Training: event files to encoders, the engine and its commands."""

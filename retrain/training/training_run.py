@@ -1,0 +1,75 @@
+"""A whole training: an event log in, a release folder out.
+
+Owns the order of the steps. Callers: `retrain.training.training_commands`, `retrain` once.
+"""
+
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+
+import polars as pl
+
+from models.gru4rec_export import encoder_spec, export_encoder
+from models.model_config import ModelConfig
+from models.servable_model import ServableModel
+from retrain.event_split import train_events
+from retrain.releases.release_building import build_release, describe_data
+from retrain.training.als_training import train_als
+from retrain.training.sessionize import build_vocabulary, sessionize
+from retrain.training.training import TrainedModel, member_checkpoint, train
+from retrain.training.training_loop import TrainingProgress
+from retrain.training.training_resources import ONE_CORE, Resources
+from schemas.errors import UsageError
+from schemas.release_manifest import ReleaseManifest
+
+
+def train_release(
+    log: pl.DataFrame,
+    config: ModelConfig,
+    releases: Path,
+    created_at: datetime,
+    progress: Callable[[TrainingProgress], None] = lambda _: None,
+    resources: Resources = ONE_CORE,
+) -> ReleaseManifest:
+    """Train on the training part of a log and write the release.
+
+    Args:
+        log: see `retrain.event_split.read_log`.
+        config: how to train.
+        releases: the folder in which the release's folder is made.
+        created_at: the present, with a time zone.
+        progress: see `retrain.training.training.train`.
+        resources: likewise; its checkpoint is removed when the release is complete.
+
+    Raises:
+        UsageError: there is nothing to learn from, the training diverged, or the folder cannot be made.
+    """
+    events = train_events(log, config.test_share)
+    if events.is_empty():
+        raise UsageError(
+            f"no events to train on: of {len(log)} none has split=train, or test_share "
+            f"({config.test_share}) leaves none"
+        )
+    vocabulary = build_vocabulary(events, config.min_item_support)
+    sessions = sessionize(events, vocabulary, config.session_gap_s)
+    if config.strategy == "als":
+        model = train_als(sessions, vocabulary, config, progress)
+    else:
+        model = _servable(train(sessions, vocabulary, config, progress, resources))
+    data = describe_data(events, sessions)
+    manifest = build_release(releases, model, vocabulary, sessions, config, data, created_at)
+    if resources.checkpoint is not None:
+        for place in range(config.members):
+            member_checkpoint(resources.checkpoint, place).unlink(missing_ok=True)
+    return manifest
+
+
+def _servable(model: TrainedModel) -> ServableModel:
+    return ServableModel(
+        strategy="gru4rec",
+        encoder=export_encoder(model.encoder),
+        spec=encoder_spec(model.encoder),
+        item_vectors=model.item_matrix,
+        embeddings=model.item_matrix[:, :-1],
+        metrics={"training_loss": model.history[-1].loss},
+    )

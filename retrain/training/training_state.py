@@ -1,0 +1,191 @@
+"""The state of a training: weights, what the optimizers gathered, the lanes' hidden states, and one step.
+
+Owns what a step changes, and its form in a checkpoint. Not owned: which step is next
+(`retrain.training.training`),
+where a checkpoint lies. Caller: `retrain.training.training`.
+"""
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+
+from models.gru4rec import EncoderShape, Gru4Rec, initial_item_matrix, serving_vectors
+from models.losses import loss_named
+from models.model_config import ModelConfig
+from models.score_activations import score_activation
+from models.session_rule import EVENT_TYPE_CODES
+from retrain.training.adagrad import Adagrad
+from retrain.training.cooccurrence_embeddings import cooccurrence_embeddings
+from retrain.training.distinct_rows import DistinctRows
+from retrain.training.session_parallel_batches import Step
+from retrain.training.sessionize import Sessions
+
+Array = NDArray[np.generic]
+_INITIAL_LENGTH = 1.5
+"""Of an embedding that starts at its factors, on average: three times that of a random one. Adagrad's first
+steps move each value by the learning rate, however small it is, and would wash short factors away."""
+
+
+class TrainingState:
+    """Everything that a step reads and writes."""
+
+    def __init__(
+        self,
+        sessions: Sessions,
+        lanes: int,
+        correction: NDArray[np.float32],
+        config: ModelConfig,
+        device: torch.device,
+        product_type: torch.dtype = torch.float32,
+    ) -> None:
+        """Draw the initial weights from torch's global generator.
+
+        Args:
+            sessions: what is trained on.
+            lanes: sessions side by side.
+            correction: float32 [items], what the items' scores are lowered by in training (logQ).
+            config: of the model.
+            device: where the tensors live.
+            product_type: of the factors of matrix products; weights and their updates are float32 always.
+        """
+        self._product_type = product_type
+        self.shape = encoder_shape(config, sessions)
+        self.encoder = Gru4Rec(self.shape, config.embedding_dropout, config.hidden_dropout).to(device)
+        self.item_matrix = _item_matrix(sessions, len(correction), config, self.shape).to(device)
+        self.hidden = torch.zeros(lanes, self.shape.state_size, device=device)
+        self._correction = torch.from_numpy(correction).to(device)
+        self._distinct = DistinctRows(len(correction))
+        self._loss = _score_loss(config)
+        self._device = device
+        self._weights = {name: weight for name, weight in self.encoder.named_parameters() if weight.numel()}
+        self._optimizers = {name: Adagrad(weight, config.momentum) for name, weight in self._weights.items()}
+        self._row_optimizer = Adagrad(self.item_matrix, config.momentum)
+
+    def step(self, step: Step, negatives: NDArray[np.int64], learning_rate: float) -> float:
+        """Train one event of each lane; no gradient flows back to earlier events, as in the papers.
+
+        Args:
+            step: the lanes' events.
+            negatives: int64 [n], rows of items drawn for all lanes.
+            learning_rate: of this step.
+
+        Returns:
+            The summed loss of the lanes.
+        """
+        lanes, candidates = len(step.targets), len(step.targets) + len(negatives)
+        distinct, places = self._distinct.number(np.concatenate([step.targets, negatives, step.inputs]))
+        rows, at = self._tensor(distinct), self._tensor(places)
+        scored = int(places[:candidates].max()) + 1
+        weights = self.item_matrix.index_select(0, rows).requires_grad_()
+        vectors = serving_vectors(weights, self.shape)
+        before = self.hidden[:lanes] * self._tensor(~step.starts)[:, None]
+        inputs = vectors.index_select(0, at[candidates:])
+        with torch.autocast(
+            self._device.type, self._product_type, enabled=self._product_type != torch.float32
+        ):
+            query, after = self.encoder(inputs, self._tensor(step.event_types), before)
+            items = vectors[:scored, -self.shape.index_dim :]
+            scores = query @ items.t() - self._correction[rows[:scored]]
+        loss = self._loss(scores.float(), at[:lanes])
+        (loss / len(self.hidden)).backward()  # type: ignore[no-untyped-call]
+        self._update(rows, weights, learning_rate)
+        self.hidden = functional.pad(after.detach().float(), (0, 0, 0, len(self.hidden) - lanes))
+        return loss.item()
+
+    def restart_lanes(self) -> None:
+        """An epoch begins: no lane has a session."""
+        self.hidden.zero_()
+
+    def served_vectors(self) -> NDArray[np.float32]:
+        """The item vectors as a release holds them, float32 [items, item_dim]."""
+        vectors: NDArray[np.float32] = serving_vectors(self.item_matrix, self.shape).cpu().numpy()
+        return vectors
+
+    def arrays(self) -> dict[str, Array]:
+        """What a checkpoint holds; copies."""
+        arrays = {name: tensor.detach().cpu().numpy().copy() for name, tensor in self._tensors().items()}
+        return {**arrays, **_generator_states(self._device)}
+
+    def restore(self, arrays: Mapping[str, Array]) -> None:
+        """Go on from what `arrays` gave, torch's generators included."""
+        with torch.no_grad():
+            for name, tensor in self._tensors().items():
+                tensor.copy_(torch.from_numpy(arrays[name]))
+        torch.set_rng_state(torch.from_numpy(arrays["generator"]))
+        if self._device.type == "cuda":
+            torch.cuda.set_rng_state(torch.from_numpy(arrays["cuda_generator"]), self._device)
+
+    def _update(self, rows: Tensor, weights: Tensor, learning_rate: float) -> None:
+        for name, weight in self._weights.items():
+            assert weight.grad is not None
+            self._optimizers[name].step(weight.grad, learning_rate)
+            weight.grad = None
+        assert weights.grad is not None
+        self._row_optimizer.step(weights.grad, learning_rate, rows)
+
+    def _tensor(self, array: Array) -> Tensor:
+        return torch.from_numpy(array).to(self._device)
+
+    def _tensors(self) -> dict[str, Tensor]:
+        """By name, all that a step changes, torch's generators aside."""
+        tensors = {"item_matrix": self.item_matrix, "hidden": self.hidden, **self._weights}
+        for name, optimizer in {"item_matrix": self._row_optimizer, **self._optimizers}.items():
+            tensors[f"{name}.squares"] = optimizer.squares
+            if optimizer.velocity is not None:
+                tensors[f"{name}.velocity"] = optimizer.velocity
+        return tensors
+
+
+def encoder_shape(config: ModelConfig, sessions: Sessions) -> EncoderShape:
+    """The network of a config; event types are read where it says so and the sessions have several."""
+    several = sessions.event_types is not None
+    return EncoderShape(
+        hidden_size=config.hidden_size,
+        layers=config.layers,
+        event_types=len(EVENT_TYPE_CODES) if config.event_type_input and several else 0,
+        tied=config.tied_embeddings,
+        cosine_scale=config.cosine_scale,
+    )
+
+
+def _item_matrix(sessions: Sessions, items: int, config: ModelConfig, shape: EncoderShape) -> Tensor:
+    """The item matrix before the first step; items without company start at random in any case."""
+    matrix = initial_item_matrix(items, shape)
+    if config.initial_embeddings == "cooccurrence":
+        random = np.random.default_rng(config.seed)
+        units = shape.hidden_size
+        embeddings = torch.from_numpy(cooccurrence_embeddings(sessions, items, units, random))
+        embeddings *= _INITIAL_LENGTH / units**0.5
+        known = embeddings.any(dim=1)
+        for first in range(0, shape.item_dim - 1, units):
+            matrix[known, first : first + units] = embeddings[known]
+    return matrix
+
+
+def _score_loss(config: ModelConfig) -> Callable[[Tensor, Tensor], Tensor]:
+    """The loss of scores [lanes, candidates] and the places [lanes] of the targets among them, summed."""
+    if config.loss == "cross_entropy" and config.final_activation == "linear":
+        smoothing = config.label_smoothing
+        return lambda scores, own: functional.cross_entropy(
+            scores, own, reduction="sum", label_smoothing=smoothing
+        )
+    loss = loss_named(config.loss, config.bpreg, config.label_smoothing)
+    activation = score_activation(config.final_activation, config.elu_param)
+
+    def of_all_others(scores: Tensor, own: Tensor) -> Tensor:
+        activated = activation(scores)
+        others = torch.ones_like(scores, dtype=torch.bool).scatter_(1, own[:, None], value=False)
+        return loss(activated.gather(1, own[:, None]).squeeze(1), activated, others)
+
+    return of_all_others
+
+
+def _generator_states(device: torch.device) -> dict[str, Array]:
+    states = {"generator": torch.get_rng_state().numpy()}
+    if device.type == "cuda":
+        states["cuda_generator"] = torch.cuda.get_rng_state(device).numpy()
+    return states

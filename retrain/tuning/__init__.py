@@ -1,0 +1,1 @@
+"""Tuning: the search for the best model config on validation sessions."""
