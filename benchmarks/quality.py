@@ -91,7 +91,8 @@ def table(figures: Path) -> None:
         if not rows:
             continue
         reports = [read_evaluation_report(figures / row.file_name) for row in rows]
-        print(f"\n### {data.name}, n = {reports[0].n:,}\n".replace(",", " ", 1))
+        predictions = f"{reports[0].n:,}".replace(",", " ")
+        print(f"\n### {data.name}, n = {predictions}\n")
         print(
             "| model | Recall@20 | MRR@20 | NDCG@20 | Recall@10 | Recall@5 | Recall@1 | fit, s | answer, s |"
         )
