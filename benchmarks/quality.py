@@ -1,7 +1,7 @@
 """The table of docs/quality.md: every model on every data set, by `millrace evaluate`, resumable.
 
-    python benchmarks/quality.py run DATA_FOLDER FIGURES_FOLDER [--only TEXT]
-    python benchmarks/quality.py table FIGURES_FOLDER
+    PYTHONPATH=. python benchmarks/quality.py run DATA_FOLDER FIGURES_FOLDER [--only TEXT]
+    PYTHONPATH=. python benchmarks/quality.py table FIGURES_FOLDER
 
 `run` writes one JSON a row and skips those that are there; `table` prints them as Markdown. The data is not
 in the repository, see docs/quality.md.
