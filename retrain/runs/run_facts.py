@@ -13,7 +13,7 @@ from pathlib import Path
 from schemas.bench_report import cpu_model
 from schemas.run_record import CodeFacts, MachineFacts
 
-CODE = Path(__file__).parent.parent
+CODE = Path(__file__).parents[2]
 _LIBRARIES = (
     "torch", "numpy", "scipy", "polars", "pyarrow", "pandas", "onnx", "onnxruntime", "faiss-cpu", "implicit",
     "optuna", "msgspec",

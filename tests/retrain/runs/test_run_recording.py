@@ -132,7 +132,7 @@ def test_killed_run_has_its_history_and_no_end_mark(tmp_path: Path) -> None:
         "    run.follow(progress(1, 5.0)); run.follow(progress(2, 4.0))\n"
         "    os.kill(os.getpid(), signal.SIGKILL)\n"
     )
-    root = Path(__file__).parents[2]
+    root = Path(__file__).parents[3]
     killed = subprocess.run([sys.executable, "-c", program], check=False, cwd=root, env={**os.environ})
     assert killed.returncode == -signal.SIGKILL
     back = read_run(next(tmp_path.glob("train-*")))

@@ -46,7 +46,7 @@ def test_default_space_is_a_space() -> None:
 
 
 def test_documented_default_space_is_the_one_there_is() -> None:
-    page = Path(__file__).parents[2] / "docs" / "training.md"
+    page = Path(__file__).parents[3] / "docs" / "training.md"
     assert DEFAULT_SPACE in page.read_text()
 
 
