@@ -4,6 +4,7 @@ What changes a run and not the model (paths, filters, list length) lives in sett
 Callers: `retrain` (train, release_building); tests.
 """
 
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,6 +22,8 @@ InitialEmbeddings = Literal["cooccurrence", "random"]
 MAX_STATE_SIZE = 512
 """Values of an encoder state: one KiB in float16."""
 
+
+_FINAL_ACTIVATION = re.compile(r"linear|relu|selu|tanh|elu(-\d*\.?\d+)?|leaky-\d*\.?\d+")
 
 PRESETS: dict[str, dict[str, int | float]] = {
     "fast": {"epochs": 1, "n_negatives": 512, "hidden_dropout": 0.1},
@@ -130,6 +133,11 @@ class ModelConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
             value = getattr(self, name)
             if not least <= value <= greatest:
                 raise UsageError(f"model config: {name} is {value}; use {least} to {greatest}")
+        if not _FINAL_ACTIVATION.fullmatch(self.final_activation):
+            raise UsageError(
+                f"model config: final_activation is {self.final_activation!r}; use linear, elu, elu-0.5, "
+                "leaky-0.1, relu, selu or tanh"
+            )
         if self.hidden_size * self.layers * self.members > MAX_STATE_SIZE:
             raise UsageError(
                 f"model config: hidden_size {self.hidden_size} * layers {self.layers} * members "

@@ -19,9 +19,13 @@ def among_greatest(matrix: csr_array, n: int) -> NDArray[np.bool_]:
     """Whether an entry is one of the n greatest of its row, of equals the first columns: bool [entries].
 
     Args:
-        matrix: [rows, columns], entries > 0, rows * columns < 2**32.
+        matrix: [rows, columns], entries > 0; of so many columns that rows do not fit into one sort, in parts.
         n: how many of each row, ≥ 1.
     """
+    rows = matrix.shape[0]
+    if rows > 1 and not _fits(matrix):
+        halves = matrix[: rows // 2], matrix[rows // 2 :]
+        return np.concatenate([among_greatest(half, n) for half in halves])
     counts = np.diff(matrix.indptr)
     if counts.max(initial=0) <= n:
         return np.ones(matrix.nnz, dtype=np.bool_)
@@ -65,14 +69,23 @@ def _falling_keys(matrix: csr_array) -> NDArray[np.int64]:
 
     The bits of a positive float32, read as an integer, rise with its value.
     """
-    rows, columns = matrix.shape
-    column_bits = max(1, int(columns - 1).bit_length())
-    assert rows << (column_bits + _VALUE_BITS) <= 1 << _KEY_BITS
+    assert _fits(matrix)
+    rows = matrix.shape[0]
+    column_bits = _column_bits(matrix)
     bits = matrix.data.astype(np.float32).view(np.int32).astype(np.int64)
     falling = ((1 << _VALUE_BITS) - 1) - bits
     row_of = np.repeat(np.arange(rows), np.diff(matrix.indptr))
     keys: NDArray[np.int64] = (((row_of << _VALUE_BITS) | falling) << column_bits) | matrix.indices
     return keys
+
+
+def _fits(matrix: csr_array) -> bool:
+    """Whether row, value and column have room in one integer."""
+    return int(matrix.shape[0]) << (_column_bits(matrix) + _VALUE_BITS) <= 1 << _KEY_BITS
+
+
+def _column_bits(matrix: csr_array) -> int:
+    return max(1, int(matrix.shape[1] - 1).bit_length())
 
 
 def _fill(listed: ListedItems, counts: NDArray[np.int64], items: int) -> None:

@@ -49,7 +49,7 @@ def evaluate_command(
         typer.Argument(
             metavar="MODEL",
             help="A release's folder; or what is fitted first on the training part: gru4rec (--config), "
-            "fast, small, large, a config file, or a baseline with its options, as in vsknn:neighbors=100.",
+            "fast, small, large, pair, a config file, or a baseline with its options: vsknn:neighbors=100.",
         ),
     ],
     path: Annotated[Path, typer.Argument(metavar="FILE", help="Event file: Parquet, CSV or JSONL.")],
@@ -121,7 +121,7 @@ def evaluate_command(
     ] = None,
     config: Annotated[
         Path | None,
-        typer.Option(help="Of gru4rec: TOML or JSON, or fast, small, large.", rich_help_panel=_TRAINING),
+        typer.Option(help="Of gru4rec: a file, or fast, small, large, pair.", rich_help_panel=_TRAINING),
     ] = None,
     session_gap_s: Annotated[
         float | None,

@@ -76,6 +76,12 @@ def model_sources(
     sources = [first, *(model_source(other, base, overrides) for other in given[1:])]
     if plan.seeds and not any(source.kind == "configuration" for source in sources):
         raise UsageError(f"--seeds {len(plan.seeds)}: nothing is trained here; give gru4rec or a config file")
+    baselines = [source.given for source in sources if source.kind == "baseline"]
+    if plan.excluded_event_types and baselines:
+        raise UsageError(
+            f"--exclude {','.join(plan.excluded_event_types)}: filters releases only; leave it or "
+            f"{', '.join(baselines)} out"
+        )
     return sources
 
 

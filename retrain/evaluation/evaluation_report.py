@@ -43,6 +43,8 @@ class ModelDescription(msgspec.Struct, frozen=True, kw_only=True):
     """The kind of the release's index."""
     config: dict[str, Any] = {}
     """The release's model config."""
+    learned_elsewhere: bool = False
+    """Whether the release learned from other events than the training part: it may know what is predicted."""
 
 
 class DataDescription(msgspec.Struct, frozen=True, kw_only=True):

@@ -62,6 +62,17 @@ def _heading(report: EvaluationReport) -> str:
         f"{report.model.name} on {report.data.file} ({report.data.part}), ranking: {ranking}\n"
         f"{report.n:,} predictions in {report.sessions:,} sessions; the targets of {report.unseen_targets:,} "
         "are not known to the model and count as misses"
+        f"{_warnings(report)}"
+    )
+
+
+def _warnings(report: EvaluationReport) -> str:
+    """What may make figures too good to be true, a line each."""
+    models = [report.model, *(comparison.model for comparison in report.comparisons)]
+    return "".join(
+        f"\n{model.name} learned from other events than the training part here: it may know what is predicted"
+        for model in models
+        if model.learned_elsewhere
     )
 
 

@@ -34,6 +34,7 @@ from retrain.evaluation.prefixes import prefixes_of
 from retrain.evaluation.ranking_metrics import accuracy_values, metric_table
 from retrain.evaluation.served_release import ServedRelease
 from retrain.event_split import VALIDATION, hold_out_validation, test_events, train_events
+from retrain.releases.release_building import hash_of_events
 from schemas.errors import UsageError
 
 
@@ -102,7 +103,7 @@ def evaluate_split(
     popularity = ItemPopularity(parts.training)
     facts = facts_of(prefixes, popularity)
     found = [run_model(source, parts.training, prefixes, plan, workshop) for source in sources]
-    judged = [_judged(source, runs) for source, runs in zip(sources, found, strict=True)]
+    judged = [_judged(source, runs, parts.training) for source, runs in zip(sources, found, strict=True)]
     report = accuracy_report(judged[0], judged[1:], facts, plan, parts.description)
     beyond = [_beyond_accuracy(runs, parts, popularity, plan) for runs in found]
     runs = found[0]
@@ -121,8 +122,12 @@ def evaluate_split(
     )
 
 
-def _judged(source: ModelSource, runs: Sequence[ModelRun]) -> JudgedModel:
-    description = describe_model(runs[0].model, source)
+def _judged(source: ModelSource, runs: Sequence[ModelRun], training: pl.DataFrame) -> JudgedModel:
+    model = runs[0].model
+    description = describe_model(model, source)
+    if isinstance(model, ServedRelease) and not source.is_fitted_here:
+        elsewhere = model.release.manifest.data.sha256 != hash_of_events(training)
+        description = msgspec.structs.replace(description, learned_elsewhere=elsewhere)
     if len(runs) > 1:
         config = {name: value for name, value in description.config.items() if name != "seed"}
         description = msgspec.structs.replace(description, release_id=None, config=config)

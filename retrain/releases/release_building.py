@@ -106,8 +106,6 @@ def describe_data(events: pl.DataFrame, sessions: Sessions) -> DataRange:
         events: the training events in log order.
         sessions: the sessions made of them.
     """
-    fields = [pl.col(name).cast(pl.String).fill_null("") for name in _HASHED]
-    lines = events.select(pl.concat_str(fields, separator="\t"))["session_id"]
     first_ms, last_ms = events["occurred_at_ms"].min(), events["occurred_at_ms"].max()
     return DataRange(
         events=len(events),
@@ -115,8 +113,15 @@ def describe_data(events: pl.DataFrame, sessions: Sessions) -> DataRange:
         items=events["item_id"].n_unique(),
         first_event_at=_time(first_ms),
         last_event_at=_time(last_ms),
-        sha256=hashlib.sha256("\n".join(lines).encode()).hexdigest(),
+        sha256=hash_of_events(events),
     )
+
+
+def hash_of_events(events: pl.DataFrame) -> str:
+    """The SHA-256 of events in log order: their sessions, items, types and times."""
+    fields = [pl.col(name).cast(pl.String).fill_null("") for name in _HASHED]
+    lines = events.select(pl.concat_str(fields, separator="\t"))["session_id"]
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
 def _write_files(

@@ -12,6 +12,8 @@ from retrain.report_page.line_chart import COLORS, RIGHT, WIDTH, mark, shortened
 
 ROW, TOP, BOTTOM = 30, 8, 26
 _CHARACTER = 9.0
+_VALUE_WIDTH = 60
+"""Room for a figure to the right of the last tick."""
 _LONGEST = 17
 
 
@@ -38,7 +40,9 @@ def dot_chart(title: str, dots: Sequence[Dot]) -> str:
     ticks = nice_ticks(min(0.0, *bounds), max(bounds), 5)
 
     def x(value: float) -> float:
-        return round(left + (WIDTH - RIGHT - 30 - left) * (value - ticks[0]) / (ticks[-1] - ticks[0]), 1)
+        return round(
+            left + (WIDTH - RIGHT - _VALUE_WIDTH - left) * (value - ticks[0]) / (ticks[-1] - ticks[0]), 1
+        )
 
     said = "; ".join(f"{dot.name} {share_text(dot.value)}" for dot in dots)
     lines = [

@@ -2,7 +2,7 @@
 
 Owns the file: an uncompressed zip of .npy arrays and a JSON description, no pickle in it; there is the old
 one or the new one, never a part. Not owned: what belongs to the state (the caller's), when to save.
-Writer and reader: `retrain.training.training`.
+Writer and reader: `retrain.training.training_loop`.
 """
 
 import io
@@ -40,7 +40,7 @@ class Checkpoint:
     epoch: int
     """From 1: the epoch that was trained, or is being trained."""
     step: int
-    """Steps made, in all epochs."""
+    """Steps made in this epoch."""
     arrays: Mapping[str, NDArray[Any]]
     """Weights, what optimizers gathered, hidden states, torch's generator (uint8): any shapes and dtypes."""
     state: Mapping[str, Any]

@@ -85,7 +85,9 @@ def train(
             training = TrainingLoop(sessions, len(vocabulary), own, batches, device, product_type)
             if resources.checkpoint is not None:
                 path = member_checkpoint(resources.checkpoint, place)
-                training.keep(path, resources.checkpoint_every_s, _made_from(sessions, own))
+                training.keep(
+                    path, resources.checkpoint_every_s, _made_from(sessions, own, product_type, device)
+                )
             members.append(training.run(_of_all_members(progress, place, config.members), clock))
     encoder = Gru4RecEnsemble([member.encoder for member in members])
     vectors = ensemble_vectors([member.vectors for member in members], encoder.shape)
@@ -125,10 +127,18 @@ def _of_all_members(
     return report
 
 
-def _made_from(sessions: Sessions, config: ModelConfig) -> dict[str, Any]:
+def _made_from(
+    sessions: Sessions, config: ModelConfig, product_type: torch.dtype, device: torch.device
+) -> dict[str, Any]:
     """What must be equal for a training to go on."""
     data = hashlib.sha256(sessions.item_rows.tobytes() + sessions.offsets.tobytes())
     if sessions.event_types is not None:
         data.update(sessions.event_types.tobytes())
     versions = {name: version(name) for name in ("millrace", "torch", "numpy")}
-    return {"config": msgspec.to_builtins(config), "data": data.hexdigest(), "versions": versions}
+    return {
+        "config": msgspec.to_builtins(config),
+        "data": data.hexdigest(),
+        "versions": versions,
+        "precision": str(product_type).removeprefix("torch."),
+        "device": device.type,
+    }

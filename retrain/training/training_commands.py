@@ -74,6 +74,7 @@ def train_command(
     from retrain.runs.run_recording import RunPlan, recorded_run, utc_now
     from retrain.training.training_display import training_display
     from retrain.training.training_resources import Resources
+    from schemas.errors import UsageError
     from schemas.output_paths import check_output_file, check_output_folder
 
     check_output_file("--checkpoint", checkpoint)
@@ -82,6 +83,10 @@ def train_command(
     check_output_folder("--runs", runs)
     overrides = {"seed": seed, "session_gap_s": session_gap_s, "test_share": test_share}
     model_config = load_model_config(config, overrides)
+    if model_config.strategy == "als" and (checkpoint or device != "cpu" or precision != "float32"):
+        raise UsageError(
+            "--checkpoint, --device, --precision: strategy als takes none of them; leave them out"
+        )
     log = read_log(path, _event_types(event_type_map))
     if hold_out_validation:
         log = held_out(log, model_config.test_share, hold_out_validation)

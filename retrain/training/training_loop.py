@@ -109,14 +109,17 @@ class TrainingLoop:
                 reported = progress(report)
                 if self._step == len(self._batches):
                     self._history.append(reported)
+                    self._begin_epoch()
                 if self._checkpoint and clock() - saved_at >= self._checkpoint_every_s:
                     self._save(self._checkpoint)
                     saved_at = clock()
-            self._epoch, self._step, self._events, self._loss_sum = self._epoch + 1, 0, 0, 0.0
-            self._state.restart_lanes()
         if self._checkpoint:
             self._save(self._checkpoint)
         return TrainedNetwork(self._state.encoder.cpu(), self._state.served_vectors(), self._history)
+
+    def _begin_epoch(self) -> None:
+        self._epoch, self._step, self._events, self._loss_sum = self._epoch + 1, 0, 0, 0.0
+        self._state.restart_lanes()
 
     def _run_epoch(self, clock: Callable[[], float]) -> Iterator[TrainingProgress]:
         """Train what is left of the epoch."""
@@ -153,8 +156,6 @@ class TrainingLoop:
         )
 
     def _save(self, path: Path) -> None:
-        if self._step == len(self._batches):
-            return  # the epoch is complete; the next report is in the next one
         history = [asdict(epoch) for epoch in self._history]
         state = {"events": self._events, "loss_sum": self._loss_sum, "history": history}
         checkpoint = Checkpoint(self._made_from, self._epoch, self._step, self._state.arrays(), state)

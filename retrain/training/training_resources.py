@@ -4,7 +4,6 @@ Owns their names and that torch is left as it was. The model does not depend on 
 Callers: `retrain.training.training`; the commands that train make them.
 """
 
-import ctypes
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,9 +12,6 @@ from pathlib import Path
 import torch
 
 from schemas.errors import UsageError
-
-_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
-"""Of malloc.h."""
 
 
 @dataclass(frozen=True)
@@ -73,25 +69,9 @@ def product_type_named(precision: str, device: torch.device) -> torch.dtype:
 def torch_settings(threads: int, device: torch.device) -> Iterator[None]:
     """Torch's threads and generators as the training has them, and then as they were."""
     before = torch.get_num_threads()
-    _keep_freed_memory()
     torch.set_num_threads(threads)
     try:
         with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
             yield
     finally:
         torch.set_num_threads(before)
-
-
-def _keep_freed_memory() -> None:
-    """Let glibc keep what a step frees for the next one.
-
-    As it comes, it gives buffers of more than some 128 KiB back to the system after each step and takes them
-    anew, page by page: 4 to 30 % of a training's time with 224 units and 1 024 negatives. It stays so for the
-    rest of the process. Other C libraries are left as they are.
-    """
-    try:
-        mallopt = ctypes.CDLL("libc.so.6").mallopt
-    except (OSError, AttributeError):
-        return
-    mallopt(_M_TRIM_THRESHOLD, 1 << 30)
-    mallopt(_M_MMAP_THRESHOLD, 32 << 20)

@@ -11,7 +11,7 @@ import polars as pl
 
 from models.gru4rec_export import encoder_spec, export_encoder
 from models.model_config import ModelConfig
-from models.servable_model import ServableModel
+from models.servable_model import ServableModel, index_vectors
 from retrain.event_split import train_events
 from retrain.releases.release_building import build_release, describe_data
 from retrain.training.als_training import train_als
@@ -70,6 +70,6 @@ def _servable(model: TrainedModel) -> ServableModel:
         encoder=export_encoder(model.encoder),
         spec=encoder_spec(model.encoder),
         item_vectors=model.item_matrix,
-        embeddings=model.item_matrix[:, :-1],
+        embeddings=index_vectors(model.item_matrix, model.encoder.index_dim)[:, :-1],
         metrics={"training_loss": model.history[-1].loss},
     )

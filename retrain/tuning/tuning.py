@@ -22,7 +22,7 @@ from retrain.tuning.tuning_search import narrowed, with_values
 from retrain.tuning.tuning_space import Choice, parse_space
 from retrain.tuning.tuning_study import counted, go_on, opened_storage, opened_study
 from retrain.tuning.tuning_trial import TrialRules, TuningData, run_trial
-from schemas.errors import UsageError
+from schemas.errors import MillraceError, UsageError
 
 COARSE_PART = 0.6
 """Of the trials."""
@@ -159,7 +159,7 @@ def _value_of(
         config = with_values(plan.base, values)
         with display.training() as show:
             figures = run_trial(plan.data, config, share, plan.rules, tags, show)
-    except UsageError as error:
+    except MillraceError as error:
         display.tried(Tried(phase, trial.number, share, values, None, {}, str(error)))
         trial.set_user_attr("reason", str(error))
         raise optuna.TrialPruned from error
@@ -193,5 +193,7 @@ def _outcome(plan: TuningPlan, coarse: optuna.Study, fine: optuna.Study) -> Tune
         value=value,
         figures=best.user_attrs["figures"],
         trials=counted(coarse) + counted(fine),
-        pruned=len(fine.get_trials(deepcopy=False, states=(TrialState.PRUNED,))),
+        pruned=sum(
+            len(study.get_trials(deepcopy=False, states=(TrialState.PRUNED,))) for study in (coarse, fine)
+        ),
     )

@@ -38,6 +38,7 @@ def test_config_survives_json() -> None:
         ({"epochs": float("nan")}, r"Expected `int`, got `float` - at `\$.epochs`"),
         ({"session_gap_s": float("nan")}, "session_gap_s is nan; use 0 to 1000000000"),
         ({"epoch": 3}, "contains unknown field `epoch`; the fields are strategy, hidden_size"),
+        ({"final_activation": "softmax"}, "final_activation is 'softmax'; use linear, elu"),
         ({"index": "hnsw"}, r"Invalid enum value 'hnsw' - at `\$.index`"),
     ],
 )

@@ -44,3 +44,9 @@ def test_the_greatest_of_each_row_are_marked(scores: list[list[float]], n: int) 
 def test_no_entries_give_the_popular_items() -> None:
     listed = ranked_lists(csr_array((2, 5)), 3)
     assert listed.rows.tolist() == [[0, 1, 2], [0, 1, 2]]
+
+
+def test_rows_of_very_many_columns_are_marked_in_parts() -> None:
+    rows, columns = np.repeat(np.arange(600), 2), np.tile([3, 9_000_000], 600)
+    matrix = csr_array((np.tile([0.5, 0.7], 600), (rows, columns)), shape=(600, 9_000_001))
+    assert among_greatest(matrix, 1).tolist() == [False, True] * 600

@@ -100,6 +100,15 @@ def test_validation_part_is_the_end_of_the_training_sessions(
     assert (report.sessions, report.data.part) == (54, "validation")
 
 
+def test_release_that_learned_from_other_events_is_named(
+    release: Path, log_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    report = evaluated(tmp_path, release, log_file, "--compare", release, "--on", "validation")
+    assert report.model.learned_elsewhere
+    assert report.comparisons[0].model.learned_elsewhere
+    assert "learned from other events than the training part here" in capsys.readouterr().out
+
+
 def test_excluded_types_are_applied_and_reported(release: Path, log_file: Path, tmp_path: Path) -> None:
     report = evaluated(tmp_path, release, log_file, "--exclude", "view,cart")
     assert report.protocol.excluded_event_types == ["view", "cart"]
@@ -234,6 +243,10 @@ def test_baseline_is_fitted_on_the_training_part_with_the_sessions_of_the_releas
         (["--test-share", "1.5"], "test_share is 1.5; use 0 to 0.9"),
         (["--on", "validation", "--validation-share", "2"], "validation share is 2.0; use 0 to 0.9"),
         (["--test-share", "0"], "nothing to predict: the test part of events.parquet is empty"),
+        (
+            ["--compare", "sr", "--exclude", "cart"],
+            "--exclude cart: filters releases only; leave it or sr out",
+        ),
         (["--compare", "no-such-thing"], "MODEL no-such-thing: neither a release's folder nor a config file"),
     ],
 )

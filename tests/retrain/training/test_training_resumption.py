@@ -101,3 +101,22 @@ def test_checkpoint_of_another_configuration_is_refused(tmp_path: Path) -> None:
         train_to(path, killed_at(3))
     with pytest.raises(UsageError, match=r"belongs to another training: config.seed was 1 and is 2"):
         train_to(path, lambda _: None, with_fields(CONFIG, seed=2))
+
+
+def test_short_epochs_leave_checkpoints_too(tmp_path: Path) -> None:
+    config = with_fields(CONFIG, batch_size=400)
+    path = tmp_path / "checkpoint.zip"
+    with pytest.raises(Killed):
+        train_to(path, killed_at(2), config)
+    reports: list[TrainingProgress] = []
+    train_to(path, reports.append, config)
+    assert [report.epoch for report in reports] == [2, 3]
+
+
+def test_checkpoint_of_another_precision_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "checkpoint.zip"
+    with pytest.raises(Killed):
+        train_to(path, killed_at(3))
+    resources = Resources(precision="bfloat16", checkpoint=path)
+    with pytest.raises(UsageError, match="precision was float32 and is bfloat16"):
+        train(sessions(), VOCABULARY, CONFIG, resources=resources)
