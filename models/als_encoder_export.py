@@ -8,16 +8,12 @@ of `models.als_fold_in` anew, by elimination written out in the graph. Equal to 
 import numpy as np
 import onnx
 from numpy.typing import NDArray
-from onnx import TensorProto, helper, numpy_helper
+from onnx import helper
 
+from models.encoder_graph import OPSET, encoder_model
+from models.model_config import MAX_STATE_SIZE
 from models.session_rule import EVENT_TYPE_CODES
 from schemas.release_manifest import EncoderSpec
-
-MAX_STATE = 512
-"""Values of a state: one KiB in float16."""
-_OPSET = 17
-_IR_VERSION = 8
-"""The file format that came with opset 17: every ONNX Runtime since 1.12 reads it."""
 
 
 def als_encoder_spec(factors: int, last_items: int) -> EncoderSpec:
@@ -26,7 +22,7 @@ def als_encoder_spec(factors: int, last_items: int) -> EncoderSpec:
         item_dim=factors,
         state_size=factors * last_items,
         index_dim=factors,
-        opset=_OPSET,
+        opset=OPSET,
         event_type_codes=dict(EVENT_TYPE_CODES),
     )
 
@@ -42,27 +38,9 @@ def export_als_encoder(factors: int, confidence: NDArray[np.float32]) -> bytes:
         confidence: float32 [last items], see `models.als_fold_in.confidences`.
     """
     spec = als_encoder_spec(factors, len(confidence))
-    assert spec.state_size <= MAX_STATE
-    constants = _constants(factors, confidence)
-    graph = helper.make_graph(
-        nodes=[*_state_nodes(), *_equation_nodes(), *_elimination_nodes(len(confidence)), *_query_nodes()],
-        name="als_step",
-        inputs=[
-            helper.make_tensor_value_info("item", TensorProto.FLOAT, ["batch", spec.item_dim]),
-            helper.make_tensor_value_info("event_type", TensorProto.INT64, ["batch"]),
-            helper.make_tensor_value_info("state", TensorProto.FLOAT, ["batch", spec.state_size]),
-        ],
-        outputs=[
-            helper.make_tensor_value_info("query", TensorProto.FLOAT, ["batch", spec.index_dim]),
-            helper.make_tensor_value_info("next_state", TensorProto.FLOAT, ["batch", spec.state_size]),
-        ],
-        initializer=[numpy_helper.from_array(value, name) for name, value in constants.items()],
-    )
-    opset = helper.make_opsetid("", _OPSET)
-    model = helper.make_model(graph, opset_imports=[opset], ir_version=_IR_VERSION, producer_name="millrace")
-    onnx.checker.check_model(model, full_check=True)
-    serialized: bytes = model.SerializeToString()
-    return serialized
+    assert spec.state_size <= MAX_STATE_SIZE
+    nodes = [*_state_nodes(), *_equation_nodes(), *_elimination_nodes(len(confidence)), *_query_nodes()]
+    return encoder_model("als_step", spec, nodes, _constants(factors, confidence))
 
 
 def _constants(factors: int, confidence: NDArray[np.float32]) -> dict[str, NDArray[np.generic]]:

@@ -1,7 +1,7 @@
 """Export of a trained GRU4Rec encoder as ONNX, with the signature of `schemas.release_manifest.EncoderSpec`.
 
 The graph is written out node by node: it is small, needs no exporter package, and its names, shapes and
-opset are ours. Equal to torch within 1e-5 (held by a test). Caller: `retrain.releases.release_building`.
+opset are ours. Equal to torch within 1e-5 (held by a test). Caller: `retrain.training.training_run`.
 """
 
 from typing import Any
@@ -9,17 +9,14 @@ from typing import Any
 import numpy as np
 import onnx
 from numpy.typing import NDArray
-from onnx import TensorProto, helper, numpy_helper
+from onnx import helper
 from torch import Tensor
 
+from models.encoder_graph import OPSET, encoder_model
 from models.gru4rec import GATES
 from models.gru4rec_ensemble import Gru4RecEnsemble
 from models.session_rule import EVENT_TYPE_CODES
 from schemas.release_manifest import EncoderSpec
-
-OPSET = 17
-_IR_VERSION = 8
-"""The file format that came with opset 17: every ONNX Runtime since 1.12 reads it."""
 
 
 def encoder_spec(encoder: Gru4RecEnsemble) -> EncoderSpec:
@@ -40,29 +37,7 @@ def export_encoder(encoder: Gru4RecEnsemble) -> bytes:
     outputs: `query` float32 [batch, index_dim], `next_state` float32 [batch, state_size]. Where `event_type`
     is negative there is no event: the state passes unchanged and the query is that of the state.
     """
-    spec = encoder_spec(encoder)
-    nodes = _nodes(encoder)
-    read = {name for node in nodes for name in node.input}
-    constants = {name: value for name, value in _constants(encoder).items() if name in read}
-    graph = helper.make_graph(
-        nodes=nodes,
-        name="gru4rec_step",
-        inputs=[
-            helper.make_tensor_value_info("item", TensorProto.FLOAT, ["batch", spec.item_dim]),
-            helper.make_tensor_value_info("event_type", TensorProto.INT64, ["batch"]),
-            helper.make_tensor_value_info("state", TensorProto.FLOAT, ["batch", spec.state_size]),
-        ],
-        outputs=[
-            helper.make_tensor_value_info("query", TensorProto.FLOAT, ["batch", spec.index_dim]),
-            helper.make_tensor_value_info("next_state", TensorProto.FLOAT, ["batch", spec.state_size]),
-        ],
-        initializer=[numpy_helper.from_array(value, name) for name, value in constants.items()],
-    )
-    opset = helper.make_opsetid("", OPSET)
-    model = helper.make_model(graph, opset_imports=[opset], ir_version=_IR_VERSION, producer_name="millrace")
-    onnx.checker.check_model(model, full_check=True)
-    serialized: bytes = model.SerializeToString()
-    return serialized
+    return encoder_model("gru4rec_step", encoder_spec(encoder), _nodes(encoder), _constants(encoder))
 
 
 def _constants(encoder: Gru4RecEnsemble) -> dict[str, NDArray[np.generic]]:

@@ -166,7 +166,7 @@ def _summed(
     target: Tensor, negatives: Tensor, losses: Tensor, by_target: Tensor, by_negatives: Tensor
 ) -> Tensor:
     arguments = target, negatives, losses, by_target, by_negatives
-    summed: Tensor = _SumWithGradient.apply(*arguments)  # type: ignore[no-untyped-call]
+    summed: Tensor = _SumWithGradient.apply(*arguments)  # type: ignore[no-untyped-call]  # torch's own
     return summed
 
 

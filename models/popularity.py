@@ -1,8 +1,7 @@
 """Popularity: the last resort, for sessions of which nothing is known.
 
 Owns the making of `popular.npy`. Callers: `retrain.releases.release_building`; served through
-`models.recommender` and
-the lookup.
+`models.recommender` and the lookup.
 """
 
 import numpy as np

@@ -1,8 +1,7 @@
 """ServableModel: what a training hands over to be made a release, whatever kind of model it is.
 
 Owns the hand-over and which columns of the item vectors the index searches. Makers:
-`retrain.training.training_run`;
-callers: `retrain.releases.release_building`, `models.release`.
+`retrain.training.training_run`; callers: `retrain.releases.release_building`, `models.release`.
 """
 
 from collections.abc import Mapping

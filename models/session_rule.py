@@ -1,7 +1,7 @@
 """Session rule v1: when a session starts, what an event adds to it, and which events are repeats.
 
-The same functions online (one event onto one state) and offline (`starts_session` over columns).
-Callers: `models.recommender`, `retrain.training.sessionize`. The encoder state is the recommender's business.
+The same functions online (one event onto one state) and offline (`starts_session` over columns). Callers:
+`models.recommender`, `retrain.training.sessionize`. The encoder state is the recommender's business.
 
 The rule: events count in log order. A gap of more than `session_gap_s` since the session's latest event time
 starts it

@@ -1,8 +1,8 @@
 """The event log in Kafka: a range of the event topics -> events to learn from, and which range it was.
 
 Owns the reading, by a consumer without a group; what may be learned is `retrain.event_recording`. The whole
-range is held in memory, about 600 bytes an event: bound it by the topics' retention or by `since`.
-Caller: `retrain.retrain_once`.
+range is held in memory, about 600 bytes an event: bound it by the topics' retention or by `since`. Caller:
+`retrain.retrain_once`.
 """
 
 import asyncio

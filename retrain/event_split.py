@@ -1,7 +1,7 @@
 """The training log and its split: what a release learns from, what it is tuned on, and what it is judged on.
 
-Owns the split, so that `train`, `tune` and `evaluate` of one file agree by construction.
-Callers: `retrain.training.training_run`, `retrain.training.training_commands`, evaluation, tuning.
+Owns the split, so that `train`, `tune` and `evaluate` of one file agree by construction. Callers:
+`retrain.training.training_run`, `retrain.training.training_commands`, evaluation, tuning.
 """
 
 from collections.abc import Mapping

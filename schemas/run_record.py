@@ -1,8 +1,7 @@
 """The files of a run's folder, v1: what a training was told, where it ran, how it went and how it ended.
 
 Writer: `retrain.runs.run_folder`. Readers: `retrain.runs.run_folder`, people, scripts. A run without
-`end.json` was
-killed, or is still under way.
+`end.json` was killed, or is still under way.
 """
 
 from datetime import datetime

@@ -1,7 +1,7 @@
 """The library `implicit`, on one thread and without its warnings about others.
 
 Owns how it is called: one thread, seeded, sessions as users. Callers: `retrain.baselines.item_knn`,
-`retrain.baselines.factor_baselines`, `retrain.training.als_training`.
+`retrain.baselines.als_baseline`, `retrain.baselines.bpr_baseline`, `retrain.training.als_training`.
 """
 
 import warnings

@@ -1,7 +1,7 @@
 """Item co-occurrence: the items that share the most sessions with the last item, in whatever order.
 
-Owns the counting of pairs. Source: association rules (AR) of Ludewig & Jannach 2018, section 3.1.
-Caller: `retrain.baselines.registry`.
+Owns the counting of pairs. Source: association rules (AR) of Ludewig & Jannach 2018, section 3.1. Caller:
+`retrain.baselines.registry`.
 """
 
 from collections.abc import Callable

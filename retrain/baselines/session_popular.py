@@ -1,7 +1,7 @@
 """Session popularity: the session's own items, the most frequent first.
 
-Owns the counting; the items of the whole log that follow are filled in as for every baseline.
-Caller: `retrain.baselines.registry`.
+Owns the counting; the items of the whole log that follow are filled in as for every baseline. Caller:
+`retrain.baselines.registry`.
 """
 
 from collections.abc import Callable

@@ -1,8 +1,8 @@
 """Beyond accuracy: coverage, diversity, novelty and popularity bias of the lists that a model made.
 
 Owns the section and what is counted against what; `retrain.evaluation.list_exposure` and
-`retrain.evaluation.list_diversity` own
-the formulas, docs/evaluation.md the definitions. Caller: `retrain.evaluation.evaluation_building`.
+`retrain.evaluation.list_diversity` own the formulas, docs/evaluation.md the definitions. Caller:
+`retrain.evaluation.evaluation_building`.
 """
 
 from collections.abc import Sequence

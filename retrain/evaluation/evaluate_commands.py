@@ -1,8 +1,8 @@
 """`millrace evaluate`: a model's figures on an event file.
 
 Owns what the user sees; `retrain.evaluation.evaluation_options` reads the options,
-`retrain.evaluation.split_evaluation` and
-`retrain.evaluation.window_evaluation` do the work. Mounted by `retrain.cli`.
+`retrain.evaluation.split_evaluation` and `retrain.evaluation.window_evaluation` do the work. Mounted by
+`retrain.cli`.
 """
 
 from collections.abc import Iterator, Mapping, Sequence

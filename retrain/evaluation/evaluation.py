@@ -1,8 +1,7 @@
 """Evaluation in short: the accuracy of one model on one part of a log.
 
 Owns the figures that a gate or a test needs; `retrain.evaluation.evaluation_building` makes the whole report
-of
-`millrace evaluate`. Callers: `retrain.releases.release_judging`, whoever compares two models in code.
+of `millrace evaluate`. Callers: `retrain.releases.release_judging`, whoever compares two models in code.
 """
 
 from collections.abc import Sequence

@@ -1,7 +1,7 @@
 """Building the report: the answers of one or more models on the same predictions -> EvaluationReport.
 
-Owns which figures stand in the report; each is made by a module of its own.
-Callers: `retrain.evaluation.split_evaluation`, `retrain.evaluation.window_evaluation`.
+Owns which figures stand in the report; each is made by a module of its own. Callers:
+`retrain.evaluation.split_evaluation`, `retrain.evaluation.window_evaluation`.
 """
 
 from collections.abc import Sequence

@@ -1,10 +1,8 @@
 """EvaluationReport v1: everything that one `millrace evaluate` found, as `--json` writes it.
 
 Owns the form, not the figures: `retrain.evaluation.evaluation` and the modules of metrics make them;
-docs/evaluation.md
-defines each. A section that was not computed is null. Writer: `retrain.evaluation.evaluate_commands`.
-Readers: the page
-of `--html`, the demo, scripts.
+docs/evaluation.md defines each. A section that was not computed is null. Writer:
+`retrain.evaluation.evaluate_commands`. Readers: the page of `--html`, the demo, scripts.
 """
 
 from pathlib import Path

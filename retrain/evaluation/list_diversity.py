@@ -1,8 +1,8 @@
 """Intra-list diversity: how different the items of one list are from each other.
 
 Pure numpy. The mean distance over the pairs of a list, then over the lists (Ziegler et al. 2005; Zhang &
-Hurley 2008), by item embeddings and by categories. Lists without a pair do not count.
-Caller: `retrain.evaluation.beyond_accuracy`.
+Hurley 2008), by item embeddings and by categories. Lists without a pair do not count. Caller:
+`retrain.evaluation.beyond_accuracy`.
 """
 
 from collections.abc import Sequence

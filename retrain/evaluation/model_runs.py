@@ -1,7 +1,7 @@
 """Model runs: one model, fitted once or with several seeds, answers one set of prefixes.
 
-Owns the order of fitting and answering, and the plan that all models of one evaluation share.
-Callers: `retrain.evaluation.split_evaluation`, `retrain.evaluation.window_evaluation`.
+Owns the order of fitting and answering, and the plan that all models of one evaluation share. Callers:
+`retrain.evaluation.split_evaluation`, `retrain.evaluation.window_evaluation`.
 """
 
 import time

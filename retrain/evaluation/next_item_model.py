@@ -1,8 +1,7 @@
 """What can be evaluated: anything that answers each event of a session with a list of items.
 
 Owns the interface only. Implementations: `retrain.evaluation.served_release` (through the code that serves)
-and
-`retrain.baselines`. Caller: `retrain.evaluation.evaluation`.
+and `retrain.baselines`. Caller: `retrain.evaluation.evaluation`.
 """
 
 from typing import NamedTuple, Protocol, runtime_checkable

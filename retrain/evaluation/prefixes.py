@@ -91,6 +91,11 @@ def prefixes_of(events: pl.DataFrame, between_ms: tuple[int, int] | None = None)
     )
 
 
+def times_without_gaps() -> pl.Expr:
+    """Event times with none missing; a missing one is never a gap, as in sessionizing."""
+    return pl.col("occurred_at_ms").forward_fill().backward_fill().over("session_id").fill_null(0)
+
+
 def _nothing_to_predict(events: pl.DataFrame, between_ms: tuple[int, int] | None) -> str:
     if between_ms is None:
         return f"nothing to predict: of {len(events)} test events no two are of one session"
@@ -108,9 +113,7 @@ def _with_targets(events: pl.DataFrame) -> pl.DataFrame:
         "position": pl.int_range(1, pl.len() + 1),
     }
     return (
-        events.with_columns(
-            pl.col("occurred_at_ms").forward_fill().backward_fill().over("session_id").fill_null(0)
-        )  # a missing time is never a gap, as in sessionizing
+        events.with_columns(times_without_gaps())
         .group_by("session_id", maintain_order=True)
         .agg(*own, **made, session_length=pl.len())
         .explode(*own, *made)

@@ -1,8 +1,7 @@
 """Evaluation on one split: learn from one part of a log, predict another.
 
 Owns which parts are used, and what follows from lists and seeds. `retrain.evaluation.window_evaluation` is
-its sibling
-for windows of time. Caller: `retrain.evaluation.evaluate_commands`.
+its sibling for windows of time. Caller: `retrain.evaluation.evaluate_commands`.
 """
 
 from collections.abc import Sequence
@@ -103,7 +102,9 @@ def evaluate_split(
     popularity = ItemPopularity(parts.training)
     facts = facts_of(prefixes, popularity)
     found = [run_model(source, parts.training, prefixes, plan, workshop) for source in sources]
-    judged = [_judged(source, runs, parts.training) for source, runs in zip(sources, found, strict=True)]
+    any_release = any(source.kind == "release" for source in sources)
+    learned_here = hash_of_events(parts.training) if any_release else None
+    judged = [_judged(source, runs, learned_here) for source, runs in zip(sources, found, strict=True)]
     report = accuracy_report(judged[0], judged[1:], facts, plan, parts.description)
     beyond = [_beyond_accuracy(runs, parts, popularity, plan) for runs in found]
     runs = found[0]
@@ -122,11 +123,11 @@ def evaluate_split(
     )
 
 
-def _judged(source: ModelSource, runs: Sequence[ModelRun], training: pl.DataFrame) -> JudgedModel:
+def _judged(source: ModelSource, runs: Sequence[ModelRun], learned_here: str | None) -> JudgedModel:
     model = runs[0].model
     description = describe_model(model, source)
     if isinstance(model, ServedRelease) and not source.is_fitted_here:
-        elsewhere = model.release.manifest.data.sha256 != hash_of_events(training)
+        elsewhere = model.release.manifest.data.sha256 != learned_here
         description = msgspec.structs.replace(description, learned_elsewhere=elsewhere)
     if len(runs) > 1:
         config = {name: value for name, value in description.config.items() if name != "seed"}

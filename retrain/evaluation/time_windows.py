@@ -73,7 +73,7 @@ def last_windows(
     times = log["occurred_at_ms"]
     if missing := times.null_count():
         raise UsageError(f"--windows {n}: {missing} of {len(log)} events have no time; windows need them all")
-    first, last = int(times.min()), int(times.max())  # type: ignore[arg-type]
+    first, last = int(times.min()), int(times.max())  # type: ignore[arg-type]  # Int64, not empty
     end = last + 1 if until_ms is None else min(until_ms, last + 1)
     length = round(window_hours * _HOUR_MS)
     needed = n * length + round((train_hours or 0) * _HOUR_MS)

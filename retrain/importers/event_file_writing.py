@@ -1,7 +1,7 @@
 """Writing an event file from frames of events in any order: sorted by time in bounded memory, whole or not.
 
-Owns the sorting (sorted runs on disk, then merged) and the appearance of the file by a rename.
-Writer: of event files. Caller: `retrain.importers.importing`.
+Owns the sorting (sorted runs on disk, then merged) and the appearance of the file by a rename. Writer: of
+event files. Caller: `retrain.importers.importing`.
 """
 
 from collections import deque

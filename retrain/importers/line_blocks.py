@@ -121,4 +121,5 @@ def _opened(source: Path, raw: BinaryIO) -> BinaryIO:
     for magic, remark in _NO_TEXT.items():
         if start.startswith(magic):
             raise UsageError(f"{source}: {remark}")
+    # typeshed does not count a GzipFile among the BinaryIO that it is read as
     return gzip.GzipFile(fileobj=raw) if start.startswith(_GZIP) else raw  # type: ignore[return-value]

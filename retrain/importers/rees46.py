@@ -2,8 +2,8 @@
 
 Owns the format: `event_time,event_type,product_id,category_id,category_code,brand,price,user_id,
 user_session`, times as 2019-10-01 00:00:00 UTC, types view, cart, purchase and remove_from_cart, which has no
-counterpart and is left out, as are the few events without a user_session.
-Caller: `retrain.importers.publishers`.
+counterpart and is left out, as are the few events without a user_session. Caller:
+`retrain.importers.publishers`.
 """
 
 import polars as pl

@@ -1,9 +1,9 @@
 """Publishing: a release in a local folder -> the folder or object store of releases, whole or not at all.
 
 Owns the order: every file, then `manifest.json`; a reader sees no release before that. Hashes are not
-compared here: `retrain.releases.release_promotion` verifies what lies there before it is announced.
-Writer: of the store of releases. Readers: `streams.release_fetching`, `retrain.releases.release_catalogue`.
-Caller: `retrain.retrain_once`.
+compared here: `retrain.releases.release_promotion` verifies what lies there before it is announced. Writer:
+of the store of releases. Readers: `streams.release_fetching`, `retrain.releases.release_catalogue`. Caller:
+`retrain.retrain_once`.
 """
 
 import shutil

@@ -1,8 +1,8 @@
 """Building a release: a trained model and its data -> a release folder.
 
 Owns the making of the folder: the files first, `manifest.json` last; without it a release does not exist.
-Writer: of release folders (readers: `models.release`, `streams.release_fetching`).
-Caller: `retrain.training.training_run`.
+Writer: of release folders (readers: `models.release`, `streams.release_fetching`). Caller:
+`retrain.training.training_run`.
 """
 
 import hashlib

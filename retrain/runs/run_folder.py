@@ -1,9 +1,8 @@
 """The folder of a run: written while it goes on, read back for reports.
 
 Owns the layout: `run.json` and `config.toml` first, a line of `history.csv` an epoch, `metrics.json`, and
-`end.json` last; a run without it was killed or is still under way.
-Writer: of run folders and nothing else. Callers: `retrain.runs.run_recording`, `millrace evaluate --html`,
-`millrace report`.
+`end.json` last; a run without it was killed or is still under way. Writer: of run folders and nothing else.
+Callers: `retrain.runs.run_recording`, `millrace evaluate --html`, `millrace report`.
 """
 
 import csv

@@ -1,7 +1,7 @@
 """Where runs are listed: a line in `runs.csv`, and MLflow where `MLFLOW_TRACKING_URI` is set.
 
-Owns the choice and the CSV file; `retrain.runs.mlflow_tracking` owns MLflow.
-Writer: of `runs.csv`. Caller: `retrain.runs.run_recording`.
+Owns the choice and the CSV file; `retrain.runs.mlflow_tracking` owns MLflow. Writer: of `runs.csv`. Caller:
+`retrain.runs.run_recording`.
 """
 
 import csv

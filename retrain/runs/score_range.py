@@ -7,6 +7,7 @@ import numpy as np
 import polars as pl
 
 from retrain.evaluation.next_item_model import NextItemModel
+from retrain.evaluation.prefixes import times_without_gaps
 from schemas.run_record import ScoreRange
 
 SAMPLE_SESSIONS = 1000
@@ -28,10 +29,9 @@ def score_range(model: NextItemModel, events: pl.DataFrame) -> ScoreRange | None
         return None
     last = events.unique("session_id", keep="last", maintain_order=True)["session_id"].tail(SAMPLE_SESSIONS)
     others = [name for name in events.columns if name != "session_id"]
-    time_ms = pl.col("occurred_at_ms").forward_fill().backward_fill().over("session_id").fill_null(0)
     whole = (
         events.filter(pl.col("session_id").is_in(last.implode()))
-        .with_columns(time_ms)  # a missing time is never a gap, as in sessionizing
+        .with_columns(times_without_gaps())
         .group_by("session_id", maintain_order=True)
         .agg(others)
         .explode(others)

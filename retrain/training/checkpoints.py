@@ -1,8 +1,8 @@
 """Checkpoints: the whole state of a training in one file, so that a killed run goes on with the same result.
 
 Owns the file: an uncompressed zip of .npy arrays and a JSON description, no pickle in it; there is the old
-one or the new one, never a part. Not owned: what belongs to the state (the caller's), when to save.
-Writer and reader: `retrain.training.training_loop`.
+one or the new one, never a part. Not owned: what belongs to the state (the caller's), when to save. Writer
+and reader: `retrain.training.training_loop`.
 """
 
 import io

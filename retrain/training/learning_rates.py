@@ -1,7 +1,7 @@
 """Learning-rate schedules: which share of the learning rate a step takes, by how far the training is.
 
-Owns the curves. A schedule is over the whole training: a run's length is fixed beforehand.
-Caller: `retrain.training.training_loop`.
+Owns the curves. A schedule is over the whole training: a run's length is fixed beforehand. Caller:
+`retrain.training.training_loop`.
 """
 
 import math

@@ -1,8 +1,8 @@
 """Negative sampling: items drawn with probability ~ popularity ** alpha (Hidasi & Karatzoglou 2018).
 
-Owns the table that is drawn from and which items belong to which step of a training: they depend on seed
-and step alone, so a training that resumes at a step draws what the uninterrupted one would.
-Caller: `retrain.training.training_loop`.
+Owns the table that is drawn from and which items belong to which step of a training: they depend on seed and
+step alone, so a training that resumes at a step draws what the uninterrupted one would. Caller:
+`retrain.training.training_loop`.
 
 An alias table draws in two look-ups, many steps at once. One core, a draw: 8-11 ns (17 000 items) and 33 ns
 (a million), against 100-200 and 550 by binary search step by step; multinomial counts, repeated and shuffled:

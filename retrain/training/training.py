@@ -77,6 +77,7 @@ def train(
         )
     device = device_named(resources.device)
     product_type = product_type_named(resources.precision, device)
+    data = _hash_of(sessions) if resources.checkpoint is not None else ""
     members: list[TrainedNetwork] = []
     for place in range(config.members):
         with torch_settings(resources.threads, device):
@@ -85,9 +86,7 @@ def train(
             training = TrainingLoop(sessions, len(vocabulary), own, batches, device, product_type)
             if resources.checkpoint is not None:
                 path = member_checkpoint(resources.checkpoint, place)
-                training.keep(
-                    path, resources.checkpoint_every_s, _made_from(sessions, own, product_type, device)
-                )
+                training.keep(path, resources.checkpoint_every_s, _made_from(data, own, product_type, device))
             members.append(training.run(_of_all_members(progress, place, config.members), clock))
     encoder = Gru4RecEnsemble([member.encoder for member in members])
     vectors = ensemble_vectors([member.vectors for member in members], encoder.shape)
@@ -127,17 +126,21 @@ def _of_all_members(
     return report
 
 
-def _made_from(
-    sessions: Sessions, config: ModelConfig, product_type: torch.dtype, device: torch.device
-) -> dict[str, Any]:
-    """What must be equal for a training to go on."""
+def _hash_of(sessions: Sessions) -> str:
     data = hashlib.sha256(sessions.item_rows.tobytes() + sessions.offsets.tobytes())
     if sessions.event_types is not None:
         data.update(sessions.event_types.tobytes())
+    return data.hexdigest()
+
+
+def _made_from(
+    data: str, config: ModelConfig, product_type: torch.dtype, device: torch.device
+) -> dict[str, Any]:
+    """What must be equal for a training to go on."""
     versions = {name: version(name) for name in ("millrace", "torch", "numpy")}
     return {
         "config": msgspec.to_builtins(config),
-        "data": data.hexdigest(),
+        "data": data,
         "versions": versions,
         "precision": str(product_type).removeprefix("torch."),
         "device": device.type,

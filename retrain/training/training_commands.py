@@ -1,7 +1,6 @@
 """`millrace train`: an event file to a release.
 
-Owns what the user sees; the work is done by `retrain.runs.recorded_training`.
-Mounted by `retrain.cli`.
+Owns what the user sees; the work is done by `retrain.runs.recorded_training`. Mounted by `retrain.cli`.
 """
 
 from collections.abc import Mapping

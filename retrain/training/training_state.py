@@ -1,8 +1,7 @@
 """The state of a training: weights, what the optimizers gathered, the lanes' hidden states, and one step.
 
-Owns what a step changes, and its form in a checkpoint. Not owned: which step is next
-(`retrain.training.training`),
-where a checkpoint lies. Caller: `retrain.training.training`.
+Owns what a step changes, and its form in a checkpoint. Not owned: which step is next, where a checkpoint
+lies. Caller: `retrain.training.training_loop`.
 """
 
 from collections.abc import Callable, Mapping

@@ -1,7 +1,7 @@
 """The file of a tuning's studies: for one process at a time, refused where it was made for something else.
 
-Owns the file, the check that a study goes on as it began, and the loop that asks, tries and tells.
-Writer: of the file. Caller: `retrain.tuning.tuning`.
+Owns the file, the check that a study goes on as it began, and the loop that asks, tries and tells. Writer: of
+the file. Caller: `retrain.tuning.tuning`.
 """
 
 import fcntl

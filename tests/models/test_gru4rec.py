@@ -7,9 +7,10 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional
 
+from models.encoder_graph import OPSET
 from models.gru4rec import EncoderShape, Gru4Rec, initial_item_matrix, serving_vectors
 from models.gru4rec_ensemble import Gru4RecEnsemble, ensemble_vectors
-from models.gru4rec_export import OPSET, encoder_spec, export_encoder
+from models.gru4rec_export import encoder_spec, export_encoder
 
 TOLERANCE = 2e-5
 """Between torch and ONNX Runtime, absolute, after a session of 20 steps; states are in -1..1."""
