@@ -76,7 +76,7 @@ def accuracy_report(
         data=data,
         protocol=_protocol(plan),
         n=len(facts),
-        sessions=int(facts.session[-1]) + 1,
+        sessions=facts.sessions,
         unseen_targets=judged.unseen_targets,
         metrics=metric_table(values),
         curves=curves(judged.runs, max(plan.cutoffs)),

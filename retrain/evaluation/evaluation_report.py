@@ -223,7 +223,10 @@ class Window(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Windows(msgspec.Struct, frozen=True, kw_only=True):
-    """Train up to T, evaluate what follows, slide; the report's other figures are over all predictions."""
+    """Train up to T, evaluate what follows, slide; the report's other figures are over all predictions.
+
+    A session in several windows counts in each of them, and once in the report's `sessions`.
+    """
 
     windows: list[Window]
     mean: MetricTable

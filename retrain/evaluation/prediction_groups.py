@@ -1,13 +1,14 @@
 """Groups: the figures of some of the predictions, by what is known of each beside its rank.
 
 Owns the bounds of the groups. Bounds are fixed, so that two models, and two files, have the same groups.
-Callers: `retrain.evaluation.evaluation_building`, `retrain.evaluation.time_windows`.
+Callers: `retrain.evaluation.evaluation_building`, `retrain.evaluation.window_evaluation`.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 
 from retrain.evaluation.evaluation_report import Group
@@ -27,7 +28,9 @@ class PredictionFacts:
     """What is known of n predictions whatever the model."""
 
     session: NDArray[np.int32]
-    """int32 [n], see `retrain.evaluation.prefixes.Prefixes`."""
+    """int32 [n]: number of the session, from 0; rising, except where windows are joined."""
+    session_ids: pl.Series
+    """String [sessions]: the id of each number."""
     position: NDArray[np.int32]
     """int32 [n]."""
     session_length: NDArray[np.int32]
@@ -40,11 +43,17 @@ class PredictionFacts:
     def __len__(self) -> int:
         return len(self.session)
 
+    @property
+    def sessions(self) -> int:
+        """Sessions with a prediction."""
+        return len(self.session_ids)
+
 
 def facts_of(prefixes: Prefixes, popularity: ItemPopularity) -> PredictionFacts:
     """The facts of some prefixes."""
     return PredictionFacts(
         session=prefixes.session,
+        session_ids=prefixes.session_ids,
         position=prefixes.position,
         session_length=prefixes.session_length,
         popularity=popularity.counts(prefixes.targets),
@@ -53,14 +62,21 @@ def facts_of(prefixes: Prefixes, popularity: ItemPopularity) -> PredictionFacts:
 
 
 def joined(parts: Sequence[PredictionFacts]) -> PredictionFacts:
-    """The facts of the predictions of several windows, one after the other; no session is in two windows."""
-    offset, moved = 0, []
-    for part in parts:
-        moved.append(part.session + np.int32(offset))
-        offset += int(part.session[-1]) + 1
-    names = [each.name for each in fields(PredictionFacts) if each.name != "session"]
-    rest = {name: np.concatenate([getattr(part, name) for part in parts]) for name in names}
-    return PredictionFacts(session=np.concatenate(moved), **rest)
+    """The facts of the predictions of several windows, one after the other.
+
+    A session that straddles windows is one session, known by its id: its predictions depend on each other
+    wherever they were made.
+    """
+    ids = pl.concat([part.session_ids for part in parts])
+    number = (ids.rank("dense").to_numpy() - 1).astype(np.int32)
+    ends = np.cumsum([part.sessions for part in parts])
+    numbers = np.split(number, ends[:-1])
+    whatever = [each.name for each in fields(PredictionFacts) if each.name not in {"session", "session_ids"}]
+    return PredictionFacts(
+        session=np.concatenate([of[part.session] for of, part in zip(numbers, parts, strict=True)]),
+        session_ids=ids.unique().sort(),
+        **{name: np.concatenate([getattr(part, name) for part in parts]) for name in whatever},
+    )
 
 
 def by_position(values: Values, facts: PredictionFacts) -> list[Group]:

@@ -33,6 +33,8 @@ class Prefixes:
     """String [n]: the type of the next event."""
     session: NDArray[np.int32]
     """int32 [n]: number of the session, from 0, rising."""
+    session_ids: pl.Series
+    """String [sessions]: the id of each number."""
     position: NDArray[np.int32]
     """int32 [n]: how many events of the session the list was made from, from 1."""
     session_length: NDArray[np.int32]
@@ -44,7 +46,7 @@ class Prefixes:
     @property
     def sessions(self) -> int:
         """Sessions with a prediction."""
-        return int(self.session[-1]) + 1
+        return len(self.session_ids)
 
     def batches(self, batch_events: int = 0) -> Iterator[slice]:
         """Slices of `events` of at least so many rows (0: `BATCH_EVENTS`) that end where a session ends."""
@@ -86,6 +88,7 @@ def prefixes_of(events: pl.DataFrame, between_ms: tuple[int, int] | None = None)
         targets=counted["target"],
         target_types=counted["target_type"],
         session=(first.to_numpy().cumsum() - 1).astype(np.int32),
+        session_ids=counted["session_id"].filter(first),
         position=counted["position"].to_numpy().astype(np.int32),
         session_length=counted["session_length"].to_numpy().astype(np.int32),
     )

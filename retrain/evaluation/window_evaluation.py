@@ -137,7 +137,7 @@ def _window(step: _Step, plan: EvaluationPlan) -> Window:
         test_until_ms=step.window.test_until_ms,
         train_events=step.train_events,
         n=len(facts),
-        sessions=int(facts.session[-1]) + 1,
+        sessions=facts.sessions,
         unseen_targets=step.unseen_targets[0],
         metrics=metric_table(values),
         intervals=metric_intervals(values, facts.session, plan.bootstrap)

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from retrain.evaluation.beyond_accuracy import Catalogue, beyond_accuracy, rare_share
-from retrain.evaluation.bootstrap import Bootstrap
+from retrain.evaluation.bootstrap import Bootstrap, metric_intervals
 from retrain.evaluation.index_loss import index_loss, list_overlap
 from retrain.evaluation.item_popularity import ItemPopularity, category_codes
 from retrain.evaluation.prediction_groups import (
@@ -86,11 +86,20 @@ def test_targets_of_several_types_are_groups() -> None:
     assert [(group.label, group.metrics["recall"]["1"]) for group in groups] == [("cart", 0.0), ("view", 1.0)]
 
 
-def test_facts_of_windows_are_joined_without_mixing_sessions() -> None:
-    facts = facts_of(PREFIXES, ItemPopularity(TRAINING))
+def test_session_that_straddles_two_windows_is_one_session_over_both() -> None:
+    popularity = ItemPopularity(TRAINING)
+    later = prefixes_of(events_of({"u": "ab", "s": "aab"}))
+    both = joined([facts_of(PREFIXES, popularity), facts_of(later, popularity)])
+    assert both.session.tolist() == [0, 0, 0, 1, 2, 0, 0]
+    assert (both.session_ids.to_list(), both.sessions) == (["s", "t", "u"], 3)
+    assert both.position.tolist() == [1, 2, 3, 1, 1, 1, 2]
+
+
+def test_predictions_of_a_session_in_two_windows_are_resampled_together() -> None:
+    facts = facts_of(prefixes_of(events_of({"s": "ab"})), ItemPopularity(TRAINING))
     both = joined([facts, facts])
-    assert both.session.tolist() == [0, 0, 0, 1, 2, 2, 2, 3]
-    assert len(both) == 8
+    values = accuracy_values([np.array([1, 0])], [1])
+    assert metric_intervals(values, both.session, Bootstrap(50))["recall"]["1"] == (0.5, 0.5)
 
 
 @settings(deadline=None)
