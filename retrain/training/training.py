@@ -87,10 +87,14 @@ def train(
             if resources.checkpoint is not None:
                 path = member_checkpoint(resources.checkpoint, place)
                 training.keep(path, resources.checkpoint_every_s, _made_from(data, own, product_type, device))
-            members.append(training.run(_of_all_members(progress, place, config.members), clock))
+            members.append(training.run(_as_part(progress, place, config.members), clock))
     encoder = Gru4RecEnsemble([member.encoder for member in members])
     vectors = ensemble_vectors([member.vectors for member in members], encoder.shape)
-    history = [report for member in members for report in member.history]
+    history = [
+        part_of_whole(epoch, place, len(members))
+        for place, member in enumerate(members)
+        for epoch in member.history
+    ]
     return TrainedModel(encoder.eval(), vectors, tuple(history))
 
 
@@ -107,23 +111,21 @@ def member_checkpoint(path: Path, place: int) -> Path:
     return path if place == 0 else path.with_name(f"{path.name}.{place}")
 
 
-def _of_all_members(
+def part_of_whole(own: TrainingProgress, place: int, members: int) -> TrainingProgress:
+    """A member's progress as that of a training in which one follows the other."""
+    return replace(
+        own,
+        epoch=place * own.epochs + own.epoch,
+        epochs=members * own.epochs,
+        events=place * own.total_events + own.events,
+        total_events=members * own.total_events,
+    )
+
+
+def _as_part(
     progress: Callable[[TrainingProgress], None], place: int, members: int
-) -> Callable[[TrainingProgress], TrainingProgress]:
-    """Report a member's progress as that of the whole training; gives what was reported."""
-
-    def report(own: TrainingProgress) -> TrainingProgress:
-        whole = replace(
-            own,
-            epoch=place * own.epochs + own.epoch,
-            epochs=members * own.epochs,
-            events=place * own.total_events + own.events,
-            total_events=members * own.total_events,
-        )
-        progress(whole)
-        return whole
-
-    return report
+) -> Callable[[TrainingProgress], None]:
+    return lambda own: progress(part_of_whole(own, place, members))
 
 
 def _hash_of(sessions: Sessions) -> str:

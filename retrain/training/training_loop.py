@@ -51,6 +51,7 @@ class TrainedNetwork(NamedTuple):
     encoder: Gru4Rec
     vectors: NDArray[np.float32]
     history: list[TrainingProgress]
+    """The state at the end of each epoch."""
 
 
 class TrainingLoop:
@@ -90,14 +91,11 @@ class TrainingLoop:
         self._events, self._loss_sum = found.state["events"], found.state["loss_sum"]
         self._history = [TrainingProgress(**epoch) for epoch in found.state["history"]]
 
-    def run(
-        self, progress: Callable[[TrainingProgress], TrainingProgress], clock: Callable[[], float]
-    ) -> TrainedNetwork:
+    def run(self, progress: Callable[[TrainingProgress], None], clock: Callable[[], float]) -> TrainedNetwork:
         """Train what is left.
 
         Args:
-            progress: called about every 50 steps and at the end of each epoch; gives what goes into the
-                history.
+            progress: called about every 50 steps and at the end of each epoch.
             clock: seconds.
 
         Raises:
@@ -106,9 +104,9 @@ class TrainingLoop:
         saved_at = clock()
         while self._epoch <= self._epochs:
             for report in self._run_epoch(clock):
-                reported = progress(report)
+                progress(report)
                 if self._step == len(self._batches):
-                    self._history.append(reported)
+                    self._history.append(report)
                     self._begin_epoch()
                 if self._checkpoint and clock() - saved_at >= self._checkpoint_every_s:
                     self._save(self._checkpoint)
