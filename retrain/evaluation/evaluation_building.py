@@ -152,7 +152,9 @@ def _comparison(
         },
         curves=curves(other.runs, max(plan.cutoffs)),
         by_position=by_position(others, facts),
+        by_session_length=by_session_length(others, facts),
         by_popularity=by_popularity(others, facts),
+        by_target_type=by_target_type(others, facts),
         fitting_s=round(other.fitting_s, 2),
         wall_s=round(other.answering_s, 2),
     )

@@ -180,7 +180,9 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     curves: dict[str, list[float]] = {}
     """The other model's; as in `EvaluationReport`, like what follows."""
     by_position: list[Group] = []
+    by_session_length: list[Group] = []
     by_popularity: list[Group] = []
+    by_target_type: list[Group] = []
     beyond_accuracy: BeyondAccuracy | None = None
     fitting_s: float = 0.0
     wall_s: float = 0.0

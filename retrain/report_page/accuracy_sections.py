@@ -104,11 +104,11 @@ def _by_k_chart(models: Sequence[ComparedModel], metric: str, ks: Sequence[int])
     series = []
     for model in models:
         known = model.metrics[metric]
-        curve = model.curves.get(metric) or ()
+        curve = model.found.curves.get(metric) or ()
         points = [(at, value) for at, value in enumerate(curve, start=1)] or [
             (int(k), known[k]) for k in sorted(known, key=int)
         ]
-        whiskers = [(int(k), *bounds) for k, bounds in ((model.intervals or {}).get(metric) or {}).items()]
+        whiskers = [(int(k), *bounds) for k, bounds in model.intervals.get(metric, {}).items()]
         series.append(Series(model.name, points, model.color, whiskers, frozenset(map(int, known))))
     title = f"{METRICS[metric]} by k"
     return line_chart(LineChart(title, "k", f"{METRICS[metric]}@k", series, x_ticks=ks))

@@ -3,7 +3,7 @@
 Caller: `retrain.report_page.html_report` and the sections.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from retrain.evaluation.evaluation_report import (
@@ -22,46 +22,52 @@ class ComparedModel:
 
     name: str
     """Short."""
-    description: ModelDescription
     color: int
-    metrics: MetricTable
-    intervals: IntervalTable | None
-    curves: Mapping[str, Sequence[float]]
-    """At k = 1, 2, …; none for a model that was only compared with."""
-    report: EvaluationReport | None
-    """None for a model that was only compared with."""
-    comparison: Comparison | None = None
+    found: EvaluationReport | Comparison
+    """A comparison where the model was only compared with; it has fewer sections than a report."""
+
+    @property
+    def description(self) -> ModelDescription:
+        """What was evaluated."""
+        return self.found.model
+
+    @property
+    def metrics(self) -> MetricTable:
+        """Of all predictions."""
+        return self.found.metrics
+
+    @property
+    def report(self) -> EvaluationReport | None:
+        """None for a model that was only compared with."""
+        return self.found if isinstance(self.found, EvaluationReport) else None
+
+    @property
+    def comparison(self) -> Comparison | None:
+        """With the first model, where it was only compared with."""
+        return self.found if isinstance(self.found, Comparison) else None
+
+    @property
+    def intervals(self) -> IntervalTable:
+        """Of the metrics; empty where there are none. A comparison's are those of its difference."""
+        return (self.report.intervals if self.report else None) or {}
 
     def interval(self, metric: str, k: str) -> Interval | None:
         """Of a metric at a cutoff."""
-        return (self.intervals or {}).get(metric, {}).get(k)
+        return self.intervals.get(metric, {}).get(k)
 
 
 def compared_models(reports: Sequence[EvaluationReport]) -> list[ComparedModel]:
     """The evaluated models, then those that they were compared with and that have no report of their own."""
-    found: list[tuple[ModelDescription, EvaluationReport | Comparison]] = [
-        (report.model, report) for report in reports
-    ]
+    found: list[EvaluationReport | Comparison] = list(reports)
     known = {report.model.name for report in reports}
     for comparison in (each for report in reports for each in report.comparisons):
         if comparison.model.name not in known:
             known.add(comparison.model.name)
-            found.append((comparison.model, comparison))
-    names = _short_names([description for description, _ in found])
+            found.append(comparison)
+    names = _short_names([each.model for each in found])
     return [
-        _model(name, color, description, source)
-        for color, (name, (description, source)) in enumerate(zip(names, found, strict=True))
+        ComparedModel(name, color, each) for color, (name, each) in enumerate(zip(names, found, strict=True))
     ]
-
-
-def _model(
-    name: str, color: int, description: ModelDescription, source: EvaluationReport | Comparison
-) -> ComparedModel:
-    if isinstance(source, EvaluationReport):
-        return ComparedModel(
-            name, description, color, source.metrics, source.intervals, source.curves, source
-        )
-    return ComparedModel(name, description, color, source.metrics, None, {}, None, source)
 
 
 def _short_names(models: Sequence[ModelDescription]) -> list[str]:

@@ -7,8 +7,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from html import escape
 
+from retrain.report_page.chart_marks import COLORS, mark, shortened
 from retrain.report_page.chart_scales import nice_ticks, share_text, tick_texts
-from retrain.report_page.line_chart import COLORS, RIGHT, WIDTH, mark, shortened
+from retrain.report_page.line_chart import RIGHT, WIDTH
 
 ROW, TOP, BOTTOM = 30, 8, 26
 _CHARACTER = 9.0

@@ -31,7 +31,7 @@ _DIVERSITY = ("inter_session_diversity", "intra_list_diversity_embedding", "intr
 
 def beyond_section(models: Sequence[ComparedModel], k: str) -> str:
     """Coverage, diversity, novelty; nothing where no model has them."""
-    found = [(m, m.report.beyond_accuracy) for m in models if m.report and m.report.beyond_accuracy]
+    found = [(m, m.found.beyond_accuracy) for m in models if m.found.beyond_accuracy]
     if not found:
         return ""
     if len(found) == 1:

@@ -3,63 +3,101 @@
 Caller: `retrain.report_page.html_report`.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 
-from retrain.evaluation.evaluation_report import EvaluationReport, Group
+from retrain.evaluation.evaluation_report import Comparison, EvaluationReport, Group
 from retrain.report_page.accuracy_sections import CHARTED, METRICS
 from retrain.report_page.chart_scales import MISSING, compact, share_text, utc_text
 from retrain.report_page.compared_models import ComparedModel
 from retrain.report_page.line_chart import LineChart, Series, line_chart
-from retrain.report_page.page_parts import Cell, charts, section, table
+from retrain.report_page.page_parts import Cell, charts, section, side_by_side, table
+
+_MOST_TICK_CHARACTERS = 42
+"""Under a chart, before they run into one another."""
 
 
-def group_section(
-    models: Sequence[ComparedModel],
-    k: str,
-    title: str,
-    explained: str,
-    x_title: str,
-    groups_of: Callable[[EvaluationReport], Sequence[Group]],
-) -> str:
-    """Recall and MRR of groups of predictions, a line for each model; nothing where none has groups."""
-    grouped = [
-        (model, groups_of(model.report)) for model in models if model.report and groups_of(model.report)
-    ]
+@dataclass(frozen=True)
+class Grouping:
+    """A way to part the predictions."""
+
+    title: str
+    explained: str
+    x_title: str
+    groups_of: Callable[[EvaluationReport | Comparison], Sequence[Group]]
+    ordered: bool = True
+    """Whether one group follows the other, so that a line between them means something."""
+
+    @property
+    def inside_text(self) -> str:
+        """The title behind other words."""
+        return f"{self.title[:1].lower()}{self.title[1:]}"
+
+
+_Grouped = Sequence[tuple[ComparedModel, Sequence[Group]]]
+
+
+def group_section(models: Sequence[ComparedModel], k: str, grouping: Grouping) -> str:
+    """Recall and MRR of groups of predictions, by model; nothing where none has groups."""
+    grouped = [(model, groups) for model in models if (groups := grouping.groups_of(model.found))]
     if not grouped:
         return ""
     longest = max((groups for _, groups in grouped), key=len)
-    labels = [group.label for group in longest]
-    ticks = [_tick(group) if len(longest) > 9 else group.label for group in longest]
-    drawn = {}
-    for metric in CHARTED:
-        series = [
-            Series(
-                model.name,
-                [(labels.index(g.label), g.metrics[metric][k]) for g in groups if g.label in labels and g.n],
-                model.color,
+    drawn = {
+        f"{METRICS[metric]} {grouping.inside_text}": _group_chart(grouped, longest, metric, k, grouping)
+        for metric in CHARTED
+    }
+    if len(grouped) == 1:
+        head = [grouping.x_title, "predictions", *(f"{name}@{k}" for name in METRICS.values())]
+        tables = [table(f"{grouping.title}: figures", head, _group_rows(grouped, longest, METRICS, k))]
+    else:
+        head = [grouping.x_title, "predictions", *(model.name for model, _ in grouped)]
+        tables = [
+            table(
+                f"{METRICS[metric]}@{k} {grouping.inside_text}",
+                head,
+                _group_rows(grouped, longest, [metric], k),
             )
-            for model, groups in grouped
+            for metric in CHARTED
         ]
-        name = f"{METRICS[metric]}@{k}"
-        bars = [group.n for group in longest]
-        caption = f"{METRICS[metric]} {title[:1].lower()}{title[1:]}"
-        drawn[caption] = line_chart(LineChart(caption, x_title, name, series, ticks, bars))
-    shown = METRICS if len(grouped) == 1 else CHARTED
-    head = [x_title, "predictions"]
-    head += [
-        f"{METRICS[metric]}@{k}" + (f", {model.name}" if len(grouped) > 1 else "")
-        for metric in shown
-        for model, _ in grouped
+    return section(grouping.title, grouping.explained, [charts(drawn), side_by_side(tables)])
+
+
+def _group_chart(grouped: _Grouped, longest: Sequence[Group], metric: str, k: str, grouping: Grouping) -> str:
+    labels = [group.label for group in longest]
+    crowded = len(labels) * max(map(len, labels)) > _MOST_TICK_CHARACTERS
+    series = [
+        Series(
+            model.name,
+            [(labels.index(g.label), g.metrics[metric][k]) for g in groups if g.label in labels and g.n],
+            model.color,
+        )
+        for model, groups in grouped
     ]
-    rows: list[list[str | Cell]] = [
+    return line_chart(
+        LineChart(
+            title=f"{METRICS[metric]} {grouping.inside_text}",
+            x_title=grouping.x_title,
+            y_title=f"{METRICS[metric]}@{k}",
+            series=series,
+            categories=[_tick(group) for group in longest] if crowded else labels,
+            bars=[group.n for group in longest],
+            joined=grouping.ordered,
+        )
+    )
+
+
+def _group_rows(
+    grouped: _Grouped, longest: Sequence[Group], metrics: Iterable[str], k: str
+) -> list[list[str | Cell]]:
+    return [
         [
             group.label,
             f"{group.n:,}",
-            *(_of_group(groups, group.label, m, k) for m in shown for _, groups in grouped),
+            *(_of_group(groups, group.label, metric, k) for metric in metrics for _, groups in grouped),
         ]
         for group in longest
     ]
-    return section(title, explained, [charts(drawn), table(f"{title}: figures", head, rows)])
 
 
 def _tick(group: Group) -> str:

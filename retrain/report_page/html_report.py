@@ -23,7 +23,7 @@ from retrain.report_page.further_sections import (
     index_section,
     new_items_section,
 )
-from retrain.report_page.group_sections import group_section, seeds_section, windows_section
+from retrain.report_page.group_sections import Grouping, group_section, seeds_section, windows_section
 from retrain.report_page.origin_sections import protocol_section, training_section
 from retrain.report_page.page_parts import Cell, page, tiles
 from schemas.errors import UsageError
@@ -31,6 +31,29 @@ from schemas.run_record import EpochRecord
 
 Histories = Mapping[str, Sequence[EpochRecord]]
 """The epochs of trainings, by a release's id or another name."""
+_BARS = "Faint bars: how many predictions."
+_GROUPINGS = (
+    Grouping(
+        "By position in the session",
+        f"How many events of the session the list was made from. {_BARS}",
+        "events known", lambda found: found.by_position,
+    ),
+    Grouping(
+        "By length of the session",
+        f"How many events the whole session has. {_BARS}",
+        "events of the session", lambda found: found.by_session_length,
+    ),
+    Grouping(
+        "By popularity of the next item",
+        f"How many training events the next item has; a group begins at the number under it. {_BARS}",
+        "training events of the target", lambda found: found.by_popularity,
+    ),
+    Grouping(
+        "By type of the next event",
+        f"What the shopper did next. {_BARS}",
+        "type", lambda found: found.by_target_type, ordered=False,
+    ),
+)  # fmt: skip
 
 
 def html_report(reports: Sequence[EvaluationReport], histories: Histories) -> str:
@@ -46,7 +69,7 @@ def html_report(reports: Sequence[EvaluationReport], histories: Histories) -> st
         _header(reports, models[0], k),
         comparison_section(models, k),
         by_k_section(models),
-        *_group_sections(models, k),
+        *(group_section(models, k, grouping) for grouping in _GROUPINGS),
         windows_section(models, k),
         seeds_section(models, k),
         beyond_section(models, k),
@@ -106,32 +129,6 @@ def _header(reports: Sequence[EvaluationReport], model: ComparedModel, k: str) -
 def _tile(model: ComparedModel, metric: str, k: str, confidence: float | None) -> Cell:
     cell = with_interval(model, metric, k)
     return Cell(cell.text, f"{confidence:.0%}: {cell.small}" if cell.small and confidence else "")
-
-
-def _group_sections(models: Sequence[ComparedModel], k: str) -> list[str]:
-    bars = "Faint bars: how many predictions."
-    return [
-        group_section(
-            models, k, "By position in the session",
-            f"How many events of the session the list was made from. {bars}",
-            "events known", lambda report: report.by_position,
-        ),
-        group_section(
-            models, k, "By length of the session",
-            f"How many events the whole session has. {bars}",
-            "events of the session", lambda report: report.by_session_length,
-        ),
-        group_section(
-            models, k, "By popularity of the next item",
-            f"How many training events the next item has; a group begins at the number under it. {bars}",
-            "training events of the target", lambda report: report.by_popularity,
-        ),
-        group_section(
-            models, k, "By type of the next event",
-            f"What the shopper did next. {bars}",
-            "type", lambda report: report.by_target_type,
-        ),
-    ]  # fmt: skip
 
 
 def _named(histories: Histories, models: Sequence[ComparedModel]) -> Histories:

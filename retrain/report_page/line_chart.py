@@ -8,15 +8,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from html import escape
 
+from retrain.report_page.chart_marks import COLORS, LONGEST_NAME, mark, shortened
 from retrain.report_page.chart_scales import compact, nice_ticks, share_text, spread, tick_texts
 
 WIDTH, HEIGHT = 460, 270
 LEFT, TOP, BOTTOM = 48, 30, 46
 RIGHT = 18
-COLORS = 8
 _LABEL_CHARACTER = 8.3
 _LABEL_GAP = 15
-_MOST_LABEL = 15
 _BARS = 0.2
 """Of the height, for the highest bar."""
 
@@ -47,6 +46,8 @@ class LineChart:
     """Of the x axis; none: x is a number."""
     bars: Sequence[float] = ()
     """Beside the categories."""
+    joined: bool = True
+    """Whether a line goes from point to point; without it each point stands on a stem, beside the others'."""
     from_zero: bool = True
     x_ticks: Sequence[float] = field(default=())
     """For numbers; none: chosen."""
@@ -78,7 +79,7 @@ class _Frame:
         places = [x for series in chart.series for x, _ in series.points]
         first, last = (-0.5, len(chart.categories) - 0.5) if chart.categories else _span(places)
         self._first, self._per_x = first, 1 / (last - first)
-        named = max((min(len(each.name), _MOST_LABEL) for each in chart.series), default=0)
+        named = max((min(len(each.name), LONGEST_NAME) for each in chart.series), default=0)
         self.right = WIDTH - (RIGHT + named * _LABEL_CHARACTER if len(chart.series) > 1 else RIGHT)
         self.bottom = HEIGHT - BOTTOM
 
@@ -138,31 +139,33 @@ def _x_axis(chart: LineChart, frame: _Frame) -> list[str]:
 
 
 def _series(chart: LineChart, series: Series, frame: _Frame) -> list[str]:
-    path = " ".join(f"{frame.x(x)},{frame.y(y)}" for x, y in series.points)
     color = f"c{series.color % COLORS}"
-    lines = [f'<polyline class="line {color}" points="{path}"/>']
-    for x, low, high in series.intervals:
-        at = frame.x(x)
-        lines.append(
-            f'<line class="whisker {color}" x1="{at}" x2="{at}" y1="{frame.y(low)}" y2="{frame.y(high)}"/>'
-        )
+    aside = 0.0 if chart.joined else _aside(chart, series)
+    places = {x: frame.x(x + aside) for x, _ in series.points}
+    if chart.joined:
+        path = " ".join(f"{places[x]},{frame.y(y)}" for x, y in series.points)
+        lines = [f'<polyline class="line {color}" points="{path}"/>']
+    else:
+        lines = [_upright("stem", color, places[x], frame.bottom, frame.y(y)) for x, y in series.points]
+    lines += [
+        _upright("whisker", color, frame.x(x + aside), frame.y(low), frame.y(high))
+        for x, low, high in series.intervals
+    ]
     for x, y in series.points:
         if series.marked is None or x in series.marked:
             said = f"{series.name}, {_place(chart, x)}: {_figure(y)}"
-            lines.append(mark(series.color, frame.x(x), frame.y(y), said))
+            lines.append(mark(series.color, places[x], frame.y(y), said))
     return lines
 
 
-def mark(color: int, x: float, y: float, said: str) -> str:
-    """A mark of the shape that belongs to the color, so that lines differ without it, too."""
-    shapes = (
-        f'<circle cx="{x}" cy="{y}" r="3.6"',
-        f'<rect x="{x - 3.3:.1f}" y="{y - 3.3:.1f}" width="6.6" height="6.6"',
-        f'<path d="M{x} {y - 4.6:.1f}l4.4 7.8h-8.8z"',
-        f'<path d="M{x} {y - 4.8:.1f}l4.8 4.8l-4.8 4.8l-4.8 -4.8z"',
-    )
-    shape, tag = shapes[color % len(shapes)], ("circle", "rect", "path", "path")[color % len(shapes)]
-    return f'{shape} class="mark c{color % COLORS}"><title>{escape(said)}</title></{tag}>'
+def _aside(chart: LineChart, series: Series) -> float:
+    """How far a series stands to the right of its category, in categories."""
+    at, n = chart.series.index(series), len(chart.series)
+    return (at - (n - 1) / 2) * min(0.16, 0.7 / n)
+
+
+def _upright(kind: str, color: str, x: float, y1: float, y2: float) -> str:
+    return f'<line class="{kind} {color}" x1="{x}" x2="{x}" y1="{y1}" y2="{y2}"/>'
 
 
 def _labels(chart: LineChart, frame: _Frame) -> list[str]:
@@ -177,11 +180,6 @@ def _labels(chart: LineChart, frame: _Frame) -> list[str]:
         f"{escape(shortened(series.name))}</text>"
         for series, y in zip(drawn, moved, strict=True)
     ]
-
-
-def shortened(name: str, most: int = _MOST_LABEL) -> str:
-    """The name, cut where it is too long for its place."""
-    return name if len(name) <= most else f"{name[: most - 1]}…"
 
 
 def _place(chart: LineChart, x: float) -> str:

@@ -13,6 +13,9 @@ from retrain.report_page.line_chart import LineChart, Series, line_chart
 from retrain.report_page.page_parts import Cell, charts, facts, folded, section, table
 from schemas.run_record import EpochRecord
 
+_SHOWN_EPOCHS = 12
+_MARKED_EPOCHS = 25
+
 
 def training_section(histories: Mapping[str, Sequence[EpochRecord]]) -> str:
     """Loss and speed by epoch; nothing without a history."""
@@ -25,12 +28,27 @@ def training_section(histories: Mapping[str, Sequence[EpochRecord]]) -> str:
         ("Speed", "events a second", "events_per_s", True),
     ):
         series = [
-            Series(name, [(e.epoch, getattr(e, column)) for e in epochs], at)
+            Series(name, [(e.epoch, getattr(e, column)) for e in epochs], at, marked=_marked(epochs))
             for at, (name, epochs) in enumerate(kept.items())
         ]
         drawn[f"{caption} by epoch"] = line_chart(
             LineChart(caption, "epoch", unit, series, from_zero=from_zero)
         )
+    explained = (
+        "The mean loss an event by epoch, and how fast the epoch went. Losses compare only under the same "
+        "kind of loss and number of negatives."
+    )
+    return section("Training", explained, [charts(drawn), _epoch_table(kept)])
+
+
+def _marked(epochs: Sequence[EpochRecord]) -> frozenset[float]:
+    """So many that the marks do not run into one another; the last one always."""
+    apart = -(-len(epochs) // _MARKED_EPOCHS)
+    return frozenset(e.epoch for e in epochs[::-1][::apart])
+
+
+def _epoch_table(kept: Mapping[str, Sequence[EpochRecord]]) -> str:
+    """Folded where it is long; the charts say as much."""
     rows: list[list[str | Cell]] = [
         [
             f"{name}, {e.epoch}" if len(kept) > 1 else str(e.epoch),
@@ -41,12 +59,8 @@ def training_section(histories: Mapping[str, Sequence[EpochRecord]]) -> str:
         for name, epochs in kept.items()
         for e in epochs
     ]
-    head = ["epoch", "loss", "events/s", "seconds since the start"]
-    explained = (
-        "The mean loss an event by epoch, and how fast the epoch went. Losses compare only under the same "
-        "kind of loss and number of negatives."
-    )
-    return section("Training", explained, [charts(drawn), table("Each epoch", head, rows)])
+    shown = table("Each epoch", ["epoch", "loss", "events/s", "seconds since the start"], rows)
+    return shown if len(rows) <= _SHOWN_EPOCHS else folded(f"Each of the {len(rows):,} epochs", shown)
 
 
 def protocol_section(models: Sequence[ComparedModel]) -> str:

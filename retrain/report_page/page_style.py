@@ -62,6 +62,7 @@ svg .base { stroke: var(--soft); stroke-opacity: 0.6; }
 svg .bar { fill: var(--bar); }
 svg .line { fill: none; stroke-width: 2; stroke-linejoin: round; stroke-linecap: round; }
 svg .whisker { stroke-width: 2; stroke-opacity: 0.55; }
+svg .stem { stroke-width: 1.5; stroke-opacity: 0.5; }
 svg .mark { stroke: var(--card); stroke-width: 1.2; }
 .scroll { overflow-x: auto; margin-top: 14px; }
 table { border-collapse: collapse; font-size: 14.5px; font-variant-numeric: tabular-nums; }
@@ -113,7 +114,7 @@ footer {
 }
 """
 COLOR_RULES = "\n".join(
-    f"svg .c{at}.line, svg .c{at}.whisker {{ stroke: var(--c{at}); }}\n"
+    f"svg .c{at}.line, svg .c{at}.whisker, svg .c{at}.stem {{ stroke: var(--c{at}); }}\n"
     f"svg .c{at}.mark, svg .c{at}.label, .key.c{at} {{ fill: var(--c{at}); color: var(--c{at}); }}"
     for at in range(8)
 )

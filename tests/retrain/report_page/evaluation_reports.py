@@ -111,6 +111,10 @@ def a_comparison(name: str = "vsknn") -> Comparison:
         metrics=table(0.4),
         difference=table(0.1),
         intervals=intervals(0.1),
+        curves={name: [0.4 * k / 20 for k in range(1, 21)] for name in ("recall", "mrr", "ndcg")},
+        by_position=groups("1", "2", "3-5"),
+        by_target_type=groups("view", "cart"),
+        beyond_accuracy=beyond(0.4),
     )
 
 

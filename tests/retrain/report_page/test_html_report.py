@@ -108,6 +108,37 @@ def test_line_of_each_model_bears_its_name_and_its_color_everywhere() -> None:
     assert "vsknn:neighbors=100" in text
 
 
+def test_model_that_was_only_compared_with_has_its_lines_too() -> None:
+    text = html_report([everything()], {})
+    assert text.count('class="label c1"') >= 2 * 3 + 2
+    by_k = re.search(r'aria-label="Recall by k.*?</svg>', text, re.DOTALL)
+    assert by_k is not None
+    lines: list[str] = re.findall(r'class="line c1" points="([^"]*)"', by_k[0])
+    assert [len(line.split()) for line in lines] == [20]
+
+
+def test_types_of_events_stand_beside_one_another_without_a_line_between_them() -> None:
+    text = html_report([everything()], {})
+    by_type = re.search(r'aria-label="Recall by type of the next event.*?</svg>', text, re.DOTALL)
+    assert by_type is not None
+    assert "polyline" not in by_type[0]
+    stems = {x: color for color, x in re.findall(r'class="stem (c\d)" x1="([\d.]+)"', by_type[0])}
+    assert sorted(stems.values()) == ["c0", "c0", "c1", "c1"]
+
+
+def test_table_of_many_epochs_is_folded_and_few_of_them_are_marked() -> None:
+    epochs = [
+        EpochRecord(epoch=at, loss=5.0 / at, events_per_s=40_000, events=at, elapsed_s=9.5 * at)
+        for at in range(1, 101)
+    ]
+    text = html_report([a_report()], {RELEASE: epochs})
+    assert "<summary>Each of the 100 epochs</summary>" in text
+    by_epoch = re.search(r'aria-label="Loss: .*?</svg>', text, re.DOTALL)
+    assert by_epoch is not None
+    assert by_epoch[0].count("<title>") == 25
+    assert "Each of the 3 epochs" not in html_report([a_report()], {RELEASE: EPOCHS})
+
+
 def test_single_model_needs_no_names_at_its_lines() -> None:
     assert 'class="label' not in html_report([a_report(beyond_accuracy=None)], {})
 
