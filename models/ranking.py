@@ -1,6 +1,6 @@
 """Ranking: from retrieved candidates to the top k that may be shown.
 
-Pure array work; knows rows and scores, not sessions. Caller: `models.recommender`.
+Pure array work; knows rows and scores, not sessions. Caller: `models.list_ranker`.
 """
 
 from typing import NamedTuple
@@ -38,6 +38,40 @@ def allowed_candidates(
     return allowed
 
 
+def with_last_items(
+    rows: NDArray[np.int32],
+    scores: NDArray[np.float32],
+    last_rows: NDArray[np.int32],
+    last_scores: NDArray[np.float32],
+    complete: bool,
+) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+    """The candidates with other scores for some rows, which join them where they were not retrieved.
+
+    Args:
+        rows: int32 [batch, n], different ones, sorted by (score descending, row ascending); negative where
+            the index found fewer.
+        scores: float32 [batch, n], beside the rows.
+        last_rows: int32 [batch, m], the rows that have another score, different ones; negative for none.
+        last_scores: float32 [batch, m], the scores that they have; -inf for none.
+        complete: whether `rows` are all rows that there are. Otherwise nothing below the last retrieved
+            candidate stays, for something that was not retrieved may lie between.
+
+    Returns:
+        Rows and scores [batch, n + m], sorted likewise, filled up with -1 and -inf.
+    """
+    rescored = (rows[:, :, None] == last_rows[:, None, :]).any(axis=2)
+    kept = np.where(rescored, np.float32(-np.inf), scores)
+    if not complete:
+        last, horizon = rows[:, -1:], scores[:, -1:]
+        beyond = (last_scores < horizon) | ((last_scores == horizon) & (last_rows > last))
+        last_scores = np.where(beyond, np.float32(-np.inf), last_scores)
+    joined = np.concatenate([kept, last_scores], axis=1)
+    joined_rows = np.concatenate([rows, last_rows], axis=1)
+    joined_rows[np.isneginf(joined)] = -1
+    order = np.lexsort((joined_rows, -joined), axis=1)
+    return np.take_along_axis(joined_rows, order, axis=1), np.take_along_axis(joined, order, axis=1)
+
+
 def top_allowed(
     rows: NDArray[np.int32], scores: NDArray[np.float32], allowed: NDArray[np.bool_], k: int
 ) -> list[RankedRows]:
@@ -49,7 +83,7 @@ def top_allowed(
         allowed: bool [batch, n].
         k: the cutoff; a list is shorter where fewer are allowed.
     """
-    if allowed.all():
+    if allowed[:, :k].all():
         return [RankedRows(*ranked) for ranked in zip(rows[:, :k], scores[:, :k], strict=True)]
     ranked = []
     for at in range(len(rows)):

@@ -6,30 +6,26 @@ Owns the order of the steps of one batch. Callers: `streams.recommend_agent`,
 `retrain.evaluation.served_release`.
 
 A batch goes in waves: the first event of every session, then the second, and so on, so that each encoder step
-serves
-many sessions and each event still sees the one before it.
+serves many sessions and each event still sees the one before it.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from models.encoding import StateEncoder
-from models.ranking import RankedRows, allowed_candidates, top_allowed
+from models.list_ranker import ListRanker
+from models.ranking import RankedRows
 from models.release import Release
-from models.session_rule import append_event, is_repeat, items_of_types
+from models.repeat_bias import LastItems
+from models.session_rule import append_event, is_repeat
 from schemas.ids import EventId, SessionId
 from schemas.item_event import EraseSession, ItemEvent
 from schemas.recommendation_list import Strategy
 from schemas.session_state import SessionState
-
-SEARCH_BATCH = 256
-"""Queries in one index search; bounds the score matrix."""
-CANDIDATES_PER_ITEM = 2
-"""Candidates retrieved at first for each item of the list; more are fetched for lists that the filters leave
-short."""
 
 
 @dataclass(frozen=True)
@@ -61,11 +57,25 @@ class Recommended:
     """The sessions that changed, as they now are; None: delete what is stored."""
 
 
+class EncodedEvents(NamedTuple):
+    """What the lists of some events are made from."""
+
+    queries: NDArray[np.float32]
+    """float32 [events, index_dim]: what the index is searched with."""
+    known: NDArray[np.bool_]
+    """bool [events]: whether the session has an item that the release knows; else the query means nothing."""
+    last_items: LastItems
+    """The items whose scores gain the biases; none where the release has no repeat bias."""
+    biases: NDArray[np.float32]
+    """float32 [events, RECENCIES]."""
+
+
 @dataclass(eq=False)
 class _Pending:
     """The events of a batch on their way from state to query."""
 
-    states: list[SessionState | None]
+    states: list[SessionState]
+    """After each event; the empty session where one is erased."""
     repeats: list[EventId | None]
     queries: NDArray[np.float32]
     known: NDArray[np.bool_] = field(init=False)
@@ -95,9 +105,8 @@ class Recommender:
         """
         self.release = release
         self.k = k
-        self._excluded_types = excluded_types
-        self._unavailable = unavailable
         self._encoder = StateEncoder(release)
+        self._ranker = ListRanker(release, k, excluded_types, unavailable)
 
     def recommend(
         self, states: Mapping[SessionId, SessionState | None], events: Sequence[SessionEvent]
@@ -117,18 +126,14 @@ class Recommender:
             [self._outcome(at, events[at], pending, ranked) for at in range(len(events))], changed
         )
 
-    def queries(self, events: Sequence[SessionEvent]) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-        """What the index is searched with for each event of new sessions.
+    def encode(self, events: Sequence[SessionEvent]) -> EncodedEvents:
+        """What the lists of events of new sessions are made from.
 
         Args:
-            events: in log order.
-
-        Returns:
-            float32 [events, index_dim], and bool [events]: whether the session has any item that the release
-            knows; the query of one that has none means nothing.
+            events: in log order, none that erases.
         """
         pending, _ = self._encode({}, events)
-        return pending.queries, pending.known
+        return EncodedEvents(pending.queries, pending.known, *self._ranker.last_items(pending.states))
 
     def _encode(
         self, states: Mapping[SessionId, SessionState | None], events: Sequence[SessionEvent]
@@ -139,7 +144,7 @@ class Recommender:
         current.update(stored)
         changed: dict[SessionId, SessionState | None] = {}
         pending = _Pending(
-            states=[None] * len(events),
+            states=[SessionState()] * len(events),
             repeats=[None] * len(events),
             queries=np.zeros((len(events), self.release.manifest.encoder.index_dim), dtype=np.float32),
         )
@@ -185,26 +190,9 @@ class Recommender:
                 current[step.session_id] = changed[step.session_id] = state
 
     def _rank(self, pending: _Pending) -> dict[int, RankedRows]:
-        ranked: dict[int, RankedRows] = {}
         known = np.flatnonzero(pending.known)
-        for start in range(0, len(known), SEARCH_BATCH):
-            ats = known[start : start + SEARCH_BATCH]
-            self._search(ats, pending, CANDIDATES_PER_ITEM * self.k, ranked)
-        return ranked
-
-    def _search(
-        self, ats: NDArray[np.intp], pending: _Pending, n: int, ranked: dict[int, RankedRows]
-    ) -> None:
-        """Retrieve, filter and rank; where the filters leave a list short, again with more candidates."""
-        items = self.release.manifest.items
-        rows, scores = self.release.index.search(pending.queries[ats], min(n, items))
-        excluded = [self._excluded_rows(pending.states[at]) for at in ats]
-        allowed = allowed_candidates(rows, excluded, self._unavailable)
-        found = top_allowed(rows, scores, allowed, self.k)
-        short = [place for place, one in enumerate(found) if len(one.rows) < self.k and n < items]
-        ranked.update((int(at), one) for at, one in zip(ats, found, strict=True))
-        if short:
-            self._search(ats[short], pending, 4 * n, ranked)
+        states = [state for state, is_known in zip(pending.states, pending.known, strict=True) if is_known]
+        return dict(zip(known.tolist(), self._ranker.rank(pending.queries[known], states), strict=True))
 
     def _outcome(
         self, at: int, item: SessionEvent, pending: _Pending, ranked: dict[int, RankedRows]
@@ -213,23 +201,11 @@ class Recommender:
             return None
         by_model = ranked.get(at)
         return Recommendation(
-            ranked=by_model if by_model is not None else self._popular(pending.states[at]),
+            ranked=by_model if by_model is not None else self._ranker.popular(pending.states[at]),
             strategy=self.release.manifest.strategy if by_model is not None else "popular",
             repeat_of=pending.repeats[at],
             stored=item.event.consent,
         )
-
-    def _popular(self, state: SessionState | None) -> RankedRows:
-        popular = self.release.popular
-        rows, scores = popular["row"][None, :], popular["score"][None, :]
-        allowed = allowed_candidates(rows, [self._excluded_rows(state)], self._unavailable)
-        return top_allowed(rows, scores, allowed, self.k)[0]
-
-    def _excluded_rows(self, state: SessionState | None) -> NDArray[np.int32] | None:
-        if state is None or not self._excluded_types:
-            return None
-        items = items_of_types(state, self._excluded_types)
-        return self.release.vocabulary.rows(items) if items else None
 
 
 def _waves(events: Sequence[SessionEvent]) -> list[list[int]]:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from index.item_index import ItemIndex, load_index
 from models.encoder import OnnxEncoder
 from models.ranking import SCORED_ROW
+from models.repeat_bias import TABLE_SHAPE
 from models.servable_model import index_vectors
 from models.vocabulary import Vocabulary, load_vocabulary
 from schemas.errors import InvalidRelease
@@ -27,6 +28,8 @@ VOCABULARY_FILE = "vocabulary.msgpack"
 INDEX_FILE = "index.faiss"
 POPULAR_FILE = "popular.npy"
 SIMILAR_FILE = "similar.npy"
+REPEAT_BIAS_FILE = "repeat_bias.npy"
+"""Not in every release: a model may have no repeat bias."""
 _READ_BYTES = 1 << 20
 
 
@@ -55,6 +58,9 @@ class Release(ReleaseTables):
     """float32 [items, item_dim], memory-mapped, so that the workers of a machine share one copy."""
     encoder: OnnxEncoder
     index: ItemIndex
+    repeat_bias: NDArray[np.float32] | None = None
+    """float32, of `models.repeat_bias.TABLE_SHAPE`; None: an item's score does not depend on its having
+    occurred."""
 
 
 def read_manifest(folder: Path) -> ReleaseManifest:
@@ -144,7 +150,19 @@ def load_release(folder: Path, threads: int = 1) -> Release:
             index_vectors(item_vectors, manifest.encoder.index_dim),
             manifest.index.parameters,
         ),
+        repeat_bias=_repeat_bias(folder, manifest),
     )
+
+
+def _repeat_bias(folder: Path, manifest: ReleaseManifest) -> NDArray[np.float32] | None:
+    if REPEAT_BIAS_FILE not in manifest.files:
+        return None
+    table: NDArray[np.float32] = np.load(folder / REPEAT_BIAS_FILE)
+    if table.shape != TABLE_SHAPE or table.dtype != np.float32 or not np.isfinite(table).all():
+        raise InvalidRelease(
+            f"release {manifest.release_id}: {REPEAT_BIAS_FILE} is no finite float32 of shape {TABLE_SHAPE}"
+        )
+    return table
 
 
 def sha256_of(path: Path) -> str:

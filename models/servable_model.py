@@ -29,6 +29,8 @@ class ServableModel:
     """float32 [items, dim]: what the likeness of two items is judged by (cosine)."""
     metrics: Mapping[str, float]
     """For the manifest."""
+    repeat_bias: NDArray[np.float32] | None = None
+    """float32, of `models.repeat_bias.TABLE_SHAPE`."""
 
 
 def index_vectors(item_vectors: NDArray[np.float32], index_dim: int) -> NDArray[np.float32]:

@@ -12,12 +12,14 @@ from pathlib import Path
 
 import numpy as np
 import onnx
+from numpy.typing import NDArray
 from onnx import TensorProto, helper
 
 from models.popularity import most_popular
 from models.release import (
     ENCODER_FILE,
     POPULAR_FILE,
+    REPEAT_BIAS_FILE,
     SIMILAR_FILE,
     VECTORS_FILE,
     VOCABULARY_FILE,
@@ -41,7 +43,11 @@ OPSET = 18
 
 
 def write_successor_release(
-    releases: Path, release_id: str, item_ids: list[str], session_gap_s: float = 1800.0
+    releases: Path,
+    release_id: str,
+    item_ids: list[str],
+    session_gap_s: float = 1800.0,
+    repeat_bias: NDArray[np.float32] | None = None,
 ) -> ReleaseId:
     """Write a release that `load_release` serves.
 
@@ -50,6 +56,7 @@ def write_successor_release(
         release_id: the new folder in it.
         item_ids: the vocabulary; the successor of the last is the first. Popular in this order.
         session_gap_s: the session rule's gap.
+        repeat_bias: see `models.release.Release.repeat_bias`.
     """
     folder = releases / release_id
     folder.mkdir(parents=True)
@@ -61,6 +68,8 @@ def write_successor_release(
     events = np.repeat(np.arange(items), np.arange(items, 0, -1)).astype(np.int32)
     np.save(folder / POPULAR_FILE, most_popular(events, items))
     np.save(folder / SIMILAR_FILE, nearest_items(vectors, 5))
+    if repeat_bias is not None:
+        np.save(folder / REPEAT_BIAS_FILE, repeat_bias)
     files = {path.name: FileDigest(sha256_of(path), path.stat().st_size) for path in sorted(folder.iterdir())}
     manifest = ReleaseManifest(
         release_id=ReleaseId(release_id),

@@ -17,7 +17,7 @@ from index.exact_index import ExactIndex
 from models.recommender import Recommendation, Recommender, SessionEvent
 from models.release import Release
 from models.servable_model import index_vectors
-from models.vocabulary import Vocabulary
+from models.vocabulary import UNKNOWN, Vocabulary
 from retrain.evaluation.next_item_model import ListedItems
 from schemas.item_event import ItemEvent
 
@@ -65,15 +65,18 @@ class ServedRelease:
         return _as_arrays(recommender.recommend({}, _session_events(events)).recommendations, k)
 
     def all_scores(self, events: pl.DataFrame) -> NDArray[np.float32]:
-        """See `retrain.evaluation.next_item_model.ScoresAllItems`: inner products of query and item vectors.
+        """See `retrain.evaluation.next_item_model.ScoresAllItems`.
 
-        Without a known item in the session an item's score is its share of the popular list.
+        An item's score is the inner product of query and item vector, and its repeat bias. Without a known
+        item in the session it is the item's share of the popular list.
         """
-        queries, known = Recommender(self.release).queries(_session_events(events))
-        scores: NDArray[np.float32] = queries @ self._searched().T
-        popular = self.release.popular
-        scores[~known] = 0
-        scores[np.ix_(~known, popular["row"])] = popular["score"]
+        encoded = Recommender(self.release).encode(_session_events(events))
+        scores: NDArray[np.float32] = encoded.queries @ self._searched().T
+        event, place = np.nonzero(encoded.last_items.rows != UNKNOWN)
+        scores[event, encoded.last_items.rows[event, place]] += encoded.biases[event, place]
+        popular, unknown = self.release.popular, ~encoded.known
+        scores[unknown] = 0
+        scores[np.ix_(unknown, popular["row"])] = popular["score"]
         return scores
 
     def _searched(self) -> NDArray[np.float32]:

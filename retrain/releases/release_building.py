@@ -21,6 +21,7 @@ from models.release import (
     ENCODER_FILE,
     INDEX_FILE,
     POPULAR_FILE,
+    REPEAT_BIAS_FILE,
     SIMILAR_FILE,
     VECTORS_FILE,
     VOCABULARY_FILE,
@@ -132,6 +133,8 @@ def _write_files(
     vocabulary.save(folder / VOCABULARY_FILE)
     np.save(folder / POPULAR_FILE, most_popular(sessions.item_rows, len(vocabulary)))
     np.save(folder / SIMILAR_FILE, nearest_items(model.embeddings))
+    if model.repeat_bias is not None:
+        np.save(folder / REPEAT_BIAS_FILE, model.repeat_bias)
     index = build_index(config.index, index_vectors(model.item_vectors, model.spec.index_dim))
     index.save(folder / INDEX_FILE)
     return IndexSpec(kind=index.kind, parameters=index.parameters)

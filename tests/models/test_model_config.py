@@ -33,10 +33,11 @@ def test_config_survives_json() -> None:
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({"learning_rate": 0}, "learning_rate is 0.0; use 1e-06 to 10"),
-        ({"hidden_size": 513}, "hidden_size is 513; use 1 to 512"),
+        ({"learning_rate": 0}, "--learning-rate 0: use 1e-06 to 10"),
+        ({"hidden_size": 513}, "--hidden-size 513: use 1 to 512"),
+        ({"members": 8}, "model config: hidden_size 100 .* members 8 is more than 512"),
         ({"epochs": float("nan")}, r"Expected `int`, got `float` - at `\$.epochs`"),
-        ({"session_gap_s": float("nan")}, "session_gap_s is nan; use 0 to 1000000000"),
+        ({"session_gap_s": float("nan")}, "--session-gap-s nan: use 0 to 1000000000"),
         ({"epoch": 3}, "contains unknown field `epoch`; the fields are strategy, hidden_size"),
         ({"final_activation": "softmax"}, "final_activation is 'softmax'; use linear, elu"),
         ({"index": "hnsw"}, r"Invalid enum value 'hnsw' - at `\$.index`"),
@@ -53,6 +54,7 @@ def test_wrong_value_is_named_with_the_remedy(fields: dict[str, Any], message: s
         ("config.toml", "epochs = ", "config.toml: Invalid value"),
         ("config.json", "{", "config.json: Input data was truncated"),
         ("config.json", "[1]", "config.json: Expected `object`, got `array`"),
+        ("config.toml", "epochs = -1", "model config .*config.toml: epochs is -1; use 1 to 1000"),
         ("config.yaml", "epochs: 3", r"must end in .toml or .json"),
     ],
 )

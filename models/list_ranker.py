@@ -1,0 +1,109 @@
+"""The list ranker: queries of sessions in, the lists that they are shown out.
+
+Owns the order retrieve, repeats, filters, cut, and how many candidates are retrieved. Not owned: how a query
+comes about (`models.encoding`). Caller: `models.recommender`.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.ranking import RankedRows, allowed_candidates, top_allowed, with_last_items
+from models.release import Release
+from models.repeat_bias import RECENCIES, LastItems, last_items, no_items, repeat_biases
+from models.servable_model import index_vectors
+from models.session_rule import items_of_types
+from models.vocabulary import UNKNOWN
+from schemas.session_state import SessionState
+
+SEARCH_BATCH = 256
+"""Queries in one index search; bounds the score matrix."""
+CANDIDATES_PER_ITEM = 2
+"""Candidates retrieved at first for each item of the list, beside as many as a session's last items can
+displace; more are fetched for lists that the filters leave short."""
+
+
+class ListRanker:
+    """One release and the policy under which it is shown."""
+
+    def __init__(
+        self,
+        release: Release,
+        k: int,
+        excluded_types: frozenset[int],
+        unavailable: NDArray[np.bool_] | None,
+    ) -> None:
+        """See `models.recommender.Recommender`."""
+        self._release = release
+        self._k = k
+        self._excluded_types = excluded_types
+        self._unavailable = unavailable
+        self._vectors = index_vectors(release.item_vectors, release.manifest.encoder.index_dim)
+
+    def rank(self, queries: NDArray[np.float32], states: Sequence[SessionState]) -> list[RankedRows]:
+        """The list of each session.
+
+        Args:
+            queries: float32 [sessions, index_dim], of sessions that have an item which the release knows.
+            states: beside them the sessions, the event already in their lists.
+        """
+        ranked: list[RankedRows] = []
+        for start in range(0, len(queries), SEARCH_BATCH):
+            block = slice(start, start + SEARCH_BATCH)
+            ranked += self._search(queries[block], states[block], CANDIDATES_PER_ITEM * self._k + RECENCIES)
+        return ranked
+
+    def popular(self, state: SessionState) -> RankedRows:
+        """The list where nothing of the session is known."""
+        popular = self._release.popular
+        rows, scores = popular["row"][None, :], popular["score"][None, :]
+        allowed = allowed_candidates(rows, [self._excluded_rows(state)], self._unavailable)
+        return top_allowed(rows, scores, allowed, self._k)[0]
+
+    def last_items(self, states: Sequence[SessionState]) -> tuple[LastItems, NDArray[np.float32]]:
+        """The sessions' last items and their biases, float32 [sessions, RECENCIES]; none without a table."""
+        table, row = self._release.repeat_bias, self._release.vocabulary.row
+        if table is None:
+            return no_items(len(states)), np.zeros((len(states), RECENCIES), dtype=np.float32)
+        last = last_items([[row(item_id) for item_id in state.item_ids] for state in states])
+        return last, repeat_biases(table, last)
+
+    def _search(
+        self, queries: NDArray[np.float32], states: Sequence[SessionState], n: int
+    ) -> list[RankedRows]:
+        """Retrieve, filter and rank; where the filters leave a list short, again with more candidates."""
+        items = self._release.manifest.items
+        rows, scores = self._release.index.search(queries, min(n, items))
+        if self._release.repeat_bias is not None:
+            rows, scores = self._with_repeats(rows, scores, queries, states)
+        excluded = [self._excluded_rows(state) for state in states]
+        allowed = allowed_candidates(rows, excluded, self._unavailable)
+        ranked = top_allowed(rows, scores, allowed, self._k)
+        short = [at for at, one in enumerate(ranked) if len(one.rows) < self._k and n < items]
+        if short:
+            deeper = self._search(queries[short], [states[at] for at in short], 4 * n)
+            for at, one in zip(short, deeper, strict=True):
+                ranked[at] = one
+        return ranked
+
+    def _with_repeats(
+        self,
+        rows: NDArray[np.int32],
+        scores: NDArray[np.float32],
+        queries: NDArray[np.float32],
+        states: Sequence[SessionState],
+    ) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+        """The candidates with the biases of the sessions' last items, sorted anew."""
+        last, biases = self.last_items(states)
+        vectors = self._vectors[np.maximum(last.rows, 0)]
+        own = np.matmul(vectors, queries[:, :, None])[:, :, 0] + biases
+        own = np.where(last.rows == UNKNOWN, -np.inf, own).astype(np.float32)
+        complete = rows.shape[1] == self._release.manifest.items
+        return with_last_items(rows, scores, last.rows.astype(np.int32), own, complete)
+
+    def _excluded_rows(self, state: SessionState) -> NDArray[np.int32] | None:
+        if not self._excluded_types:
+            return None
+        items = items_of_types(state, self._excluded_types)
+        return self._release.vocabulary.rows(items) if items else None

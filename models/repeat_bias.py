@@ -1,0 +1,101 @@
+"""Repeat bias: what an item's score gains for having occurred in the session, by when and how often.
+
+A recurrent state tells that a session likes a kind of item; whether its user goes back to an item seen two
+events ago, or has seen enough of it, it tells badly (Ren et al. 2019, RepeatNet, give repeats a network of
+their own). Here it is one number for each of 96 cases, learned with the other weights and added to the scores
+of the session's last items. Owns the cases and which items of a session have one. Callers:
+`models.list_ranker`, `retrain.training.training_state`, the evaluation.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.vocabulary import UNKNOWN
+
+RECENCIES = 8
+"""Different items of a session that are remembered, the last ones."""
+_COUNTS = 3
+"""Occurred once, twice, more often."""
+_DISTINCT = (2, 3, 5)
+"""Where the next case of the number of different items begins: 1, 2, 3 to 4, 5 to 8."""
+TABLE_SHAPE = (RECENCIES, _COUNTS, len(_DISTINCT) + 1)
+
+
+class LastItems(NamedTuple):
+    """The last different items of some sessions, the latest first."""
+
+    rows: NDArray[np.int64]
+    """int64 [sessions, RECENCIES]; `UNKNOWN` where a session has fewer."""
+    counts: NDArray[np.int64]
+    """int64 [sessions, RECENCIES]: how often each occurred since it was last forgotten; 0 where there is
+    none."""
+
+
+def no_items(sessions: int) -> LastItems:
+    """Sessions that start."""
+    shape = sessions, RECENCIES
+    return LastItems(np.full(shape, UNKNOWN, dtype=np.int64), np.zeros(shape, dtype=np.int64))
+
+
+def after_events(last: LastItems, item_rows: NDArray[np.int64], starts: NDArray[np.bool_]) -> LastItems:
+    """The last items after one more event of each session.
+
+    Args:
+        last: before it.
+        item_rows: int64 [sessions], what occurs; known items.
+        starts: bool [sessions], whether the session starts with it.
+    """
+    rows = np.where(starts[:, None], UNKNOWN, last.rows)
+    counts = np.where(starts[:, None], 0, last.counts)
+    same = rows == item_rows[:, None]
+    place = np.where(same.any(axis=1), same.argmax(axis=1), RECENCIES - 1)
+    count = 1 + (counts * same).sum(axis=1)
+    stays = np.arange(RECENCIES) > place[:, None]
+    return LastItems(
+        np.where(stays, rows, np.concatenate([item_rows[:, None], rows[:, :-1]], axis=1)),
+        np.where(stays, counts, np.concatenate([count[:, None], counts[:, :-1]], axis=1)),
+    )
+
+
+def last_items(sessions: Sequence[Iterable[int]]) -> LastItems:
+    """The last items of whole sessions; equal to `after_events` event by event.
+
+    Args:
+        sessions: of each the rows of its items in order; `UNKNOWN` ones count for nothing.
+    """
+    last = no_items(len(sessions))
+    for at, session in enumerate(sessions):
+        counts: dict[int, int] = {}
+        for row in session:
+            if row != UNKNOWN:
+                counts[row] = counts.pop(row, 0) + 1
+                if len(counts) > RECENCIES:
+                    del counts[next(iter(counts))]
+        n = len(counts)
+        last.rows[at, :n], last.counts[at, :n] = list(counts)[::-1], list(counts.values())[::-1]
+    return last
+
+
+def bias_cases(last: LastItems) -> NDArray[np.int64]:
+    """Which value of the flat table each item has, int64 [sessions, RECENCIES]; without an item the first."""
+    here = last.rows != UNKNOWN
+    distinct = np.digitize(here.sum(axis=1), _DISTINCT)
+    counts = np.clip(last.counts - 1, 0, _COUNTS - 1)
+    recencies = np.broadcast_to(np.arange(RECENCIES), last.rows.shape)
+    cases = np.ravel_multi_index(
+        (recencies, counts, np.broadcast_to(distinct[:, None], counts.shape)), TABLE_SHAPE
+    )
+    return np.where(here, cases, 0)
+
+
+def repeat_biases(table: NDArray[np.float32], last: LastItems) -> NDArray[np.float32]:
+    """What the scores of the last items gain, float32 [sessions, RECENCIES].
+
+    Args:
+        table: float32, of `TABLE_SHAPE`.
+        last: of the sessions.
+    """
+    return table.ravel()[bias_cases(last)]
