@@ -58,23 +58,34 @@ def test_events(log: pl.DataFrame, test_share: float) -> pl.DataFrame:
     return _rows_of(log, TEST, test_share)
 
 
-def validation_split(training: pl.DataFrame, validation_share: float) -> ValidationSplit:
+def validation_split(
+    training: pl.DataFrame, validation_share: float, option: str = "--validation-share"
+) -> ValidationSplit:
     """Cut the validation sessions off the training events: the last ones by their end.
 
     Args:
         training: what `train_events` gave: in log order, so that where times are missing rows decide.
-        validation_share: the share of the sessions that is kept for validation, 0 to 0.9.
+        validation_share: the share of the sessions that is kept for validation, above 0, at most 0.9.
+        option: where the user gave the share.
 
     Raises:
-        UsageError: the share is out of its range.
+        UsageError: the share is out of its range, or leaves one of the parts without a session.
     """
-    if not 0 <= validation_share <= GREATEST_SHARE:
-        raise UsageError(f"validation share is {validation_share}; use 0 to {GREATEST_SHARE}")
+    if not 0 < validation_share <= GREATEST_SHARE:
+        raise UsageError(f"{option} {validation_share:g}: use more than 0, at most {GREATEST_SHARE}")
     ends_last = _of_last_sessions(training, validation_share)
-    return ValidationSplit(training.filter(~ends_last), training.filter(ends_last))
+    parts = ValidationSplit(training.filter(~ends_last), training.filter(ends_last))
+    if parts.fit.is_empty() or parts.validation.is_empty():
+        raise UsageError(
+            f"{option} {validation_share:g}: of {training['session_id'].n_unique():,} training sessions "
+            f"it leaves none to {'learn from' if parts.fit.is_empty() else 'predict'}; give another share"
+        )
+    return parts
 
 
-def hold_out_validation(log: pl.DataFrame, test_share: float, validation_share: float) -> pl.DataFrame:
+def hold_out_validation(
+    log: pl.DataFrame, test_share: float, validation_share: float, option: str = "--validation-share"
+) -> pl.DataFrame:
     """The log with a `split` column that says train, validation or test: a training leaves out the last two.
 
     `train_events` of it are the `fit` part of `validation_split`, under every test share.
@@ -83,12 +94,13 @@ def hold_out_validation(log: pl.DataFrame, test_share: float, validation_share: 
         log: in log order.
         test_share: see `train_events`.
         validation_share: see `validation_split`.
+        option: likewise.
 
     Raises:
-        UsageError: the share is out of its range.
+        UsageError: see `validation_split`.
     """
     numbered = log.with_row_index(_ROW)
-    parts = validation_split(train_events(numbered, test_share), validation_share)
+    parts = validation_split(train_events(numbered, test_share), validation_share, option)
     marked = {TRAIN: parts.fit, VALIDATION: parts.validation, TEST: test_events(numbered, test_share)}
     splits = pl.concat([rows.select(_ROW, split=pl.lit(name)) for name, rows in marked.items()])
     return (

@@ -23,6 +23,7 @@ from retrain.baselines.most_popular import (
     popularity,
     recent_popularity,
 )
+from retrain.baselines.option_values import wrong_value
 from retrain.baselines.sequential_rules import SequentialRulesConfig, fit_sequential_rules
 from retrain.baselines.session_knn import SessionKnnConfig, fit_session_knn
 from retrain.baselines.session_popular import SessionPopularConfig, fit_session_counts
@@ -107,7 +108,7 @@ def _read(spec: str) -> tuple[str, msgspec.Struct]:
     try:
         return name, msgspec.convert(options, config, strict=False)
     except msgspec.ValidationError as error:
-        raise UsageError(f"baseline {spec}: {error}") from error
+        raise UsageError(f"baseline {spec}: {wrong_value(config, options)}") from error
 
 
 def _option(spec: str, part: str) -> tuple[str, str]:

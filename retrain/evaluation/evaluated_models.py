@@ -70,10 +70,10 @@ def model_source(given: str, config: ModelConfig, overrides: Mapping[str, Any]) 
     path = Path(given)
     if given == CONFIGURATION:
         return ModelSource("configuration", given, config)
-    if given in PRESETS or (path.suffix in {".toml", ".json"} and path.is_file()):
-        return ModelSource("configuration", given, load_model_config(path, overrides))
     if path.is_dir():
         return ModelSource("release", given, config)
+    if given in PRESETS or path.suffix in {".toml", ".json"}:
+        return ModelSource("configuration", given, load_model_config(path, overrides))
     from retrain.baselines.registry import BASELINES
 
     if given.partition(":")[0] in BASELINES:

@@ -69,7 +69,14 @@ def split_parts(
         evaluated = test_events(log, test_share)
     training = train_events(log, test_share)
     if evaluated.is_empty():
-        raise UsageError(f"nothing to predict: the {part} part of {file.name} is empty")
+        raise UsageError(
+            f"{file.name}: nothing to predict: "
+            + (
+                "no row has split=test"
+                if by_column
+                else f"--test-share {test_share:g} leaves no session; give a greater one"
+            )
+        )
     description = DataDescription(
         file=file.name,
         sha256=sha256_of(file),

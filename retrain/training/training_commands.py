@@ -88,7 +88,7 @@ def train_command(
         )
     log = read_log(path, _event_types(event_type_map))
     if hold_out_validation:
-        log = held_out(log, model_config.test_share, hold_out_validation)
+        log = held_out(log, model_config.test_share, hold_out_validation, "--hold-out-validation")
     resources = Resources(threads, device, precision, checkpoint)
     used = {"threads": str(threads), "device": device, "precision": precision}
     plan = RunPlan("train", model_config, file_source(path), len(log), hold_out_validation, used)

@@ -23,7 +23,6 @@ from retrain.runs.run_recording import RunPlan, recorded_run, utc_now
 from retrain.training.training_loop import TrainingProgress
 from retrain.training.training_resources import ONE_CORE, Resources
 from retrain.tuning.tuning_objective import Objective
-from schemas.errors import UsageError
 from schemas.run_record import RunSource
 
 
@@ -61,15 +60,10 @@ def tuning_data(
         source: where the log came from.
 
     Raises:
-        UsageError: there is nothing to learn from, or nothing to predict.
+        UsageError: see `retrain.event_split.validation_split`; or nothing is to be predicted.
     """
     training = train_events(log, test_share).drop("split", strict=False)
     parts = validation_split(training, validation_share)
-    if parts.fit.is_empty() or parts.validation.is_empty():
-        raise UsageError(
-            f"{source.name}: {training['session_id'].n_unique()} training sessions are too few for a "
-            f"validation share of {validation_share}"
-        )
     return TuningData(training, validation_share, prefixes_of(parts.validation), source)
 
 

@@ -36,7 +36,7 @@ def test_config_survives_json() -> None:
         ({"learning_rate": 0}, "--learning-rate 0: use 1e-06 to 10"),
         ({"hidden_size": 513}, "--hidden-size 513: use 1 to 512"),
         ({"members": 8}, "model config: hidden_size 100 .* members 8 is more than 512"),
-        ({"epochs": float("nan")}, r"Expected `int`, got `float` - at `\$.epochs`"),
+        ({"epochs": 1.5}, r"Expected `int`, got `float` - at `\$.epochs`"),
         ({"session_gap_s": float("nan")}, "--session-gap-s nan: use 0 to 1000000000"),
         ({"epoch": 3}, "contains unknown field `epoch`; the fields are strategy, hidden_size"),
         ({"final_activation": "softmax"}, "final_activation is 'softmax'; use linear, elu"),

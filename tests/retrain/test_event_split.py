@@ -84,15 +84,20 @@ def test_where_times_are_missing_the_last_rows_decide_what_is_validation() -> No
     assert items(validation_split(train_events(log, 0), 1 / 3).validation) == ["item-3"]
 
 
-def test_validation_share_of_zero_keeps_everything_for_training() -> None:
-    parts = validation_split(a_log(("a", 1), ("b", 2)), 0)
-    assert (len(parts.fit), len(parts.validation)) == (2, 0)
-
-
-@pytest.mark.parametrize("share", [-0.1, 0.91, float("nan")])
-def test_validation_share_out_of_range_is_said(share: float) -> None:
-    with pytest.raises(UsageError, match=f"validation share is {share}; use 0 to 0.9"):
-        validation_split(a_log(("a", 1)), share)
+@pytest.mark.parametrize(
+    ("share", "message"),
+    [
+        (0, "--share 0: use more than 0, at most 0.9"),
+        (-0.1, "--share -0.1: use more than 0"),
+        (0.91, "--share 0.91: use more than 0"),
+        (float("nan"), "--share nan: use more than 0"),
+        (0.1, "--share 0.1: of 2 training sessions it leaves none to predict; give another share"),
+        (0.8, "--share 0.8: of 2 training sessions it leaves none to learn from"),
+    ],
+)
+def test_validation_share_that_cannot_be_is_named_by_its_option(share: float, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        validation_split(a_log(("a", 1), ("b", 2)), share, "--share")
 
 
 @pytest.mark.parametrize("splits", [None, ["train", "test", "train", "train", None]])
@@ -112,7 +117,12 @@ def test_fit_validation_and_test_part_the_log(
     session_ids: list[str], test_share: float, validation_share: float
 ) -> None:
     log = a_log(*((session_id, None) for session_id in session_ids))
-    parts = validation_split(train_events(log, test_share), validation_share)
+    training = train_events(log, test_share)
+    if round(validation_share * training["session_id"].n_unique()) in {0, training["session_id"].n_unique()}:
+        with pytest.raises(UsageError, match="--validation-share"):
+            validation_split(training, validation_share)
+        return
+    parts = validation_split(training, validation_share)
     sessions = [set(part["session_id"]) for part in (*parts, held_out(log, test_share))]
     assert sum(map(len, sessions)) == log["session_id"].n_unique()
     assert sum(map(len, (*parts, held_out(log, test_share)))) == len(log)

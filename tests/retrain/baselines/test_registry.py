@@ -33,9 +33,14 @@ def test_the_model_bears_the_name_that_was_given() -> None:
         ("popular:days=3", "no option 'days'; popular has none"),
         ("sknn:neighbors", "'neighbors' is no option; write name:option=value"),
         ("sknn:neighbors=", "'neighbors=' is no option"),
-        ("sknn:neighbors=many", "baseline sknn:neighbors=many: Expected `int`"),
-        ("sknn:neighbors=0", "Expected `int` >= 1"),
-        ("itemknn:similarity=jaccard", "Invalid enum value 'jaccard'"),
+        (
+            "sknn:neighbors=many",
+            "baseline sknn:neighbors=many: neighbors is many; use a whole number, at least 1",
+        ),
+        ("sknn:neighbors=0", "neighbors is 0; use a whole number, at least 1"),
+        ("sr:steps=999", "steps is 999; use a whole number, at least 1 and at most 50"),
+        ("bpr:decay=0", "decay is 0; use a number, above 0 and at most 1"),
+        ("itemknn:similarity=jaccard", "similarity is jaccard; use bm25 or cosine or tfidf"),
     ],
 )
 def test_what_is_wrong_is_said(spec: str, message: str) -> None:

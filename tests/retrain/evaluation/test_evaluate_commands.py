@@ -240,12 +240,20 @@ def test_baseline_is_fitted_on_the_training_part_with_the_sessions_of_the_releas
         (["--until", "2026-01-31"], "--until 2026-01-31: is for --windows"),
         (["--train-hours", "2"], "--train-hours 2.0: is for --windows"),
         (["--windows", "1", "--on", "validation"], "--on validation: windows are cut by time"),
-        (["--test-share", "1.5"], "test_share is 1.5; use 0 to 0.9"),
-        (["--on", "validation", "--validation-share", "2"], "validation share is 2.0; use 0 to 0.9"),
-        (["--test-share", "0"], "nothing to predict: the test part of events.parquet is empty"),
+        (["--test-share", "1.5"], "--test-share 1.5: use 0 to 0.9"),
+        (
+            ["--on", "validation", "--validation-share", "2"],
+            "--validation-share 2: use more than 0, at most 0.9",
+        ),
+        (["--test-share", "0"], "events.parquet: nothing to predict: --test-share 0 leaves no session"),
         (
             ["--compare", "sr", "--exclude", "cart"],
             "--exclude cart: filters releases only; leave it or sr out",
+        ),
+        (["--compare", "none.toml"], "model config none.toml: cannot be read (No such file or directory)"),
+        (
+            ["--compare", "sr:steps=999"],
+            "baseline sr:steps=999: steps is 999; use a whole number, at least 1",
         ),
         (["--compare", "no-such-thing"], "MODEL no-such-thing: neither a release's folder nor a config file"),
     ],

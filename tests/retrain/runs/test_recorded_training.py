@@ -103,7 +103,7 @@ def test_training_that_fails_is_recorded_as_failed_and_listed(log_file: Path, tm
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--hold-out-validation", "1"], "validation share is 1.0; use 0 to 0.9"),
+        (["--hold-out-validation", "1"], "--hold-out-validation 1: use more than 0, at most 0.9"),
         (["--runs", "/dev/null/runs"], "--runs /dev/null/runs: /dev/null is a file; give a folder"),
     ],
 )

@@ -170,8 +170,8 @@ def test_study_that_another_process_uses_is_refused(
     ("options", "message"),
     [
         (["--objective", "hits@20"], "--objective hits@20: give recall@20"),
-        (["--validation-share", "0"], "80 training sessions are too few for a validation share of 0.0"),
-        (["--validation-share", "1"], "validation share is 1.0; use 0 to 0.9"),
+        (["--validation-share", "0"], "--validation-share 0: use more than 0"),
+        (["--validation-share", "1"], "--validation-share 1: use more than 0, at most 0.9"),
         (["--space", "none.toml"], "--space none.toml: cannot be read"),
         (["--out", "/dev/null/out"], "--out /dev/null/out: /dev/null is a file; give a folder"),
         (["--storage", "/dev/null/study.db"], "--storage /dev/null: /dev/null is a file; give a folder"),
