@@ -1,7 +1,8 @@
 """`millrace bench train`: what a training takes and what it gives, configuration beside configuration.
 
 Owns the measuring: each configuration in a process of its own, so that its memory is its own; the time is
-that of a whole run, from the events in memory to the release. Caller:
+that of a whole run, from the events in memory to the release. Where members are trained side by side, memory
+is the sum of that process and of as many times its largest child: at least what was in use at once. Caller:
 `retrain.benches.offline_bench_commands`.
 """
 
@@ -18,10 +19,12 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 import polars as pl
+import torch
 
 from models.model_config import ModelConfig
 from retrain.event_split import read_log, test_events
 from retrain.releases.release_judging import judge_release
+from retrain.training.member_processes import members_at_once
 from retrain.training.training_loop import TrainingProgress
 from retrain.training.training_resources import Resources
 from retrain.training.training_run import train_release
@@ -57,7 +60,7 @@ def bench_train(data: BenchData, configs: Mapping[str, ModelConfig], threads: in
     Args:
         data: what to train on; a tenth of it, or what the file's split says, is evaluated on.
         configs: by name.
-        threads: of torch.
+        threads: of each training; see `retrain.training.training_resources.Resources`.
 
     Raises:
         UsageError: see `retrain.training.training_run.train_release`.
@@ -97,31 +100,44 @@ def last_sessions(log: pl.DataFrame, events: int) -> pl.DataFrame:
 
 def _measured(data: BenchData, name: str, config: ModelConfig, threads: int) -> Row:
     log = data.log()
-    epochs: list[TrainingProgress] = []
+    epochs: dict[int, TrainingProgress] = {}
 
     def follow(at: TrainingProgress) -> None:
-        epochs[at.epoch - 1 :] = [at]
+        epochs[at.epoch] = at
 
     with TemporaryDirectory(prefix="millrace-bench-") as folder:
         started = time.perf_counter()
         manifest = train_release(log, config, Path(folder), datetime.now(UTC), follow, Resources(threads))
         wall_s = time.perf_counter() - started
-        peak_rss_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _RSS_UNIT / _MIB
+        peak_rss_mb = _peak_rss_mb(members_at_once(config.members, threads, torch.device("cpu")))
         judged = judge_release(Path(folder) / manifest.release_id, test_events(log, config.test_share))
-    training_s = sum(at.total_events / at.epochs / at.events_per_s for at in epochs)
+    last = epochs[max(epochs)]
+    events = np.diff([0, *(at.events for at in epochs.values())])
+    training_s = float(np.sum(events / [at.events_per_s for at in epochs.values()]))
     return {
         "name": name,
-        "events_per_s": round(epochs[-1].total_events / training_s, 1),
+        "events_per_s": round(last.total_events / training_s, 1),
         "wall_s": round(wall_s, 2),
         "peak_rss_mb": round(peak_rss_mb),
         "recall_at_20": judged.get("recall@20", 0.0),
         "mrr_at_20": judged.get("mrr@20", 0.0),
         "n": int(judged.get("predictions", 0)),
-        "epochs": epochs[-1].epochs,
-        "events": epochs[-1].total_events // epochs[-1].epochs,
+        "epochs": last.epochs,
+        "events": last.total_events // last.epochs,
         "items": manifest.items,
         "training_s": round(training_s, 2),
     }
+
+
+def _peak_rss_mb(at_once: int) -> float:
+    """Of this process and so many children at once, at most.
+
+    A child counts from its fork, when it was as large as this process.
+    """
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    if at_once > 1:
+        peak += at_once * resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    return peak * _RSS_UNIT / _MIB
 
 
 _RSS_UNIT = 1 if sys.platform == "darwin" else 1024

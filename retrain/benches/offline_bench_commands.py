@@ -81,7 +81,10 @@ def bench_index_command(
 
 def _train_note(path: Path | None, threads: int) -> str:
     drawn = "drawn sessions, popularity by Zipf's law, nothing else to learn"
-    return f"{path.name if path else drawn}; threads {threads}; wall_s: from events in memory to the release"
+    return (
+        f"{path.name if path else drawn}; threads {threads}; wall_s: from events in memory to the release; "
+        "peak_rss_mb: with the processes of members"
+    )
 
 
 def _numbers(option: str, given: str) -> list[int]:

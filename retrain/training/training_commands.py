@@ -46,7 +46,11 @@ def train_command(
     ] = 0.0,
     threads: Annotated[
         int,
-        typer.Option(min=1, help="Of the training. Two are faster on idle cores, and slower on busy ones."),
+        typer.Option(
+            min=1,
+            help="Members of an ensemble that are trained at the same time. Of a single network: two are "
+            "faster on idle cores, and slower on busy ones.",
+        ),
     ] = 1,
     device: Annotated[str, typer.Option(help="cpu, cuda, or auto: a GPU where there is one.")] = "cpu",
     precision: Annotated[

@@ -27,13 +27,21 @@ def training_display() -> Iterator["Callable[[TrainingProgress], None]"]:
 
 
 class _EpochLines:
-    """Prints the last report of each epoch when the epoch ends."""
+    """Prints the last report of each epoch: when the next one begins, or all are over."""
 
     def __init__(self) -> None:
+        self._last: TrainingProgress | None = None
         self._shown = 0
 
     def show(self, at: "TrainingProgress") -> None:
-        if at.events * at.epochs >= at.total_events * at.epoch and at.epoch > self._shown:
+        if self._last is not None and at.epoch > self._last.epoch:
+            self._print(self._last)
+        if at.events == at.total_events:
+            self._print(at)
+        self._last = at
+
+    def _print(self, at: "TrainingProgress") -> None:
+        if at.epoch > self._shown:
             self._shown = at.epoch
             typer.echo(f"epoch {at.epoch} of {at.epochs}: {_speed_and_loss(at)}", err=True)
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from threadpoolctl import threadpool_limits
 
 from schemas.errors import UsageError
 
@@ -19,7 +20,9 @@ class Resources:
     """What a training may use; the model does not depend on it, its last digits aside."""
 
     threads: int = 1
-    """Of torch. The matrices are small: two are faster on idle cores, and far slower on busy ones."""
+    """On a CPU the members of an ensemble are trained at the same time, as many as there are threads, each in
+    a process of its own: the same model sooner. Else, and where there are more, they share out one network's
+    matrices, which are small: two are faster on idle cores, and far slower on busy ones."""
     device: str = "cpu"
     """As torch names it: `cpu`, `cuda`, …; `auto` takes a GPU where there is one."""
     precision: str = "float32"
@@ -67,11 +70,12 @@ def product_type_named(precision: str, device: torch.device) -> torch.dtype:
 
 @contextmanager
 def torch_settings(threads: int, device: torch.device) -> Iterator[None]:
-    """Torch's threads and generators as the training has them, and then as they were."""
+    """Generators of torch, threads of torch and numpy as the training has them, and then as they were."""
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
     try:
-        with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        generators = torch.random.fork_rng(devices=[device] if device.type == "cuda" else [])
+        with threadpool_limits(threads, "blas"), generators:
             yield
     finally:
         torch.set_num_threads(before)

@@ -15,8 +15,9 @@ from models.servable_model import ServableModel, index_vectors
 from retrain.event_split import train_events
 from retrain.releases.release_building import build_release, describe_data
 from retrain.training.als_training import train_als
+from retrain.training.member_training import member_checkpoint
 from retrain.training.sessionize import build_vocabulary, sessionize
-from retrain.training.training import TrainedModel, member_checkpoint, train
+from retrain.training.training import TrainedModel, train
 from retrain.training.training_loop import TrainingProgress
 from retrain.training.training_resources import ONE_CORE, Resources
 from schemas.errors import UsageError

@@ -22,7 +22,13 @@ def a_report(epoch: int, events: int) -> TrainingProgress:
 
 def test_elsewhere_than_on_a_terminal_each_epoch_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     with training_display() as show:
-        for report in (a_report(1, 50), a_report(1, 100), a_report(2, 150), a_report(2, 200)):
+        for report in (
+            a_report(1, 50),
+            a_report(1, 100),
+            a_report(2, 150),
+            a_report(2, 200),
+            a_report(2, 200),
+        ):
             show(report)
     assert capsys.readouterr().err.splitlines() == [
         "epoch 1 of 2: loss 1.5000, 12,346 events/s",
