@@ -14,7 +14,8 @@ from retrain.training.training_commands import EventTypeMapOption, FileArgument,
 
 if TYPE_CHECKING:
     from retrain.training.training_loop import TrainingProgress
-    from retrain.tuning.tuning import Tried, Tuned
+    from retrain.tuning.tuning import Tuned
+    from retrain.tuning.tuning_display import Tried
 
 app = typer.Typer()
 BEST_FILE = "best.toml"
@@ -68,7 +69,8 @@ def tune_command(
     from retrain.runs.config_toml import config_toml
     from retrain.runs.recorded_training import RUNS, file_source
     from retrain.training.training_resources import Resources
-    from retrain.tuning.tuning import TuningDisplay, TuningPlan, tune
+    from retrain.tuning.tuning import TuningPlan, tune
+    from retrain.tuning.tuning_display import TuningDisplay
     from retrain.tuning.tuning_objective import parse_objective
     from retrain.tuning.tuning_space import read_space
     from retrain.tuning.tuning_trial import TrialRules, tuning_data
@@ -95,7 +97,7 @@ def tune_command(
         seed=seed,
         storage=study,
     )
-    tuned = tune(plan, TuningDisplay(training=_training_bar, tried=_show))
+    tuned = tune(plan, TuningDisplay(_training_bar, _show, _show_exhausted))
     text = _described(tuned, objective) + config_toml(tuned.config)
     (out / BEST_FILE).write_text(text)
     typer.echo(text, nl=False)
@@ -116,8 +118,17 @@ def _show(tried: "Tried") -> None:
     figures = ", ".join(f"{name} {value:.4f}" for name, value in tried.figures.items())
     values = ", ".join(f"{name}={_short(value)}" for name, value in tried.values.items())
     outcome = f"{tried.value:.5f} ({figures})" if tried.value is not None else f"gave nothing: {tried.reason}"
+    if tried.known_from is not None:
+        outcome += f", known from coarse trial {tried.known_from}"
     typer.echo(
         f"{tried.phase} trial {tried.number}, {tried.share:.0%} of the sessions: {outcome}; {values}",
+        err=True,
+    )
+
+
+def _show_exhausted(phase: str, trials: int) -> None:
+    typer.echo(
+        f"no more {phase} trials than {trials}: the space has hardly anything that was not tried; widen it",
         err=True,
     )
 

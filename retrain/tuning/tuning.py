@@ -1,13 +1,13 @@
 """A tuning: trials on a share of the data, coarsely over the whole space, then finely around the best ones.
 
 Owns the order of the trials. Coarse trials learn from a share of the sessions only. Fine trials draw from a
-narrower space; each first runs on that share, too, and is pruned where it is worse than the median of the
-fine trials so far; the others learn from everything. Caller: `millrace tune`.
+narrower space; each first runs on that share, too (where a coarse trial did, its figures are taken), and is
+pruned where it is worse than the median of the fine trials so far; the others learn from everything. Caller:
+`millrace tune`.
 """
 
 import hashlib
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,8 +17,8 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState
 
 from models.model_config import ModelConfig
-from retrain.training.training_loop import TrainingProgress
-from retrain.tuning.tuning_search import narrowed, with_values
+from retrain.tuning.tuning_display import Tried, TuningDisplay
+from retrain.tuning.tuning_search import LEAST_BEST, narrowed, with_values
 from retrain.tuning.tuning_space import Choice, parse_space
 from retrain.tuning.tuning_study import counted, go_on, opened_storage, opened_study
 from retrain.tuning.tuning_trial import TrialRules, TuningData, run_trial
@@ -28,7 +28,6 @@ COARSE_PART = 0.6
 """Of the trials."""
 BEST_PART = 0.25
 """Of the coarse trials: around these the fine ones draw."""
-LEAST_BEST = 3
 _HASHED = ("session_id", "item_id", "event_type", "occurred_at_ms")
 
 
@@ -53,20 +52,6 @@ class TuningPlan:
 
 
 @dataclass(frozen=True)
-class Tried:
-    """A run of a trial, as it is shown."""
-
-    phase: str
-    number: int
-    share: float
-    values: Mapping[str, Choice]
-    value: float | None
-    """None: it gave none, for `reason`."""
-    figures: Mapping[str, float]
-    reason: str = ""
-
-
-@dataclass(frozen=True)
 class Tuned:
     """What came out."""
 
@@ -76,16 +61,6 @@ class Tuned:
     figures: Mapping[str, float]
     trials: int
     pruned: int
-
-
-@dataclass(frozen=True)
-class TuningDisplay:
-    """How a tuning is shown."""
-
-    training: Callable[[], AbstractContextManager[Callable[[TrainingProgress], None]]]
-    """Around each training."""
-    tried: Callable[[Tried], None]
-    """After each run of a trial."""
 
 
 def tune(plan: TuningPlan, display: TuningDisplay) -> Tuned:
@@ -108,16 +83,25 @@ def tune(plan: TuningPlan, display: TuningDisplay) -> Tuned:
             return _value_of(plan, display, trial, "coarse", values, plan.coarse_share)
 
         def try_finely(trial: optuna.Trial, values: Mapping[str, Choice]) -> float:
-            trial.report(_value_of(plan, display, trial, "fine", values, plan.coarse_share), step=1)
+            known = _tried_coarsely(coarse, values)
+            first = (
+                _known_value(plan, display, trial, known)
+                if known
+                else _value_of(plan, display, trial, "fine", values, plan.coarse_share)
+            )
+            trial.report(first, step=1)
             if trial.should_prune():
                 raise optuna.TrialPruned
-            return _value_of(plan, display, trial, "fine", values, 1.0)
+            return first if plan.coarse_share >= 1 else _value_of(plan, display, trial, "fine", values, 1.0)
 
-        go_on(coarse, space, plan.seed, coarse_trials, try_coarsely)
+        if not go_on(coarse, space, plan.seed, coarse_trials, try_coarsely):
+            display.exhausted("coarse", counted(coarse))
         best = _best_values(coarse)
         if best and counted(fine) == 0 and not fine.get_trials(states=[TrialState.WAITING]):
             fine.enqueue_trial(best[0])
-        go_on(fine, narrowed(space, best), plan.seed, max(1, plan.trials - coarse_trials), try_finely)
+        fine_trials = max(1, plan.trials - coarse_trials)
+        if not go_on(fine, narrowed(space, best), plan.seed, fine_trials, try_finely):
+            display.exhausted("fine", counted(fine))
         return _outcome(plan, coarse, fine)
 
 
@@ -167,6 +151,23 @@ def _value_of(
     trial.set_user_attr("figures", figures)
     display.tried(Tried(phase, trial.number, share, values, value, figures))
     return value
+
+
+def _tried_coarsely(coarse: optuna.Study, values: Mapping[str, Choice]) -> FrozenTrial | None:
+    complete = coarse.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+    return next((trial for trial in complete if trial.params == values), None)
+
+
+def _known_value(plan: TuningPlan, display: TuningDisplay, trial: optuna.Trial, known: FrozenTrial) -> float:
+    """What a coarse trial gave that learned from the same sessions with the same values."""
+    assert known.value is not None
+    figures = known.user_attrs["figures"]
+    trial.set_user_attr("figures", figures)
+    share = plan.coarse_share
+    display.tried(
+        Tried("fine", trial.number, share, known.params, known.value, figures, known_from=known.number)
+    )
+    return known.value
 
 
 def _best_values(coarse: optuna.Study) -> list[dict[str, Any]]:

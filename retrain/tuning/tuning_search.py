@@ -19,6 +19,10 @@ RANDOM_TRIALS = 6
 """Drawn evenly before the sampler learns from what came out."""
 WIDENED = 0.25
 """Of the span of the best values, on either side."""
+LEAST_WIDENED = 0.05
+"""Of the whole range, on either side: best values that are all alike still leave something to try."""
+LEAST_BEST = 3
+"""Trials that a narrower space can be drawn around."""
 
 
 def draw(trial: optuna.Trial, space: Space) -> dict[str, Choice]:
@@ -39,13 +43,19 @@ def with_values(base: ModelConfig, values: Mapping[str, Any]) -> ModelConfig:
     return msgspec.convert({**msgspec.to_builtins(base), **rounded}, ModelConfig)
 
 
-def sampler(seed: int, finished: int) -> optuna.samplers.BaseSampler:
+def sampler(seed: int, finished: int, again: int = 0) -> optuna.samplers.BaseSampler:
     """The sampler of the trial that follows so many finished ones.
 
     Its randomness depends on these numbers only: a study that is stopped and goes on draws what it would have
     drawn without the stop.
+
+    Args:
+        seed: of the study.
+        finished: trials so far.
+        again: how often what was drawn for this trial had been tried before.
     """
-    return optuna.samplers.TPESampler(n_startup_trials=RANDOM_TRIALS, seed=seed * 1_000_003 + finished)
+    own_seed = (seed * 1_000_003 + finished + 7_919 * again) % 2**32
+    return optuna.samplers.TPESampler(n_startup_trials=RANDOM_TRIALS, seed=own_seed)
 
 
 def narrowed(space: Space, best: Sequence[Mapping[str, Any]]) -> Space:
@@ -53,9 +63,9 @@ def narrowed(space: Space, best: Sequence[Mapping[str, Any]]) -> Space:
 
     Args:
         space: the whole.
-        best: the values of the best trials, by field.
+        best: the values of the best trials, by field; of fewer than `LEAST_BEST` the space stays whole.
     """
-    if not best:
+    if len(best) < LEAST_BEST:
         return space
     return {name: _around(field, [values[name] for values in best]) for name, field in space.items()}
 
@@ -75,7 +85,10 @@ def _around(field: Range | Choices, values: Sequence[Any]) -> Range | Choices:
     if isinstance(field, Choices):
         return Choices(tuple(value for value in field.values if value in values))
     scale, back = (math.log, math.exp) if field.log else (float, float)
-    margin = WIDENED * (scale(max(values)) - scale(min(values)))
+    margin = max(
+        WIDENED * (scale(max(values)) - scale(min(values))),
+        LEAST_WIDENED * (scale(field.high) - scale(field.low)),
+    )
     low = max(field.low, back(scale(min(values)) - margin))
     high = min(field.high, back(scale(max(values)) + margin))
     unit = 1.0 if field.whole and field.step is None else field.step

@@ -1,7 +1,7 @@
 """The file of a tuning's studies: for one process at a time, refused where it was made for something else.
 
-Owns the file, the check that a study goes on as it began, and the loop that asks, tries and tells. Writer: of
-the file. Caller: `retrain.tuning.tuning`.
+Owns the file, the check that a study goes on as it began, and the loop that draws, tries and tells. Writer:
+of the file. Caller: `retrain.tuning.tuning`.
 """
 
 import fcntl
@@ -19,6 +19,8 @@ from schemas.errors import UsageError
 
 UNPRUNED = 3
 """Trials that are never pruned, so that there is a median to compare with."""
+DRAWS = 50
+"""For one trial, before a space is taken to have nothing else."""
 _COUNTED = (TrialState.COMPLETE, TrialState.PRUNED)
 SHOWN = 100
 _MADE_FOR = "made for"
@@ -97,8 +99,8 @@ def go_on(
     seed: int,
     trials: int,
     tried: Callable[[optuna.Trial, Mapping[str, Choice]], float],
-) -> None:
-    """Ask, try and tell until the study has so many trials.
+) -> bool:
+    """Ask, try and tell until the study has so many trials; what was tried before is drawn anew.
 
     Args:
         study: see `opened_study`.
@@ -106,13 +108,33 @@ def go_on(
         seed: of the draws: with the same outcomes so far, the same values come next.
         trials: those of earlier starts included.
         tried: gives the value of a trial, or raises `optuna.TrialPruned`.
+
+    Returns:
+        Whether it has; False where `DRAWS` draws in a row gave nothing that was not tried before.
     """
     while (done := counted(study)) < trials:
-        study.sampler = sampler(seed, done)
-        trial = study.ask()
+        drawn = _untried(study, space, seed, done)
+        if drawn is None:
+            return False
+        trial, values = drawn
         try:
-            value = tried(trial, draw(trial, space))
+            value = tried(trial, values)
         except optuna.TrialPruned:
             study.tell(trial, state=TrialState.PRUNED)
         else:
             study.tell(trial, value)
+    return True
+
+
+def _untried(
+    study: optuna.Study, space: Space, seed: int, done: int
+) -> tuple[optuna.Trial, dict[str, Choice]] | None:
+    before = [trial.params for trial in study.get_trials(deepcopy=False, states=_COUNTED)]
+    for again in range(DRAWS):
+        study.sampler = sampler(seed, done, again)
+        trial = study.ask()
+        values = draw(trial, space)
+        if values not in before:
+            return trial, values
+        study.tell(trial, state=TrialState.FAIL)
+    return None

@@ -84,7 +84,7 @@ def test_every_training_of_a_trial_is_a_recorded_run_without_a_release(folder: P
     assert run(arguments(folder, "out", "--trials", "2")) == 0
     runs = [read_run(path) for path in sorted((folder / "out" / "runs").glob("tune-*"))]
     assert [(one.start.tags["phase"], one.start.tags["share"]) for one in runs] == [
-        ("coarse", "0.5"), ("fine", "0.5"), ("fine", "1"),
+        ("coarse", "0.5"), ("fine", "1"),
     ]  # fmt: skip
     assert {one.start.validation_share for one in runs} == {0.1}
     for one in runs:
@@ -92,8 +92,35 @@ def test_every_training_of_a_trial_is_a_recorded_run_without_a_release(folder: P
         assert one.end.data is not None
         assert one.metrics["recall@5"] > 0
     sessions = [one.end.data.sessions for one in runs if one.end is not None and one.end.data is not None]
-    assert sessions == [36, 36, 72]
+    assert sessions == [36, 72]
     assert not list(folder.glob("out/**/manifest.json"))
+
+
+@pytest.mark.parametrize("trials", [1, 2, 3, 4])
+def test_few_trials_are_all_different(folder: Path, capsys: pytest.CaptureFixture[str], trials: int) -> None:
+    (folder / "space.toml").write_text("[learning_rate]\nchoices = [0.1, 0.2, 0.3, 0.4, 0.5]\n")
+    assert run(arguments(folder, "out", "--trials", str(trials))) == 0
+    said = capsys.readouterr().err
+    runs = [read_run(path).start for path in (folder / "out" / "runs").glob("tune-*")]
+    learned = [(one.tags["share"], one.config["learning_rate"]) for one in runs]
+    assert len(learned) == len(set(learned))
+    assert said.count("known from coarse trial") >= min(1, trials - 1)
+
+
+def test_space_with_nothing_else_to_try_ends_the_search_and_says_so(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "space.toml").write_text("[batch_size]\nchoices = [8, 16]\n")
+    for _ in range(2):
+        assert run(arguments(folder, "out", "--trials", "9", "--coarse-share", "1")) == 0
+        said = capsys.readouterr()
+        assert "no more coarse trials than 2: the space has hardly anything that was not tried" in said.err
+        assert "no more fine trials than 2" in said.err
+        assert "the best of 4 trials" in said.out
+    runs = [read_run(path).start for path in (folder / "out" / "runs").glob("tune-*")]
+    assert sorted((one.tags["phase"], one.config["batch_size"]) for one in runs) == [
+        ("coarse", 8), ("coarse", 16),
+    ]  # fmt: skip
 
 
 def test_test_rows_never_matter(folder: Path) -> None:

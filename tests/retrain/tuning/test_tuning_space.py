@@ -106,6 +106,7 @@ def test_numbers_of_a_trial_are_rounded_to_what_a_person_reads() -> None:
 def test_narrowed_space_lies_around_the_best_values_within_the_old_one() -> None:
     best = [
         {"learning_rate": 0.1, "epochs": 4, "hidden_dropout": 0.2, "batch_size": 64},
+        {"learning_rate": 0.2, "epochs": 5, "hidden_dropout": 0.4, "batch_size": 32},
         {"learning_rate": 0.4, "epochs": 8, "hidden_dropout": 0.6, "batch_size": 32},
     ]
     around = narrowed(SPACE, best)
@@ -117,12 +118,19 @@ def test_narrowed_space_lies_around_the_best_values_within_the_old_one() -> None
     assert (rate.low, rate.high) == pytest.approx((0.1 / 4**0.25, 0.4 * 4**0.25))
 
 
-def test_space_around_a_single_value_is_that_value() -> None:
-    only = {"learning_rate": 1.0, "epochs": 2, "hidden_dropout": 0.8, "batch_size": 128}
-    around = narrowed(SPACE, [only])
-    study = optuna.create_study()
-    assert draw(study.ask(), around) == pytest.approx(only)
+def test_best_values_that_are_all_alike_leave_their_neighbors_to_try() -> None:
+    alike = {"learning_rate": 0.1, "epochs": 2, "hidden_dropout": 0.4, "batch_size": 128}
+    around = narrowed(SPACE, [alike] * 3)
+    assert around["epochs"] == Range(2, 3, whole=True)
+    dropout = around["hidden_dropout"]
+    assert isinstance(dropout, Range)
+    assert (dropout.low, dropout.high) == pytest.approx((0.2, 0.6))
+    assert around["batch_size"] == Choices((128,))
+    rate = around["learning_rate"]
+    assert isinstance(rate, Range)
+    assert (rate.low, rate.high) == pytest.approx((0.1 / 100**0.05, 0.1 * 100**0.05))
 
 
-def test_without_best_values_the_space_stays() -> None:
-    assert narrowed(SPACE, []) == SPACE
+def test_space_around_too_few_values_stays_whole() -> None:
+    some = {"learning_rate": 1.0, "epochs": 2, "hidden_dropout": 0.8, "batch_size": 128}
+    assert narrowed(SPACE, [some] * 2) == narrowed(SPACE, []) == SPACE
