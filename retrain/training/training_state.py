@@ -1,27 +1,28 @@
 """The state of a training: weights, what the optimizers gathered, the lanes' hidden states, and one step.
 
-Owns what a step changes, and its form in a checkpoint. Not owned: which step is next, where a checkpoint
+Owns what a step changes, and its form in a checkpoint. Not owned: the gradients of a step
+(`retrain.training.autograd_step`, or `closed_form_step` where it can), which step is next, where a checkpoint
 lies. Caller: `retrain.training.training_loop`.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn import functional
 
 from models.gru4rec import EncoderShape, Gru4Rec, initial_item_matrix, serving_vectors
-from models.losses import loss_named
 from models.model_config import ModelConfig
-from models.score_activations import score_activation
 from models.session_rule import EVENT_TYPE_CODES
 from retrain.training.adagrad import Adagrad
+from retrain.training.autograd_step import AutogradStep
+from retrain.training.closed_form_step import ClosedFormStep, has_closed_form
 from retrain.training.cooccurrence_embeddings import cooccurrence_embeddings
 from retrain.training.distinct_rows import DistinctRows
 from retrain.training.session_parallel_batches import Step
 from retrain.training.sessionize import Sessions
+from retrain.training.step_gradient import Lanes
 
 Array = NDArray[np.generic]
 _INITIAL_LENGTH = 1.5
@@ -51,18 +52,20 @@ class TrainingState:
             device: where the tensors live.
             product_type: of the factors of matrix products; weights and their updates are float32 always.
         """
-        self._product_type = product_type
         self.shape = encoder_shape(config, sessions)
         self.encoder = Gru4Rec(self.shape, config.embedding_dropout, config.hidden_dropout).to(device)
         self.item_matrix = _item_matrix(sessions, len(correction), config, self.shape).to(device)
         self.hidden = torch.zeros(lanes, self.shape.state_size, device=device)
         self._correction = torch.from_numpy(correction).to(device)
         self._distinct = DistinctRows(len(correction))
-        self._loss = _score_loss(config)
         self._device = device
         self._weights = {name: weight for name, weight in self.encoder.named_parameters() if weight.numel()}
         self._optimizers = {name: Adagrad(weight, config.momentum) for name, weight in self._weights.items()}
         self._row_optimizer = Adagrad(self.item_matrix, config.momentum)
+        if device.type == "cpu" and product_type == torch.float32 and has_closed_form(config, self.shape):
+            self._gradient = ClosedFormStep(self.encoder, lanes).gradient
+        else:
+            self._gradient = AutogradStep(self.encoder, lanes, config, product_type).gradient
 
     def step(self, step: Step, negatives: NDArray[np.int64], learning_rate: float) -> float:
         """Train one event of each lane; no gradient flows back to earlier events, as in the papers.
@@ -77,23 +80,14 @@ class TrainingState:
         """
         lanes, candidates = len(step.targets), len(step.targets) + len(negatives)
         distinct, places = self._distinct.number(np.concatenate([step.targets, negatives, step.inputs]))
-        rows, at = self._tensor(distinct), self._tensor(places)
-        scored = int(places[:candidates].max()) + 1
-        weights = self.item_matrix.index_select(0, rows).requires_grad_()
-        vectors = serving_vectors(weights, self.shape)
-        before = self.hidden[:lanes] * self._tensor(~step.starts)[:, None]
-        inputs = vectors.index_select(0, at[candidates:])
-        with torch.autocast(
-            self._device.type, self._product_type, enabled=self._product_type != torch.float32
-        ):
-            query, after = self.encoder(inputs, self._tensor(step.event_types), before)
-            items = vectors[:scored, -self.shape.index_dim :]
-            scores = query @ items.t() - self._correction[rows[:scored]]
-        loss = self._loss(scores.float(), at[:lanes])
-        (loss / len(self.hidden)).backward()  # type: ignore[no-untyped-call]
-        self._update(rows, weights, learning_rate)
-        self.hidden = functional.pad(after.detach().float(), (0, 0, 0, len(self.hidden) - lanes))
-        return loss.item()
+        rows = self._tensor(distinct)
+        weights = self.item_matrix.index_select(0, rows)
+        correction = self._correction[rows[: int(places[:candidates].max()) + 1]]
+        running = Lanes(places[:lanes], places[candidates:], step.event_types, step.starts)
+        made = self._gradient(weights, correction, running, self.hidden[:lanes])
+        self._update(rows, weights, made.by_rows, learning_rate)
+        self.hidden[:lanes], self.hidden[lanes:] = made.after, 0
+        return made.loss
 
     def restart_lanes(self) -> None:
         """An epoch begins: no lane has a session."""
@@ -118,13 +112,12 @@ class TrainingState:
         if self._device.type == "cuda":
             torch.cuda.set_rng_state(torch.from_numpy(arrays["cuda_generator"]), self._device)
 
-    def _update(self, rows: Tensor, weights: Tensor, learning_rate: float) -> None:
+    def _update(self, rows: Tensor, values: Tensor, by_rows: Tensor, learning_rate: float) -> None:
         for name, weight in self._weights.items():
             assert weight.grad is not None
             self._optimizers[name].step(weight.grad, learning_rate)
             weight.grad = None
-        assert weights.grad is not None
-        self._row_optimizer.step(weights.grad, learning_rate, rows)
+        self._row_optimizer.step_rows(rows, values, by_rows, learning_rate)
 
     def _tensor(self, array: Array) -> Tensor:
         return torch.from_numpy(array).to(self._device)
@@ -163,24 +156,6 @@ def _item_matrix(sessions: Sessions, items: int, config: ModelConfig, shape: Enc
         for first in range(0, shape.item_dim - 1, units):
             matrix[known, first : first + units] = embeddings[known]
     return matrix
-
-
-def _score_loss(config: ModelConfig) -> Callable[[Tensor, Tensor], Tensor]:
-    """The loss of scores [lanes, candidates] and the places [lanes] of the targets among them, summed."""
-    if config.loss == "cross_entropy" and config.final_activation == "linear":
-        smoothing = config.label_smoothing
-        return lambda scores, own: functional.cross_entropy(
-            scores, own, reduction="sum", label_smoothing=smoothing
-        )
-    loss = loss_named(config.loss, config.bpreg, config.label_smoothing)
-    activation = score_activation(config.final_activation, config.elu_param)
-
-    def of_all_others(scores: Tensor, own: Tensor) -> Tensor:
-        activated = activation(scores)
-        others = torch.ones_like(scores, dtype=torch.bool).scatter_(1, own[:, None], value=False)
-        return loss(activated.gather(1, own[:, None]).squeeze(1), activated, others)
-
-    return of_all_others
 
 
 def _generator_states(device: torch.device) -> dict[str, Array]:
