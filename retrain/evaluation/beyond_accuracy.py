@@ -14,7 +14,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from retrain.evaluation.evaluation_report import BeyondAccuracy
+from retrain.evaluation.evaluation_sections import BeyondAccuracy
 from retrain.evaluation.item_popularity import ItemPopularity, category_codes
 from retrain.evaluation.list_diversity import category_diversity, embedding_diversity
 from retrain.evaluation.list_exposure import entropy_bits, exposures, gini, inter_session_diversity

@@ -12,10 +12,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from retrain.evaluation.metric_tables import IntervalTable
 from retrain.evaluation.ranking_metrics import Values
 
-IntervalTable = dict[str, dict[str, tuple[float, float]]]
-"""Metric -> k, as text -> lower and upper bound."""
 CONFIDENCE = 0.95
 _WEIGHTS = 1 << 22
 """Weights of sessions held at once."""

@@ -16,7 +16,7 @@ import polars as pl
 
 from models.model_config import PRESETS, ModelConfig, load_model_config
 from models.release import load_release
-from retrain.evaluation.evaluation_report import ModelDescription
+from retrain.evaluation.evaluation_protocol import ModelDescription
 from retrain.evaluation.next_item_model import NextItemModel
 from retrain.evaluation.predictions import Progress
 from retrain.evaluation.served_release import ServedRelease

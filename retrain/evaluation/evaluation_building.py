@@ -11,16 +11,10 @@ from typing import NamedTuple
 import numpy as np
 
 from retrain.evaluation.bootstrap import CONFIDENCE, metric_intervals
-from retrain.evaluation.evaluation_report import (
-    Comparison,
-    DataDescription,
-    EvaluationReport,
-    IntervalTable,
-    MetricTable,
-    ModelDescription,
-    NewItems,
-    Protocol,
-)
+from retrain.evaluation.evaluation_protocol import DataDescription, ModelDescription, Protocol
+from retrain.evaluation.evaluation_report import EvaluationReport
+from retrain.evaluation.evaluation_sections import Comparison, NewItems
+from retrain.evaluation.metric_tables import IntervalTable, MetricTable
 from retrain.evaluation.model_runs import EvaluationPlan
 from retrain.evaluation.prediction_groups import (
     RARE_BELOW,

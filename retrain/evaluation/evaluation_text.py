@@ -6,16 +6,16 @@ Caller: `retrain.evaluation.evaluate_commands`.
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
-from retrain.evaluation.evaluation_report import (
+from retrain.evaluation.evaluation_report import EvaluationReport
+from retrain.evaluation.evaluation_sections import (
     BeyondAccuracy,
     Comparison,
-    EvaluationReport,
     Group,
     IndexLoss,
-    MetricTable,
     Seeds,
     Windows,
 )
+from retrain.evaluation.metric_tables import MetricTable
 
 _NAMES = ("recall", "mrr", "ndcg")
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retrain.evaluation.bootstrap import Bootstrap, metric_intervals
-from retrain.evaluation.evaluation_report import IndexLoss
+from retrain.evaluation.evaluation_sections import IndexLoss
 from retrain.evaluation.predictions import Predictions
 from retrain.evaluation.ranking_metrics import accuracy_values, difference, metric_table
 

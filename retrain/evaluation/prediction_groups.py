@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from retrain.evaluation.evaluation_report import Group
+from retrain.evaluation.evaluation_sections import Group
 from retrain.evaluation.item_popularity import ItemPopularity
 from retrain.evaluation.prefixes import Prefixes
 from retrain.evaluation.ranking_metrics import Values, metric_table

@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from retrain.evaluation.metric_tables import MetricTable
+
 Ranks = NDArray[np.integer[Any]] | NDArray[np.floating[Any]]
 """[predictions]: the target's rank, from 1 (a half where ties are halved); 0 where it has none."""
 Values = dict[str, dict[int, NDArray[np.float32]]]
 """Metric -> k -> float32 [predictions]: what each prediction adds to the metric, 0 to 1."""
-MetricTable = dict[str, dict[str, float]]
-"""Metric -> k, as text -> the metric; as `retrain.evaluation.evaluation_report.MetricTable`."""
 
 
 def hits(ranks: Ranks, k: int) -> NDArray[np.float64]:

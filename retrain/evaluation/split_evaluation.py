@@ -17,14 +17,9 @@ from models.release import sha256_of
 from retrain.evaluation.beyond_accuracy import Catalogue, beyond_accuracy, rare_share
 from retrain.evaluation.evaluated_models import ModelSource, Workshop, describe_model
 from retrain.evaluation.evaluation_building import JudgedModel, accuracy_report, mean_and_std
-from retrain.evaluation.evaluation_report import (
-    BeyondAccuracy,
-    DataDescription,
-    EvaluationReport,
-    IndexLoss,
-    SeedRun,
-    Seeds,
-)
+from retrain.evaluation.evaluation_protocol import DataDescription
+from retrain.evaluation.evaluation_report import EvaluationReport
+from retrain.evaluation.evaluation_sections import BeyondAccuracy, IndexLoss, SeedRun, Seeds
 from retrain.evaluation.index_loss import index_loss
 from retrain.evaluation.item_popularity import ItemPopularity
 from retrain.evaluation.model_runs import EvaluationPlan, ModelRun, answered, run_model

@@ -17,13 +17,9 @@ from models.release import sha256_of
 from retrain.evaluation.bootstrap import metric_intervals
 from retrain.evaluation.evaluated_models import ModelSource, Workshop, describe_model
 from retrain.evaluation.evaluation_building import JudgedModel, accuracy_report, mean_and_std
-from retrain.evaluation.evaluation_report import (
-    DataDescription,
-    EvaluationReport,
-    ModelDescription,
-    Window,
-    Windows,
-)
+from retrain.evaluation.evaluation_protocol import DataDescription, ModelDescription
+from retrain.evaluation.evaluation_report import EvaluationReport
+from retrain.evaluation.evaluation_sections import Window, Windows
 from retrain.evaluation.item_popularity import ItemPopularity
 from retrain.evaluation.model_runs import EvaluationPlan, run_model
 from retrain.evaluation.prediction_groups import PredictionFacts, facts_of, joined

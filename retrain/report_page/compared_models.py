@@ -6,14 +6,10 @@ Caller: `retrain.report_page.html_report` and the sections.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from retrain.evaluation.evaluation_report import (
-    Comparison,
-    EvaluationReport,
-    Interval,
-    IntervalTable,
-    MetricTable,
-    ModelDescription,
-)
+from retrain.evaluation.evaluation_protocol import ModelDescription
+from retrain.evaluation.evaluation_report import EvaluationReport
+from retrain.evaluation.evaluation_sections import Comparison
+from retrain.evaluation.metric_tables import Interval, IntervalTable, MetricTable
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,8 @@ Caller: `retrain.report_page.html_report`.
 
 from collections.abc import Mapping, Sequence
 
-from retrain.evaluation.evaluation_report import AtK, BeyondAccuracy
+from retrain.evaluation.evaluation_sections import BeyondAccuracy
+from retrain.evaluation.metric_tables import AtK
 from retrain.report_page.chart_scales import MISSING, plain_text, share_text
 from retrain.report_page.compared_models import ComparedModel
 from retrain.report_page.line_chart import LineChart, Series, line_chart

@@ -6,7 +6,8 @@ Caller: `retrain.report_page.html_report`.
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from retrain.evaluation.evaluation_report import Comparison, EvaluationReport, Group
+from retrain.evaluation.evaluation_report import EvaluationReport
+from retrain.evaluation.evaluation_sections import Comparison, Group
 from retrain.report_page.accuracy_sections import CHARTED, METRICS
 from retrain.report_page.chart_scales import MISSING, compact, share_text, utc_text
 from retrain.report_page.compared_models import ComparedModel

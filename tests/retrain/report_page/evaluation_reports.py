@@ -4,23 +4,20 @@ from collections.abc import Sequence
 
 import msgspec
 
-from retrain.evaluation.evaluation_report import (
+from retrain.evaluation.evaluation_protocol import DataDescription, ModelDescription, Protocol
+from retrain.evaluation.evaluation_report import EvaluationReport
+from retrain.evaluation.evaluation_sections import (
     BeyondAccuracy,
     Comparison,
-    DataDescription,
-    EvaluationReport,
     Group,
     IndexLoss,
-    IntervalTable,
-    MetricTable,
-    ModelDescription,
     NewItems,
-    Protocol,
     SeedRun,
     Seeds,
     Window,
     Windows,
 )
+from retrain.evaluation.metric_tables import IntervalTable, MetricTable
 
 RELEASE = "gru4rec-20260504T120000000000Z-cafe0123"
 
