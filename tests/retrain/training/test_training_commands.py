@@ -47,6 +47,22 @@ def test_trained_release_leaves_out_the_last_sessions(
     assert (manifest["config"]["seed"], manifest["data"]["sessions"]) == (5, 240)
 
 
+@pytest.mark.timeout(300)
+def test_two_threads_give_an_ensemble_the_files_that_one_gives(log_file: Path, tmp_path: Path) -> None:
+    pair = tmp_path / "pair.toml"
+    pair.write_text("hidden_size = 8\nmembers = 2\nepochs = 1\nmin_steps = 50\nn_negatives = 8\n")
+    outs = [tmp_path / "one", tmp_path / "two"]
+    for threads, out in enumerate(outs, start=1):
+        options = ("--threads", str(threads), "--checkpoint", str(tmp_path / "run.npz"))
+        assert train(log_file, out, "--config", str(pair), *options) == 0
+    assert not list(tmp_path.glob("run.npz*"))
+    one, two = (
+        {file.name: file.read_bytes() for file in the_release(out).iterdir() if file.name != "manifest.json"}
+        for out in outs
+    )
+    assert one == two
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
