@@ -4,10 +4,8 @@ Owns the reading of MODEL: a release's folder, a training configuration (trained
 first). Callers: `retrain.evaluation.evaluate_commands`, `retrain.evaluation.model_runs`.
 """
 
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
-from dataclasses import dataclass
-from datetime import UTC, datetime
+import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -17,8 +15,8 @@ import polars as pl
 from models.model_config import PRESETS, ModelConfig, load_model_config
 from models.release import load_release
 from retrain.evaluation.evaluation_protocol import ModelDescription
+from retrain.evaluation.evaluation_workshop import Workshop
 from retrain.evaluation.next_item_model import NextItemModel
-from retrain.evaluation.predictions import Progress
 from retrain.evaluation.served_release import ServedRelease
 from schemas.errors import UsageError
 
@@ -41,18 +39,12 @@ class ModelSource(NamedTuple):
         return self.kind != "release"
 
 
-@dataclass(frozen=True)
-class Workshop:
-    """What fitting needs besides the data."""
+class Fitted(NamedTuple):
+    """A model, ready to answer."""
 
-    releases: Path
-    """The folder for the releases that are trained here."""
-    excluded_types: frozenset[int]
-    """Filter of releases, see `models.recommender.Recommender`."""
-    training_display: Callable[[], AbstractContextManager[Callable[..., None]]]
-    """Shows a training while it runs."""
-    evaluation_display: Callable[[str], AbstractContextManager[Progress]]
-    """Shows the answering, by the model's name."""
+    model: NextItemModel
+    seconds: float
+    """Of wall time that it took; of a release its loading."""
 
 
 def model_source(given: str, config: ModelConfig, overrides: Mapping[str, Any]) -> ModelSource:
@@ -84,7 +76,7 @@ def model_source(given: str, config: ModelConfig, overrides: Mapping[str, Any]) 
     )
 
 
-def fitted(source: ModelSource, training: pl.DataFrame, workshop: Workshop) -> NextItemModel:
+def fitted(source: ModelSource, training: pl.DataFrame, workshop: Workshop) -> Fitted:
     """The model, ready to answer.
 
     Args:
@@ -96,13 +88,18 @@ def fitted(source: ModelSource, training: pl.DataFrame, workshop: Workshop) -> N
         UsageError: there is nothing to learn from, or a baseline's options are wrong.
         InvalidRelease: the release cannot be loaded.
     """
-    if source.kind == "release":
-        return ServedRelease(load_release(Path(source.given)), workshop.excluded_types)
-    if source.kind == "baseline":
-        from retrain.baselines.registry import fit_baseline
+    started = time.perf_counter()
+    model: NextItemModel
+    match source.kind:
+        case "configuration":
+            return _trained(source.config, training, workshop)
+        case "release":
+            model = ServedRelease(load_release(Path(source.given)), workshop.excluded_types)
+        case "baseline":
+            from retrain.baselines.registry import fit_baseline
 
-        return fit_baseline(source.given, training, source.config.session_gap_s)
-    return _trained(source.config, training, workshop)
+            model = fit_baseline(source.given, training, source.config.session_gap_s)
+    return Fitted(model, time.perf_counter() - started)
 
 
 def describe_model(model: NextItemModel, source: ModelSource) -> ModelDescription:
@@ -124,11 +121,15 @@ def describe_model(model: NextItemModel, source: ModelSource) -> ModelDescriptio
     )
 
 
-def _trained(config: ModelConfig, training: pl.DataFrame, workshop: Workshop) -> ServedRelease:
-    from retrain.training.training_run import train_release
+def _trained(config: ModelConfig, training: pl.DataFrame, workshop: Workshop) -> Fitted:
+    from retrain.runs.recorded_training import file_source, train_recorded
+    from retrain.runs.run_recording import RunPlan, recorded_run, utc_now
 
     all_of_it = msgspec.structs.replace(config, test_share=0.0)
     log = training.drop("split", strict=False)
-    with workshop.training_display() as show:
-        manifest = train_release(log, all_of_it, workshop.releases, datetime.now(UTC), show)
-    return ServedRelease(load_release(workshop.releases / manifest.release_id), workshop.excluded_types)
+    source, tags = file_source(workshop.file), {"evaluated on": workshop.part}
+    plan = RunPlan("evaluate", all_of_it, source, len(log), tags=tags)
+    with recorded_run(workshop.runs, plan) as run, workshop.training_display() as show:
+        manifest = train_recorded(run, log, all_of_it, workshop.releases, utc_now(), show)
+    release = load_release(workshop.releases / manifest.release_id)
+    return Fitted(ServedRelease(release, workshop.excluded_types), run.seconds["training"])

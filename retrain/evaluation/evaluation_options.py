@@ -101,13 +101,16 @@ def _cutoffs(given: str) -> list[int]:
     return sorted({int(part) for part in parts})
 
 
-def check_window_options(windows: int, on: str, only_with_windows: Mapping[str, object]) -> None:
+def check_part_options(
+    windows: int, on: str, only_with_windows: Mapping[str, object], validation_share: float | None
+) -> None:
     """Refuse options that would have no effect.
 
     Args:
         windows: how many.
         on: the part that `--on` names.
         only_with_windows: options by name, None where they are not given.
+        validation_share: None where it is not given.
 
     Raises:
         UsageError: one is given that the evaluation would not look at.
@@ -118,6 +121,10 @@ def check_window_options(windows: int, on: str, only_with_windows: Mapping[str, 
         for name, value in only_with_windows.items():
             if value is not None:
                 raise UsageError(f"{name} {value}: is for --windows; say how many there are to be")
+    if validation_share is not None and on != "validation":
+        raise UsageError(
+            f"--validation-share {validation_share:g}: is for --on validation; give both or none"
+        )
 
 
 def excluded_types(given: str) -> frozenset[int]:

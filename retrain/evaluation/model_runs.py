@@ -13,7 +13,8 @@ import polars as pl
 
 from retrain.evaluation.all_item_ranks import Ties, all_item_ranks
 from retrain.evaluation.bootstrap import Bootstrap
-from retrain.evaluation.evaluated_models import ModelSource, Workshop, fitted
+from retrain.evaluation.evaluated_models import ModelSource, fitted
+from retrain.evaluation.evaluation_workshop import Workshop
 from retrain.evaluation.next_item_model import NextItemModel, ScoresAllItems
 from retrain.evaluation.predictions import Predictions, Progress, predict
 from retrain.evaluation.prefixes import Prefixes
@@ -59,7 +60,7 @@ def run_model(
         training: the events to learn from, in log order.
         prefixes: what to predict.
         plan: how.
-        workshop: see `retrain.evaluation.evaluated_models.Workshop`.
+        workshop: see `retrain.evaluation.evaluation_workshop.Workshop`.
 
     Raises:
         UsageError: see `retrain.evaluation.evaluated_models.fitted`; or the model cannot score all items.
@@ -93,9 +94,8 @@ def answered(
 def _run(
     source: ModelSource, training: pl.DataFrame, prefixes: Prefixes, plan: EvaluationPlan, workshop: Workshop
 ) -> ModelRun:
-    started = time.perf_counter()
-    model = fitted(source, training, workshop)
+    model, fitting_s = fitted(source, training, workshop)
     ready = time.perf_counter()
     with workshop.evaluation_display(model.name) as progress:
         predictions = answered(model, prefixes, plan, progress)
-    return ModelRun(model, predictions, ready - started, time.perf_counter() - ready)
+    return ModelRun(model, predictions, fitting_s, time.perf_counter() - ready)

@@ -15,11 +15,12 @@ import polars as pl
 
 from models.release import sha256_of
 from retrain.evaluation.beyond_accuracy import Catalogue, beyond_accuracy, rare_share
-from retrain.evaluation.evaluated_models import ModelSource, Workshop, describe_model
+from retrain.evaluation.evaluated_models import ModelSource, describe_model
 from retrain.evaluation.evaluation_building import JudgedModel, accuracy_report, mean_and_std
 from retrain.evaluation.evaluation_protocol import DataDescription
 from retrain.evaluation.evaluation_report import EvaluationReport
 from retrain.evaluation.evaluation_sections import BeyondAccuracy, IndexLoss, SeedRun, Seeds
+from retrain.evaluation.evaluation_workshop import Workshop
 from retrain.evaluation.index_loss import index_loss
 from retrain.evaluation.item_popularity import ItemPopularity
 from retrain.evaluation.model_runs import EvaluationPlan, ModelRun, answered, run_model
@@ -94,7 +95,7 @@ def evaluate_split(
         sources: the evaluated model, then what it is compared with.
         parts: see `split_parts`.
         plan: how.
-        workshop: see `retrain.evaluation.evaluated_models.Workshop`.
+        workshop: see `retrain.evaluation.evaluation_workshop.Workshop`.
 
     Raises:
         UsageError: see `retrain.evaluation.model_runs.run_model` and

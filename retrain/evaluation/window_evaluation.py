@@ -15,11 +15,12 @@ import polars as pl
 
 from models.release import sha256_of
 from retrain.evaluation.bootstrap import metric_intervals
-from retrain.evaluation.evaluated_models import ModelSource, Workshop, describe_model
+from retrain.evaluation.evaluated_models import ModelSource, describe_model
 from retrain.evaluation.evaluation_building import JudgedModel, accuracy_report, mean_and_std
 from retrain.evaluation.evaluation_protocol import DataDescription, ModelDescription
 from retrain.evaluation.evaluation_report import EvaluationReport
 from retrain.evaluation.evaluation_sections import Window, Windows
+from retrain.evaluation.evaluation_workshop import Workshop
 from retrain.evaluation.item_popularity import ItemPopularity
 from retrain.evaluation.model_runs import EvaluationPlan, run_model
 from retrain.evaluation.prediction_groups import PredictionFacts, facts_of, joined
@@ -60,7 +61,7 @@ def evaluate_windows(
         windows: see `retrain.evaluation.time_windows.last_windows`.
         file: where the log was read from.
         plan: how.
-        workshop: see `retrain.evaluation.evaluated_models.Workshop`.
+        workshop: see `retrain.evaluation.evaluation_workshop.Workshop`.
 
     Raises:
         UsageError: a model is a release, which has seen the windows already; see also

@@ -82,6 +82,14 @@ def html_report(reports: Sequence[EvaluationReport], histories: Histories) -> st
     return page(_title(reports[0], models[0]), [each for each in sections if each])
 
 
+def releases_in(reports: Sequence[EvaluationReport]) -> set[str]:
+    """The ids of the releases whose histories the page can show."""
+    described = [report.model for report in reports]
+    described += [comparison.model for report in reports for comparison in report.comparisons]
+    seeded = {run.release_id for report in reports if report.seeds for run in report.seeds.runs}
+    return seeded | {each.release_id for each in described if each.release_id is not None}
+
+
 def write_html_report(reports: Sequence[EvaluationReport], histories: Histories, path: Path) -> None:
     """Write the page.
 
@@ -133,4 +141,7 @@ def _tile(model: ComparedModel, metric: str, k: str, confidence: float | None) -
 
 def _named(histories: Histories, models: Sequence[ComparedModel]) -> Histories:
     names = {model.description.release_id: model.name for model in models if model.description.release_id}
+    for model in models:
+        if model.report and model.report.seeds:
+            names |= {run.release_id: f"{model.name}, seed {run.seed}" for run in model.report.seeds.runs}
     return {names.get(name, name): epochs for name, epochs in histories.items()}

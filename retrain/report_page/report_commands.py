@@ -21,12 +21,12 @@ def report_command(
 ) -> None:
     """Make one page with tables and plots from saved evaluations; the first model is in front."""
     from retrain.evaluation.evaluation_report import read_evaluation_report
-    from retrain.report_page.html_report import write_html_report
+    from retrain.report_page.html_report import releases_in, write_html_report
     from retrain.runs.run_folder import release_histories
     from schemas.output_paths import check_output_file
 
     check_output_file("--html", html_file)
     reports = [read_evaluation_report(path) for path in files]
-    ids = {report.model.release_id for report in reports if report.model.release_id is not None}
-    write_html_report(reports, release_histories(runs, ids) if runs else {}, html_file)
+    histories = release_histories(runs, releases_in(reports)) if runs else {}
+    write_html_report(reports, histories, html_file)
     typer.echo(str(html_file))

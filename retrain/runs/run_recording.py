@@ -2,7 +2,7 @@
 
 Owns the order: the folder and the trackers before the work, a line of history an epoch, the end mark last. A
 run that is killed has no end mark. Callers: `millrace train`, `retrain.retrain_once`,
-`retrain.tuning.tuning_trial`.
+`retrain.tuning.tuning_trial`, `retrain.evaluation.evaluated_models`.
 """
 
 import logging
@@ -66,6 +66,11 @@ class RunRecorder:
     def folder(self) -> Path:
         """The run's folder."""
         return self._folder.path
+
+    @property
+    def seconds(self) -> Mapping[str, float]:
+        """How long the measured parts took, those that are over."""
+        return self._seconds
 
     def follow(self, at: TrainingProgress) -> None:
         """Take down how far the training is; of each epoch its last report."""

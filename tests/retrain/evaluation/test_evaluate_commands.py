@@ -9,6 +9,7 @@ import pytest
 from millrace import run
 from models.model_config import ModelConfig, load_model_config
 from retrain.evaluation.evaluation_report import EvaluationReport, read_evaluation_report
+from retrain.runs.run_folder import read_run
 from retrain.training.training_run import train_release
 from tests.retrain.planted_sessions import ring_events
 
@@ -181,7 +182,8 @@ def test_seeds_are_trained_and_averaged(
     assert report.seeds is not None
     first, second = report.seeds.runs
     assert (first.seed, second.seed) == (1, 2)
-    assert {path.name for path in (tmp_path / "kept").iterdir()} == {first.release_id, second.release_id}
+    kept = {path.name for path in (tmp_path / "kept").iterdir()}
+    assert kept == {first.release_id, second.release_id, "runs"}
     figures = [run.metrics["mrr"]["5"] for run in report.seeds.runs]
     assert figures[0] != figures[1]
     assert report.seeds.mean["mrr"]["5"] == pytest.approx(sum(figures) / 2)
@@ -189,6 +191,27 @@ def test_seeds_are_trained_and_averaged(
     assert report.seeds.std["mrr"]["5"] == pytest.approx(abs(figures[0] - figures[1]) / 2**0.5)
     assert report.beyond_accuracy is not None
     assert "seed 2" in capsys.readouterr().out
+
+
+def test_every_training_leaves_a_run_and_its_curves_on_the_page(
+    log_file: Path, config_file: Path, tmp_path: Path
+) -> None:
+    page, runs = tmp_path / "page.html", tmp_path / "runs"
+    options = ["--seeds", "2", "--runs", runs, "--html", page, "--on", "validation"]
+    report = evaluated(tmp_path, config_file, log_file, *options)
+    assert report.seeds is not None
+    recorded = [read_run(folder) for folder in sorted(runs.glob("evaluate-*"))]
+    assert [(run.start.seed, run.start.tags) for run in recorded] == [
+        (1, {"evaluated on": "validation"}), (2, {"evaluated on": "validation"}),
+    ]  # fmt: skip
+    ends = [run.end for run in recorded if run.end is not None]
+    assert [end.release_id for end in ends] == [run.release_id for run in report.seeds.runs]
+    assert all(end.score_range is not None and end.status == "finished" for end in ends)
+    assert [round(end.seconds["training"], 2) for end in ends] == [
+        run.training_s for run in report.seeds.runs
+    ]
+    assert len((runs / "runs.csv").read_text().splitlines()) == 3
+    assert f"{config_file.name}, seed 2" in page.read_text().partition("Loss by epoch")[2]
 
 
 def test_windows_are_trained_before_and_predicted_one_after_the_other(
@@ -240,6 +263,10 @@ def test_baseline_is_fitted_on_the_training_part_with_the_sessions_of_the_releas
         (["--until", "2026-01-31"], "--until 2026-01-31: is for --windows"),
         (["--train-hours", "2"], "--train-hours 2.0: is for --windows"),
         (["--windows", "1", "--on", "validation"], "--on validation: windows are cut by time"),
+        (["--windows", "1", "--validation-share", "0.2"], "--validation-share 0.2: is for --on validation"),
+        (["--window-hours", "2"], "--window-hours 2.0: is for --windows"),
+        (["--runs", "/dev/null/runs"], "--runs /dev/null/runs: /dev/null is a file; give a folder"),
+        (["--on", "validation", "--validation-share", "0"], "--validation-share 0: use more than 0"),
         (["--test-share", "1.5"], "--test-share 1.5: use 0 to 0.9"),
         (
             ["--on", "validation", "--validation-share", "2"],
