@@ -2,7 +2,8 @@
 
 Owns the processes: how many, what goes to them and comes from them, that none outlives the training. A member
 needs nothing of the others, so this is the same model as one after the other gives, to the last bit where
-each has one thread. Caller: `retrain.training.training`.
+each has one thread. Starting a process takes 3 to 4 s of processor time, for the imports. Caller:
+`retrain.training.training`.
 
 Processes are spawned: a forked child of a process with threads may find locks that nobody gives back. What
 they send is pickled here and not by the connection, whose pickles of tensors name memory that ends with the
