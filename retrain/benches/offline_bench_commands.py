@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 app = typer.Typer()
-QUICK_EVENTS = 50_000
+QUICK_EVENTS = 20_000
 JsonOption = Annotated[Path | None, typer.Option("--json", help="Write the figures here as well.")]
 
 
@@ -20,7 +20,7 @@ def bench_train_command(
         str, typer.Option(help="Names of configurations, or files, comma-separated.")
     ] = "small,large",
     quick: Annotated[
-        bool, typer.Option("--quick", help="One epoch of at most 50 000 events: speed, not quality.")
+        bool, typer.Option("--quick", help="One epoch of at most 20 000 events: speed, not quality.")
     ] = False,
     session_gap_s: Annotated[float | None, typer.Option(help="In place of the config's; 0: never.")] = None,
     threads: Annotated[int, typer.Option(min=1, help="Of the training.")] = 1,
