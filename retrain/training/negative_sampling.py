@@ -98,8 +98,8 @@ def alias_table(probabilities: NDArray[np.float64]) -> tuple[NDArray[np.float64]
     filler = np.searchsorted(given, lacking - (1 - sizes[light]), side="right")
     alias[light] = heavy[np.minimum(filler, len(heavy) - 1)]
     overdrawn_by = np.searchsorted(lacking, given, side="right")
-    overdrawn = np.flatnonzero(overdrawn_by < len(light))
-    overdrawn = overdrawn[overdrawn < len(heavy) - 1]
+    overdrawn = np.flatnonzero(overdrawn_by[:-1] < len(light))
+    overdrawn = overdrawn[filler[overdrawn_by[overdrawn]] <= overdrawn]  # not where it gave just what it had
     kept[heavy[overdrawn]] -= lacking[overdrawn_by[overdrawn]] - given[overdrawn]
     alias[heavy[overdrawn]] = heavy[overdrawn + 1]
     return kept, alias

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -44,7 +44,11 @@ def test_chi_square_test_notices_another_alpha(alpha: float) -> None:
     assert stats.chisquare(np.bincount(drawn, minlength=len(ZIPF)), expected).pvalue < 1e-6
 
 
-@given(st.lists(st.integers(0, 10_000), min_size=1, max_size=40).filter(any), st.floats(0, 1))
+@given(
+    st.lists(st.integers(0, 10_000) | st.integers(0, 3), min_size=1, max_size=40).filter(any), st.floats(0, 1)
+)
+@example([0, 0, 1, 1], 1.0)
+@example([0, 2, 1, 1], 1.0)
 def test_alias_table_holds_exactly_the_probabilities(counts: list[int], alpha: float) -> None:
     sampler = NegativeSampler(np.array(counts), alpha)
     kept, alias = alias_table(sampler.probabilities)
