@@ -81,6 +81,7 @@ def evaluate_command(
     """
     from retrain.evaluation.evaluation_options import (
         check_part_options,
+        check_training_folders,
         evaluation_plan,
         excluded_types,
         model_sources,
@@ -97,7 +98,8 @@ def evaluate_command(
 
     check_output_file("--json", json_file)
     check_output_file("--html", html_file)
-    for option, folder in {"--out": out, "--runs": runs}.items():
+    folders = {"--out": out, "--runs": runs}
+    for option, folder in folders.items():
         if folder is not None:
             check_output_folder(option, folder)
     of_windows = {"--until": until, "--train-hours": train_hours, "--window-hours": window_hours}
@@ -105,6 +107,7 @@ def evaluate_command(
     plan = evaluation_plan(k, all_items, ties.value if ties else None, seeds, resamples, exclude)
     overrides = {"session_gap_s": session_gap_s, "test_share": test_share}
     sources = model_sources([model, *(compare or [])], config, overrides, plan)
+    check_training_folders(sources, folders)
     log = read_log(path, _event_types(event_type_map))
     part = "windows" if windows else on.value
     held_out = VALIDATION_SHARE if validation_share is None else validation_share

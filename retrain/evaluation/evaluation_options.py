@@ -127,6 +127,25 @@ def check_part_options(
         )
 
 
+def check_training_folders(sources: Sequence[ModelSource], folders: Mapping[str, Path | None]) -> None:
+    """Refuse folders that nothing would be written to.
+
+    Args:
+        sources: see `model_sources`.
+        folders: options by name, None where they are not given.
+
+    Raises:
+        UsageError: one is given, but nothing is trained.
+    """
+    if any(source.kind == "configuration" for source in sources):
+        return
+    for name, folder in folders.items():
+        if folder is not None:
+            raise UsageError(
+                f"{name} {folder}: nothing is trained here; leave it out, or give a configuration"
+            )
+
+
 def excluded_types(given: str) -> frozenset[int]:
     """The codes of event types, comma-separated.
 

@@ -257,6 +257,8 @@ def test_baseline_is_fitted_on_the_training_part_with_the_sessions_of_the_releas
         (["--ties", "median"], "--ties median: the served path ranks by (score, row); give --all-items"),
         (["--all-items", "--ties", "median", "--exclude", "view"], "--exclude view: filters lists only"),
         (["--seeds", "2"], "--seeds 2: nothing is trained here; give gru4rec or a config file"),
+        (["--out", "kept"], "--out kept: nothing is trained here; leave it out, or give a configuration"),
+        (["--compare", "sr", "--runs", "kept"], "--runs kept: nothing is trained here"),
         (["--config", "any.toml"], "--config any.toml: is for MODEL gru4rec"),
         (["--windows", "2"], "the log covers 5.0 h, which leaves too little to train on"),
         (["--windows", "1", "--window-hours", "1"], "is a release, trained before"),
