@@ -173,6 +173,6 @@ def seeds_section(models: Sequence[ComparedModel], k: str) -> str:
         )
     if not rows:
         return ""
-    head = ["training", *(f"{name}@{k}" for name in METRICS.values()), "training"]
+    head = ["training", *(f"{name}@{k}" for name in METRICS.values()), "took"]
     explained = "The same data and config, trained with several seeds: how much of a figure is luck."
     return section("Seeds", explained, [table("Each training", head, rows)])
