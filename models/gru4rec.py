@@ -13,6 +13,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from models.repeat_bias import TABLE_SHAPE
+
 GATES = 3
 """Reset r, update z and candidate n, in the order of torch's weights."""
 
@@ -31,6 +33,8 @@ class EncoderShape:
     """Whether an item has one embedding for both input and output (constrained embeddings)."""
     cosine_scale: float = 0.0
     """A score is this times the cosine of query and item, and the item's bias; 0: their inner product."""
+    repeat_bias: bool = False
+    """Whether there is a table of what the scores of a session's last items gain."""
 
     @property
     def state_size(self) -> int:
@@ -69,6 +73,8 @@ class Gru4Rec(nn.Module):
         units = shape.hidden_size
         self.cells = nn.ModuleList(nn.GRUCell(units, units) for _ in range(shape.layers))
         self.type_embeddings = nn.Parameter(torch.zeros(shape.event_types, units))
+        self.repeat_bias = nn.Parameter(torch.zeros(TABLE_SHAPE if shape.repeat_bias else 0))
+        """See `models.repeat_bias`; trained with the network, added where its scores are ranked."""
         for cell in self.gru_cells():
             _initialise(cell)
 

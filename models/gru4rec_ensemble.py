@@ -46,6 +46,13 @@ class Gru4RecEnsemble(nn.Module):
         """Columns of an item; where the embeddings are separate, all members' inputs come first."""
         return self.index_dim + (0 if self.shape.tied else len(self._members) * self.shape.hidden_size)
 
+    def repeat_bias(self) -> NDArray[np.float32] | None:
+        """The mean of the members' tables, float32, of `models.repeat_bias.TABLE_SHAPE`; None without."""
+        if not self.shape.repeat_bias:
+            return None
+        tables = [member.repeat_bias.detach().numpy() for member in self.members()]
+        return np.asarray(np.mean(tables, axis=0, dtype=np.float32))
+
     def forward(self, item: Tensor, event_type: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
         """One event for each of a batch of sessions; see `Gru4Rec.forward`.
 

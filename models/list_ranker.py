@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from models.ranking import RankedRows, allowed_candidates, top_allowed, with_last_items
 from models.release import Release
-from models.repeat_bias import RECENCIES, LastItems, last_items, no_items, repeat_biases
+from models.repeat_bias import RECENCIES, LastItems, last_items, no_items, rescored
 from models.servable_model import index_vectors
 from models.session_rule import items_of_types
 from models.vocabulary import UNKNOWN
@@ -61,13 +61,26 @@ class ListRanker:
         allowed = allowed_candidates(rows, [self._excluded_rows(state)], self._unavailable)
         return top_allowed(rows, scores, allowed, self._k)[0]
 
-    def last_items(self, states: Sequence[SessionState]) -> tuple[LastItems, NDArray[np.float32]]:
-        """The sessions' last items and their biases, float32 [sessions, RECENCIES]; none without a table."""
+    def last_items(
+        self, queries: NDArray[np.float32], states: Sequence[SessionState]
+    ) -> tuple[LastItems, NDArray[np.float32]]:
+        """The sessions' last items and their scores with the repeat bias.
+
+        Args:
+            queries: float32 [sessions, index_dim].
+            states: beside them.
+
+        Returns:
+            The items, none where the release has no repeat bias, and float32 [sessions, RECENCIES], -inf
+            where there is no item.
+        """
         table, row = self._release.repeat_bias, self._release.vocabulary.row
         if table is None:
-            return no_items(len(states)), np.zeros((len(states), RECENCIES), dtype=np.float32)
+            return no_items(len(states)), np.full((len(states), RECENCIES), -np.inf, dtype=np.float32)
         last = last_items([[row(item_id) for item_id in state.item_ids] for state in states])
-        return last, repeat_biases(table, last)
+        vectors = self._vectors[np.maximum(last.rows, 0)]
+        scores = rescored(table, last, np.matmul(vectors, queries[:, :, None])[:, :, 0])
+        return last, np.where(last.rows == UNKNOWN, np.float32(-np.inf), scores)
 
     def _search(
         self, queries: NDArray[np.float32], states: Sequence[SessionState], n: int
@@ -76,7 +89,9 @@ class ListRanker:
         items = self._release.manifest.items
         rows, scores = self._release.index.search(queries, min(n, items))
         if self._release.repeat_bias is not None:
-            rows, scores = self._with_repeats(rows, scores, queries, states)
+            last, last_scores = self.last_items(queries, states)
+            complete = rows.shape[1] == items
+            rows, scores = with_last_items(rows, scores, last.rows.astype(np.int32), last_scores, complete)
         excluded = [self._excluded_rows(state) for state in states]
         allowed = allowed_candidates(rows, excluded, self._unavailable)
         ranked = top_allowed(rows, scores, allowed, self._k)
@@ -86,21 +101,6 @@ class ListRanker:
             for at, one in zip(short, deeper, strict=True):
                 ranked[at] = one
         return ranked
-
-    def _with_repeats(
-        self,
-        rows: NDArray[np.int32],
-        scores: NDArray[np.float32],
-        queries: NDArray[np.float32],
-        states: Sequence[SessionState],
-    ) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
-        """The candidates with the biases of the sessions' last items, sorted anew."""
-        last, biases = self.last_items(states)
-        vectors = self._vectors[np.maximum(last.rows, 0)]
-        own = np.matmul(vectors, queries[:, :, None])[:, :, 0] + biases
-        own = np.where(last.rows == UNKNOWN, -np.inf, own).astype(np.float32)
-        complete = rows.shape[1] == self._release.manifest.items
-        return with_last_items(rows, scores, last.rows.astype(np.int32), own, complete)
 
     def _excluded_rows(self, state: SessionState) -> NDArray[np.int32] | None:
         if not self._excluded_types:

@@ -66,6 +66,12 @@ class ModelConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """Where item embeddings start: at factors of how often items stand near one another, or at random."""
     cosine_scale: float = 16.0
     """A score is this times the cosine of query and item; 0: their inner product."""
+    repeat_bias: bool = True
+    """Whether the scores of a session's last eight items gain a learned number, by how recently and how often
+    they occurred."""
+    repeat_shrinkage: float = 0.3
+    """Share by which, in serving, the scores of a session's last items are drawn towards 0.7 times
+    cosine_scale: of a session's own items a network is too sure."""
     loss: LossName = "cross_entropy"
     """What is minimised; `bpr_max`, `top1` and `top1_max` are those of the GRU4Rec papers, and take
     cosine_scale = 0 and a lower learning rate."""
@@ -156,6 +162,7 @@ RANGES: dict[str, tuple[float, float]] = {
     "layers": (1, 8),
     "members": (1, 8),
     "cosine_scale": (0, 1000),
+    "repeat_shrinkage": (0, 1),
     "elu_param": (1e-6, 100),
     "bpreg": (0, 1000),
     "label_smoothing": (0, 0.95),

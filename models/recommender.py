@@ -65,9 +65,9 @@ class EncodedEvents(NamedTuple):
     known: NDArray[np.bool_]
     """bool [events]: whether the session has an item that the release knows; else the query means nothing."""
     last_items: LastItems
-    """The items whose scores gain the biases; none where the release has no repeat bias."""
-    biases: NDArray[np.float32]
-    """float32 [events, RECENCIES]."""
+    """The items that have another score than the index finds; none where the release has no repeat bias."""
+    last_scores: NDArray[np.float32]
+    """float32 [events, RECENCIES], the scores that they have."""
 
 
 @dataclass(eq=False)
@@ -133,7 +133,8 @@ class Recommender:
             events: in log order, none that erases.
         """
         pending, _ = self._encode({}, events)
-        return EncodedEvents(pending.queries, pending.known, *self._ranker.last_items(pending.states))
+        last, scores = self._ranker.last_items(pending.queries, pending.states)
+        return EncodedEvents(pending.queries, pending.known, last, scores)
 
     def _encode(
         self, states: Mapping[SessionId, SessionState | None], events: Sequence[SessionEvent]

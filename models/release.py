@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from index.item_index import ItemIndex, load_index
 from models.encoder import OnnxEncoder
 from models.ranking import SCORED_ROW
-from models.repeat_bias import TABLE_SHAPE
+from models.repeat_bias import SERVED_SHAPE
 from models.servable_model import index_vectors
 from models.vocabulary import Vocabulary, load_vocabulary
 from schemas.errors import InvalidRelease
@@ -59,7 +59,7 @@ class Release(ReleaseTables):
     encoder: OnnxEncoder
     index: ItemIndex
     repeat_bias: NDArray[np.float32] | None = None
-    """float32, of `models.repeat_bias.TABLE_SHAPE`; None: an item's score does not depend on its having
+    """float32, of `models.repeat_bias.SERVED_SHAPE`; None: an item's score does not depend on its having
     occurred."""
 
 
@@ -158,9 +158,9 @@ def _repeat_bias(folder: Path, manifest: ReleaseManifest) -> NDArray[np.float32]
     if REPEAT_BIAS_FILE not in manifest.files:
         return None
     table: NDArray[np.float32] = np.load(folder / REPEAT_BIAS_FILE)
-    if table.shape != TABLE_SHAPE or table.dtype != np.float32 or not np.isfinite(table).all():
+    if table.shape != SERVED_SHAPE or table.dtype != np.float32 or not np.isfinite(table).all():
         raise InvalidRelease(
-            f"release {manifest.release_id}: {REPEAT_BIAS_FILE} is no finite float32 of shape {TABLE_SHAPE}"
+            f"release {manifest.release_id}: {REPEAT_BIAS_FILE} is no finite float32 of shape {SERVED_SHAPE}"
         )
     return table
 

@@ -1,10 +1,10 @@
-"""Repeat bias: what an item's score gains for having occurred in the session, by when and how often.
+"""Repeat bias: how the score of an item changes for having occurred in the session, by when and how often.
 
 A recurrent state tells that a session likes a kind of item; whether its user goes back to an item seen two
 events ago, or has seen enough of it, it tells badly (Ren et al. 2019, RepeatNet, give repeats a network of
 their own). Here it is one number for each of 96 cases, learned with the other weights and added to the scores
-of the session's last items. Owns the cases and which items of a session have one. Callers:
-`models.list_ranker`, `retrain.training.training_state`, the evaluation.
+of the session's last items. Owns the cases, which items of a session have one, and the form that is served.
+Callers: `models.list_ranker`, `retrain.training.training_state`, the evaluation.
 """
 
 from collections.abc import Iterable, Sequence
@@ -21,7 +21,15 @@ _COUNTS = 3
 """Occurred once, twice, more often."""
 _DISTINCT = (2, 3, 5)
 """Where the next case of the number of different items begins: 1, 2, 3 to 4, 5 to 8."""
-TABLE_SHAPE = (RECENCIES, _COUNTS, len(_DISTINCT) + 1)
+TABLE_SHAPE = (RECENCIES, len(_DISTINCT) + 1, _COUNTS)
+SERVED_SHAPE = (2, *TABLE_SHAPE)
+"""What a release has for each case: a slope and a bias."""
+_PIVOT = 0.7
+"""Cosine towards which the scores of repeated items are drawn."""
+_FIRST_CASE = (
+    np.arange(RECENCIES) * TABLE_SHAPE[1] + np.digitize(np.arange(RECENCIES + 1), _DISTINCT)[:, None]
+) * _COUNTS - 1
+"""By the number of different items and by recency, the case of an item that occurred no time."""
 
 
 class LastItems(NamedTuple):
@@ -82,20 +90,35 @@ def last_items(sessions: Sequence[Iterable[int]]) -> LastItems:
 def bias_cases(last: LastItems) -> NDArray[np.int64]:
     """Which value of the flat table each item has, int64 [sessions, RECENCIES]; without an item the first."""
     here = last.rows != UNKNOWN
-    distinct = np.digitize(here.sum(axis=1), _DISTINCT)
-    counts = np.clip(last.counts - 1, 0, _COUNTS - 1)
-    recencies = np.broadcast_to(np.arange(RECENCIES), last.rows.shape)
-    cases = np.ravel_multi_index(
-        (recencies, counts, np.broadcast_to(distinct[:, None], counts.shape)), TABLE_SHAPE
-    )
+    cases = np.minimum(last.counts, _COUNTS) + _FIRST_CASE[np.count_nonzero(here, axis=1)]
     return np.where(here, cases, 0)
 
 
-def repeat_biases(table: NDArray[np.float32], last: LastItems) -> NDArray[np.float32]:
-    """What the scores of the last items gain, float32 [sessions, RECENCIES].
+def served_table(biases: NDArray[np.float32], cosine_scale: float, shrinkage: float) -> NDArray[np.float32]:
+    """The table of a release, float32, of `SERVED_SHAPE`: slopes, and what is added after them.
+
+    A network remembers the items of the sessions that it learns from, and so is surer of a session's own
+    items, for better or worse, than new sessions bear out. So their scores s are drawn towards a constant:
+    s + shrinkage * (0.7 * cosine_scale - s) + bias. Found on validation sessions, see docs/quality.md.
 
     Args:
-        table: float32, of `TABLE_SHAPE`.
-        last: of the sessions.
+        biases: float32, of `TABLE_SHAPE`, as trained.
+        cosine_scale: of the scores; 0, for inner products without a scale: nothing is drawn anywhere.
+        shrinkage: 0 to 1.
     """
-    return table.ravel()[bias_cases(last)]
+    share = shrinkage if cosine_scale else 0.0
+    slopes = np.full_like(biases, 1 - share)
+    return np.stack([slopes, biases + np.float32(share * _PIVOT * cosine_scale)])
+
+
+def rescored(table: NDArray[np.float32], last: LastItems, scores: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The scores of the last items with their repeat biases, float32 [sessions, RECENCIES].
+
+    Args:
+        table: float32, of `SERVED_SHAPE`.
+        last: of the sessions.
+        scores: float32 [sessions, RECENCIES], without.
+    """
+    slopes, biases = table.reshape(2, -1)[:, bias_cases(last)]
+    with_biases: NDArray[np.float32] = slopes * scores + biases
+    return with_biases

@@ -30,7 +30,7 @@ class ServableModel:
     metrics: Mapping[str, float]
     """For the manifest."""
     repeat_bias: NDArray[np.float32] | None = None
-    """float32, of `models.repeat_bias.TABLE_SHAPE`."""
+    """float32, of `models.repeat_bias.SERVED_SHAPE`."""
 
 
 def index_vectors(item_vectors: NDArray[np.float32], index_dim: int) -> NDArray[np.float32]:

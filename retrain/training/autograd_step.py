@@ -53,7 +53,9 @@ class AutogradStep:
         with torch.autocast(device.type, self._product_type, enabled=self._product_type != torch.float32):
             query, after = self._encoder(vectors.index_select(0, inputs), types, hidden * goes_on[:, None])
             scores = query @ vectors[: len(correction), -shape.index_dim :].t() - correction
-        loss = self._loss(scores.float(), targets)
+        lane, place, case = (torch.from_numpy(array).to(device) for array in lanes.repeats)
+        gain = self._encoder.repeat_bias.flatten()[case] + correction[place]
+        loss = self._loss(scores.float().index_put((lane, place), gain, accumulate=True), targets)
         (loss / self._lanes).backward()  # type: ignore[no-untyped-call]
         assert leaf.grad is not None
         return StepGradient(loss.item(), leaf.grad, after.detach().float())

@@ -88,7 +88,7 @@ class ClosedFormStep:
             read += self._encoder.type_embeddings.index_select(0, types)
         passed = _gru(self._cell, read, torch.from_numpy(hidden.numpy()[order[:going_on]]))
         after = torch.addcmul(passed.candidate, passed.gates[:, units:], passed.fall)
-        loss, by_rows, by_after = self._scored(vectors, scored, torch.from_numpy(lanes.targets), after)
+        loss, by_rows, by_after = self._scored(vectors, correction, lanes, after)
         by_read = _gru_gradient(self._cell, passed, by_after)
         by_rows[:, :units].index_add_(0, inputs, by_read)
         if self._encoder.shape.event_types:
@@ -100,23 +100,29 @@ class ClosedFormStep:
         return StepGradient(loss, by_rows, in_lanes)
 
     def _scored(
-        self, vectors: Tensor, scored: int, own: Tensor, after: Tensor
+        self, vectors: Tensor, correction: Tensor, lanes: Lanes, after: Tensor
     ) -> tuple[float, Tensor, Tensor]:
         """Scores of all candidates: the loss, and its derivatives by the vectors and by the hidden states.
 
         The gradient of the cross-entropy by the scores is softmax - 1 at the target, softmax elsewhere; it
         takes their place in memory.
         """
+        scored, own = len(correction), torch.from_numpy(lanes.targets)
         kept = kept_values(after.shape, self._encoder.hidden_dropout)
         query = torch.cat([after if kept is None else after * kept, after.new_ones(len(after), 1)], dim=1)
         direction = query[:, :-1]
         lengths = torch.linalg.vector_norm(direction, dim=1, keepdim=True).clamp_(min=_LEAST_LENGTH)
         direction.mul_(self._scale / lengths)
         scores = query @ vectors[:scored].t()
+        lane, place, case = (torch.from_numpy(array) for array in lanes.repeats)
+        table = self._encoder.repeat_bias
+        scores.index_put_((lane, place), table.flatten()[case] + correction[place], accumulate=True)
         probabilities = torch.softmax(scores, dim=1, out=scores)
-        lane = torch.arange(len(own))
-        of_target = probabilities[lane, own]
-        by_scores = probabilities.index_put_((lane, own), of_target - 1)
+        each = torch.arange(len(own))
+        of_target = probabilities[each, own]
+        by_scores = probabilities.index_put_((each, own), of_target - 1)
+        by_table = table.new_zeros(table.numel()).index_add_(0, case, by_scores[lane, place])
+        table.grad = by_table.mul_(self._share).view_as(table)
         by_vectors = torch.empty_like(vectors)
         by_vectors[scored:] = 0
         torch.mm(by_scores.t(), query * self._share, out=by_vectors[:scored])

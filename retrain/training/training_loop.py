@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from models.gru4rec import Gru4Rec
 from models.model_config import ModelConfig
+from models.repeat_bias import RECENCIES
 from retrain.training.checkpoints import Checkpoint, load_checkpoint, save_checkpoint
 from retrain.training.learning_rates import learning_rate_factor
 from retrain.training.negative_sampling import NegativeSampler, StepNegatives
@@ -71,7 +72,8 @@ class TrainingLoop:
         self._config = config
         self._batches = batches
         self._negatives = StepNegatives(sampler, config.n_negatives, config.seed)
-        correction = _candidate_log_probability(counts, sampler, batches.lanes, config)
+        in_batch = batches.lanes * (1 + (_mean_remembered(sessions) if config.repeat_bias else 0))
+        correction = _candidate_log_probability(counts, sampler, in_batch, config)
         self._state = TrainingState(sessions, batches.lanes, correction, config, device, product_type)
         self._epochs = max(config.epochs, math.ceil(config.min_steps / len(batches)))
         self._history: list[TrainingProgress] = []
@@ -161,15 +163,22 @@ class TrainingLoop:
 
 
 def _candidate_log_probability(
-    counts: NDArray[np.int64], sampler: NegativeSampler, lanes: int, config: ModelConfig
+    counts: NDArray[np.int64], sampler: NegativeSampler, in_batch: float, config: ModelConfig
 ) -> NDArray[np.float32]:
     """The logQ correction: how probable it is that an item is a candidate of a step, float32 [items].
 
-    An item is expected lanes * share of events + negatives * share of draws times, and is a candidate once
-    however often it comes: with probability 1 - exp(-expected). Without the correction popular items are
-    pushed down for being candidates often (Bengio & Senécal 2008).
+    An item is expected in-batch candidates * share of events + negatives * share of draws times, and is a
+    candidate once however often it comes: with probability 1 - exp(-expected). Without the correction
+    popular items are pushed down for being candidates often (Bengio & Senécal 2008).
     """
-    expected = lanes * counts / counts.sum() + config.n_negatives * sampler.probabilities
+    expected = in_batch * counts / counts.sum() + config.n_negatives * sampler.probabilities
     probability = -np.expm1(-np.maximum(expected, np.finfo(np.float64).tiny))
     strength = config.logq if config.loss == "cross_entropy" else 0.0
     return np.asarray(strength * np.log(probability), dtype=np.float32)
+
+
+def _mean_remembered(sessions: Sessions) -> float:
+    """How many of its last items a session has on average at a prediction, repeats counted."""
+    inputs = np.maximum(np.diff(sessions.offsets) - 1, 0)
+    few = np.minimum(inputs, RECENCIES)
+    return float((few * (few + 1) / 2 + RECENCIES * (inputs - few)).sum() / inputs.sum())

@@ -11,6 +11,7 @@ import polars as pl
 
 from models.gru4rec_export import encoder_spec, export_encoder
 from models.model_config import ModelConfig
+from models.repeat_bias import served_table
 from models.servable_model import ServableModel, index_vectors
 from retrain.event_split import train_events
 from retrain.releases.release_building import build_release, describe_data
@@ -56,7 +57,7 @@ def train_release(
     if config.strategy == "als":
         model = train_als(sessions, vocabulary, config, progress)
     else:
-        model = _servable(train(sessions, vocabulary, config, progress, resources))
+        model = _servable(train(sessions, vocabulary, config, progress, resources), config)
     data = describe_data(events, sessions)
     manifest = build_release(releases, model, vocabulary, sessions, config, data, created_at)
     if resources.checkpoint is not None:
@@ -65,7 +66,8 @@ def train_release(
     return manifest
 
 
-def _servable(model: TrainedModel) -> ServableModel:
+def _servable(model: TrainedModel, config: ModelConfig) -> ServableModel:
+    biases = model.encoder.repeat_bias()
     return ServableModel(
         strategy="gru4rec",
         encoder=export_encoder(model.encoder),
@@ -73,4 +75,7 @@ def _servable(model: TrainedModel) -> ServableModel:
         item_vectors=model.item_matrix,
         embeddings=index_vectors(model.item_matrix, model.encoder.index_dim)[:, :-1],
         metrics={"training_loss": model.history[-1].loss},
+        repeat_bias=None
+        if biases is None
+        else served_table(biases, config.cosine_scale, config.repeat_shrinkage),
     )

@@ -14,7 +14,9 @@ from torch import Tensor
 
 from models.gru4rec import EncoderShape, Gru4Rec, initial_item_matrix, serving_vectors
 from models.model_config import ModelConfig
+from models.repeat_bias import LastItems, after_events, bias_cases, no_items
 from models.session_rule import EVENT_TYPE_CODES
+from models.vocabulary import UNKNOWN
 from retrain.training.adagrad import Adagrad
 from retrain.training.autograd_step import AutogradStep
 from retrain.training.closed_form_step import ClosedFormStep, has_closed_form
@@ -22,7 +24,7 @@ from retrain.training.cooccurrence_embeddings import cooccurrence_embeddings
 from retrain.training.distinct_rows import DistinctRows
 from retrain.training.session_parallel_batches import Step
 from retrain.training.sessionize import Sessions
-from retrain.training.step_gradient import Lanes
+from retrain.training.step_gradient import Lanes, Repeats
 
 Array = NDArray[np.generic]
 _INITIAL_LENGTH = 1.5
@@ -58,6 +60,7 @@ class TrainingState:
         self.hidden = torch.zeros(lanes, self.shape.state_size, device=device)
         self._correction = torch.from_numpy(correction).to(device)
         self._distinct = DistinctRows(len(correction))
+        self._last = no_items(lanes)
         self._device = device
         self._weights = {name: weight for name, weight in self.encoder.named_parameters() if weight.numel()}
         self._optimizers = {name: Adagrad(weight, config.momentum) for name, weight in self._weights.items()}
@@ -78,12 +81,16 @@ class TrainingState:
         Returns:
             The summed loss of the lanes.
         """
-        lanes, candidates = len(step.targets), len(step.targets) + len(negatives)
-        distinct, places = self._distinct.number(np.concatenate([step.targets, negatives, step.inputs]))
+        lanes, (repeated, lane, cases) = len(step.targets), self._repeats(step)
+        candidates = lanes + len(negatives) + len(repeated)
+        distinct, places = self._distinct.number(
+            np.concatenate([step.targets, negatives, repeated, step.inputs])
+        )
         rows = self._tensor(distinct)
         weights = self.item_matrix.index_select(0, rows)
         correction = self._correction[rows[: int(places[:candidates].max()) + 1]]
-        running = Lanes(places[:lanes], places[candidates:], step.event_types, step.starts)
+        repeats = Repeats(lane, places[candidates - len(repeated) : candidates], cases)
+        running = Lanes(places[:lanes], places[candidates:], step.event_types, step.starts, repeats)
         made = self._gradient(weights, correction, running, self.hidden[:lanes])
         self._update(rows, weights, made.by_rows, learning_rate)
         self.hidden[:lanes], self.hidden[lanes:] = made.after, 0
@@ -112,6 +119,17 @@ class TrainingState:
         if self._device.type == "cuda":
             torch.cuda.set_rng_state(torch.from_numpy(arrays["cuda_generator"]), self._device)
 
+    def _repeats(self, step: Step) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+        """The last items of the lanes' sessions: rows, lanes and cases; int64 [pairs] each, lane by lane."""
+        if not self.shape.repeat_bias:
+            nothing = np.empty(0, dtype=np.int64)
+            return nothing, nothing, nothing
+        rows, counts = self._last.rows[: len(step.inputs)], self._last.counts[: len(step.inputs)]
+        last = after_events(LastItems(rows, counts), step.inputs, step.starts)
+        rows[:], counts[:] = last
+        lane, recency = np.nonzero(rows != UNKNOWN)
+        return rows[lane, recency], lane, bias_cases(last)[lane, recency]
+
     def _update(self, rows: Tensor, values: Tensor, by_rows: Tensor, learning_rate: float) -> None:
         for name, weight in self._weights.items():
             assert weight.grad is not None
@@ -125,6 +143,7 @@ class TrainingState:
     def _tensors(self) -> dict[str, Tensor]:
         """By name, all that a step changes, torch's generators aside."""
         tensors = {"item_matrix": self.item_matrix, "hidden": self.hidden, **self._weights}
+        tensors |= {f"last_items.{name}": torch.from_numpy(a) for name, a in self._last._asdict().items()}
         for name, optimizer in {"item_matrix": self._row_optimizer, **self._optimizers}.items():
             tensors[f"{name}.squares"] = optimizer.squares
             if optimizer.velocity is not None:
@@ -141,6 +160,7 @@ def encoder_shape(config: ModelConfig, sessions: Sessions) -> EncoderShape:
         event_types=len(EVENT_TYPE_CODES) if config.event_type_input and several else 0,
         tied=config.tied_embeddings,
         cosine_scale=config.cosine_scale,
+        repeat_bias=config.repeat_bias,
     )
 
 

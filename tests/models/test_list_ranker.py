@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from models.list_ranker import ListRanker
 from models.ranking import with_last_items
 from models.release import Release, load_release
-from models.repeat_bias import TABLE_SHAPE, last_items, repeat_biases
+from models.repeat_bias import SERVED_SHAPE, last_items, rescored
 from schemas.errors import InvalidRelease
 from schemas.ids import ItemId
 from schemas.session_state import SessionState
@@ -25,7 +25,7 @@ SCORES = st.integers(-3, 3).map(float)
 @pytest.fixture(scope="module")
 def release(tmp_path_factory: pytest.TempPathFactory) -> Release:
     folder = tmp_path_factory.mktemp("releases")
-    table = np.random.default_rng(5).normal(scale=4, size=TABLE_SHAPE).astype(np.float32)
+    table = np.random.default_rng(5).normal(scale=4, size=SERVED_SHAPE).astype(np.float32)
     write_successor_release(folder, "r", [f"i{row}" for row in range(ITEMS)], repeat_bias=table)
     return load_release(folder / "r")
 
@@ -42,7 +42,8 @@ def of_all_items(release: Release, query: NDArray[np.float32], rows: list[int]) 
     last = last_items([rows])
     assert release.repeat_bias is not None
     known = last.rows[0] >= 0
-    scores[last.rows[0][known]] += repeat_biases(release.repeat_bias, last)[0][known]
+    before = scores[last.rows]
+    scores[last.rows[0][known]] = rescored(release.repeat_bias, last, before)[0][known]
     return np.lexsort((np.arange(ITEMS), -scores))
 
 
@@ -52,7 +53,7 @@ def of_all_items(release: Release, query: NDArray[np.float32], rows: list[int]) 
     st.integers(1, 8),
     st.integers(0, ITEMS),
 )
-def test_a_list_is_the_top_of_all_items_with_their_repeat_biases(
+def test_a_list_is_the_top_of_all_items_with_their_rescored(
     release: Release, rows: list[int], seed: int, k: int, unavailable: int
 ) -> None:
     random = np.random.default_rng(seed)
@@ -103,7 +104,7 @@ def test_nothing_below_what_was_retrieved_stays_and_ties_go_by_row(
 def test_a_release_with_a_table_of_another_shape_is_refused(tmp_path: Path) -> None:
     write_successor_release(tmp_path, "r", ["a", "b"], repeat_bias=np.zeros((2, 2), dtype=np.float32))
 
-    with pytest.raises(InvalidRelease, match=r"repeat_bias.npy is no finite float32 of shape \(8, 3, 4\)"):
+    with pytest.raises(InvalidRelease, match=r"repeat_bias.npy is no finite float32 of shape \(2, 8, 4, 3\)"):
         load_release(tmp_path / "r")
 
 

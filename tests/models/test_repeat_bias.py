@@ -6,13 +6,15 @@ from hypothesis import strategies as st
 
 from models.repeat_bias import (
     RECENCIES,
+    SERVED_SHAPE,
     TABLE_SHAPE,
     LastItems,
     after_events,
     bias_cases,
     last_items,
     no_items,
-    repeat_biases,
+    rescored,
+    served_table,
 )
 from models.vocabulary import UNKNOWN
 
@@ -60,7 +62,7 @@ def test_unknown_items_are_no_items_of_the_session() -> None:
 
 def test_recency_occurrences_and_different_items_decide_the_case() -> None:
     cases = bias_cases(last_items([[1], [1, 1], [1, 1, 1, 1], [2, 1], [1, 2], [1, 2, 3, 4, 5, 6, 7, 8]]))
-    recency, count, distinct = np.unravel_index(cases, TABLE_SHAPE)
+    recency, distinct, count = np.unravel_index(cases, TABLE_SHAPE)
 
     assert list(zip(recency[:, 0], count[:, 0], distinct[:, 0], strict=True)) == [
         (0, 0, 0),
@@ -73,9 +75,23 @@ def test_recency_occurrences_and_different_items_decide_the_case() -> None:
     assert recency[5].tolist() == list(range(RECENCIES))
 
 
-def test_each_item_gains_the_value_of_its_case() -> None:
-    table = np.arange(np.prod(TABLE_SHAPE), dtype=np.float32).reshape(TABLE_SHAPE)
+def test_each_item_has_the_slope_and_the_bias_of_its_case() -> None:
+    table = np.arange(np.prod(SERVED_SHAPE), dtype=np.float32).reshape(SERVED_SHAPE)
+    scores = np.full((1, RECENCIES), 2, dtype=np.float32)
 
-    biases = repeat_biases(table, last_items([[1, 2, 1]]))
+    found = rescored(table, last_items([[1, 2, 1]]), scores)
 
-    assert biases[0, :2].tolist() == [table[0, 1, 1], table[1, 0, 1]]
+    cases = (0, 1, 1), (1, 1, 0)
+    assert found[0, :2].tolist() == [2 * table[0][case] + table[1][case] for case in cases]
+
+
+def test_scores_are_drawn_towards_the_pivot_and_then_gain_the_bias() -> None:
+    biases = np.full(TABLE_SHAPE, -1, dtype=np.float32)
+    last, scores = last_items([[1, 2]]), np.array([[10.0, 2.0] + [0] * 6], dtype=np.float32)
+
+    drawn = rescored(served_table(biases, cosine_scale=10, shrinkage=0.5), last, scores)
+    plain = rescored(served_table(biases, cosine_scale=10, shrinkage=0), last, scores)
+    unscaled = rescored(served_table(biases, cosine_scale=0, shrinkage=0.5), last, scores)
+
+    assert drawn[0, :2].tolist() == [7.5, 3.5]
+    assert plain[0, :2].tolist() == unscaled[0, :2].tolist() == [9, 1]

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from models.gru4rec import EncoderShape
 from models.model_config import ModelConfig
+from models.repeat_bias import bias_cases, last_items
 from models.vocabulary import Vocabulary
 from retrain.training.sessionize import Sessions, build_vocabulary, sessionize
 from retrain.training.training import TrainedModel, train
@@ -18,7 +19,7 @@ from schemas.errors import UsageError
 from schemas.ids import ItemId
 from tests.retrain.planted_sessions import ring_events
 
-SMALL = ModelConfig(hidden_size=16, epochs=3, min_steps=150, batch_size=16, n_negatives=8)
+SMALL = ModelConfig(hidden_size=16, epochs=3, min_steps=300, batch_size=16, n_negatives=8)
 
 
 def train_on_rings(config: ModelConfig = SMALL) -> tuple[TrainedModel, Vocabulary]:
@@ -43,10 +44,30 @@ def test_next_item_of_every_ring_is_learned() -> None:
     with torch.no_grad():
         types = torch.zeros(len(vectors), dtype=torch.long)
         query, _ = model.encoder(vectors, types, torch.zeros(len(vectors), 16))
-    best = (query @ vectors.T).argmax(dim=1)
+    table = model.encoder.repeat_bias()
+    assert table is not None
+    of_the_last = table.ravel()[bias_cases(last_items([[row] for row in range(len(vectors))]))[:, 0]]
+    best = (query @ vectors.T + torch.diag(torch.from_numpy(of_the_last))).argmax(dim=1)
     for row, item_id in enumerate(vocabulary.item_ids):
         ring, place = item_id.split("-")
         assert vocabulary.item_id(int(best[row])) == f"{ring}-{(int(place) + 1) % 8}"
+
+
+def test_what_never_comes_again_is_pushed_down_and_what_does_is_not() -> None:
+    never = sessions_of(*([start, start + 1, start + 2] for start in range(12)))
+    again = sessions_of(*([start, start + 1, start] for start in range(12)))
+    biases = []
+    for sessions in (never, again):
+        table = train(sessions, a_vocabulary(14), SMALL).encoder.repeat_bias()
+        assert table is not None
+        biases.append(table.ravel()[bias_cases(last_items([[3, 4]]))[0]])
+    assert biases[0][0] < 0 > biases[0][1]
+    assert biases[1][0] < 0 < biases[1][1]
+
+
+def test_a_model_may_have_no_repeat_bias() -> None:
+    model, _ = train_on_rings(replace(SMALL, epochs=1, min_steps=0, repeat_bias=False))
+    assert model.encoder.repeat_bias() is None
 
 
 def test_same_seed_gives_the_same_model_and_another_seed_another() -> None:
@@ -165,7 +186,7 @@ def test_rings_are_learned_in_every_precision(precision: str) -> None:
     model = train(sessions, vocabulary, SMALL, resources=Resources(precision=precision))
     exact = train(sessions, vocabulary, SMALL)
     assert model.item_matrix.dtype == np.float32
-    assert model.history[-1].loss == pytest.approx(exact.history[-1].loss, rel=0.1)
+    assert model.history[-1].loss == pytest.approx(exact.history[-1].loss, rel=0.2)
 
 
 def test_two_threads_learn_what_one_learns() -> None:
