@@ -67,13 +67,13 @@ class ServedRelease:
     def all_scores(self, events: pl.DataFrame) -> NDArray[np.float32]:
         """See `retrain.evaluation.next_item_model.ScoresAllItems`.
 
-        An item's score is the inner product of query and item vector, and its repeat bias. Without a known
+        An item's score is the inner product of query and item vector, with its repeat bias. Without a known
         item in the session it is the item's share of the popular list.
         """
         encoded = Recommender(self.release).encode(_session_events(events))
         scores: NDArray[np.float32] = encoded.queries @ self._searched().T
         event, place = np.nonzero(encoded.last_items.rows != UNKNOWN)
-        scores[event, encoded.last_items.rows[event, place]] += encoded.biases[event, place]
+        scores[event, encoded.last_items.rows[event, place]] = encoded.last_scores[event, place]
         popular, unknown = self.release.popular, ~encoded.known
         scores[unknown] = 0
         scores[np.ix_(unknown, popular["row"])] = popular["score"]
