@@ -19,6 +19,7 @@ StrategyName = Literal["gru4rec", "als"]
 LossName = Literal["cross_entropy", "bpr", "bpr_max", "top1", "top1_max"]
 ScheduleName = Literal["constant", "linear", "cosine"]
 InitialEmbeddings = Literal["cooccurrence", "random"]
+RepeatBias = Literal["auto", "on", "off"]
 MAX_STATE_SIZE = 512
 """Values of an encoder state: one KiB in float16."""
 _SUBJECT = "model config"
@@ -32,7 +33,7 @@ PRESETS: dict[str, dict[str, int | float]] = {
         "hidden_size": 224,
         "n_negatives": 2048,
         "batch_size": 128,
-        "epochs": 4,
+        "epochs": 3,
         "hidden_dropout": 0.3,
     },
     "pair": {"hidden_size": 128, "members": 2, "epochs": 3, "hidden_dropout": 0.3},
@@ -66,9 +67,9 @@ class ModelConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """Where item embeddings start: at factors of how often items stand near one another, or at random."""
     cosine_scale: float = 16.0
     """A score is this times the cosine of query and item; 0: their inner product."""
-    repeat_bias: bool = True
+    repeat_bias: RepeatBias = "auto"
     """Whether the scores of a session's last eight items gain a learned number, by how recently and how often
-    they occurred."""
+    they occurred; `auto`: where all events are of one type, as in logs of clicks."""
     repeat_shrinkage: float = 0.3
     """Share by which, in serving, the scores of a session's last items are drawn towards 0.7 times
     cosine_scale: of a session's own items a network is too sure."""

@@ -22,7 +22,7 @@ from retrain.training.learning_rates import learning_rate_factor
 from retrain.training.negative_sampling import NegativeSampler, StepNegatives
 from retrain.training.session_parallel_batches import SessionParallelBatches
 from retrain.training.sessionize import Sessions
-from retrain.training.training_state import TrainingState
+from retrain.training.training_state import TrainingState, encoder_shape
 from schemas.errors import UsageError
 
 _REPORT_EVERY = 50
@@ -72,7 +72,8 @@ class TrainingLoop:
         self._config = config
         self._batches = batches
         self._negatives = StepNegatives(sampler, config.n_negatives, config.seed)
-        in_batch = batches.lanes * (1 + (_mean_remembered(sessions) if config.repeat_bias else 0))
+        remembered = _mean_remembered(sessions) if encoder_shape(config, sessions).repeat_bias else 0
+        in_batch = batches.lanes * (1 + remembered)
         correction = _candidate_log_probability(counts, sampler, in_batch, config)
         self._state = TrainingState(sessions, batches.lanes, correction, config, device, product_type)
         self._epochs = max(config.epochs, math.ceil(config.min_steps / len(batches)))

@@ -160,7 +160,7 @@ def encoder_shape(config: ModelConfig, sessions: Sessions) -> EncoderShape:
         event_types=len(EVENT_TYPE_CODES) if config.event_type_input and several else 0,
         tied=config.tied_embeddings,
         cosine_scale=config.cosine_scale,
-        repeat_bias=config.repeat_bias,
+        repeat_bias=config.repeat_bias == "on" or (config.repeat_bias == "auto" and not several),
     )
 
 

@@ -66,7 +66,7 @@ def test_what_never_comes_again_is_pushed_down_and_what_does_is_not() -> None:
 
 
 def test_a_model_may_have_no_repeat_bias() -> None:
-    model, _ = train_on_rings(replace(SMALL, epochs=1, min_steps=0, repeat_bias=False))
+    model, _ = train_on_rings(replace(SMALL, epochs=1, min_steps=0, repeat_bias="off"))
     assert model.encoder.repeat_bias() is None
 
 

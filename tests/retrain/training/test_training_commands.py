@@ -95,7 +95,7 @@ def test_data_that_cannot_be_trained_on_is_one_line_and_exit_code_2(
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--test-share", "1.5"], "test_share is 1.5; use 0 to 0.9"),
+        (["--test-share", "1.5"], "--test-share 1.5: use 0 to 0.9"),
         (["--config", "nowhere.toml"], "nowhere.toml: cannot be read"),
         (["--event-type-map", "x=y"], "x=y: map to one of view, cart, purchase"),
     ],
