@@ -56,7 +56,7 @@ class ModelConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     layers: int = 1
     """GRU layers; hidden_size * layers * members values are the state of a session."""
     members: int = 1
-    """Networks of this size that are trained one by one, from other random numbers, and serve as one: scores
+    """Networks of this size, each trained by itself from other random numbers, that serve as one: scores
     are the means of theirs."""
     tied_embeddings: bool = True
     """Whether an item has one embedding for input and output (constrained embeddings), or two."""
@@ -71,7 +71,7 @@ class ModelConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """Whether the scores of a session's last eight items gain a learned number, by how recently and how often
     they occurred; `auto`: where all events are of one type, as in logs of clicks."""
     repeat_shrinkage: float = 0.3
-    """Share by which, in serving, the scores of a session's last items are drawn towards 0.7 times
+    """Share by which, in serving, the scores of a session's last items are drawn towards 0.8 times
     cosine_scale: of a session's own items a network is too sure."""
     loss: LossName = "cross_entropy"
     """What is minimised; `bpr_max`, `top1` and `top1_max` are those of the GRU4Rec papers, and take

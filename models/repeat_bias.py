@@ -24,7 +24,7 @@ _DISTINCT = (2, 3, 5)
 TABLE_SHAPE = (RECENCIES, len(_DISTINCT) + 1, _COUNTS)
 SERVED_SHAPE = (2, *TABLE_SHAPE)
 """What a release has for each case: a slope and a bias."""
-_PIVOT = 0.7
+_PIVOT = 0.8
 """Cosine towards which the scores of repeated items are drawn."""
 _FIRST_CASE = (
     np.arange(RECENCIES) * TABLE_SHAPE[1] + np.digitize(np.arange(RECENCIES + 1), _DISTINCT)[:, None]
@@ -99,7 +99,7 @@ def served_table(biases: NDArray[np.float32], cosine_scale: float, shrinkage: fl
 
     A network remembers the items of the sessions that it learns from, and so is surer of a session's own
     items, for better or worse, than new sessions bear out. So their scores s are drawn towards a constant:
-    s + shrinkage * (0.7 * cosine_scale - s) + bias. Found on validation sessions, see docs/quality.md.
+    s + shrinkage * (0.8 * cosine_scale - s) + bias. Found on validation sessions, see docs/quality.md.
 
     Args:
         biases: float32, of `TABLE_SHAPE`, as trained.

@@ -93,5 +93,5 @@ def test_scores_are_drawn_towards_the_pivot_and_then_gain_the_bias() -> None:
     plain = rescored(served_table(biases, cosine_scale=10, shrinkage=0), last, scores)
     unscaled = rescored(served_table(biases, cosine_scale=0, shrinkage=0.5), last, scores)
 
-    assert drawn[0, :2].tolist() == [7.5, 3.5]
+    assert drawn[0, :2].tolist() == [8, 4]
     assert plain[0, :2].tolist() == unscaled[0, :2].tolist() == [9, 1]

@@ -48,11 +48,23 @@ def brute_force_scores(release: Release, events: pl.DataFrame) -> NDArray[np.flo
     scores, vectors = [], index_vectors(release.item_vectors, release.manifest.encoder.index_dim)
     for _, session in events.group_by("session_id", maintain_order=True):
         state = np.zeros((1, release.manifest.encoder.state_size), dtype=np.float16)
-        for row in release.vocabulary.rows(session["item_id"]):
+        rows = release.vocabulary.rows(session["item_id"]).tolist()
+        for at, row in enumerate(rows):
             item, code = release.item_vectors[[max(row, 0)]], np.array([0 if row >= 0 else NO_STEP])
             query, state = release.encoder.step(item, code, state)
             scores.append(query[0] @ vectors.T)
+            rescore_repeats(scores[-1], release, [row for row in rows[: at + 1] if row >= 0])
     return np.array(scores, dtype=np.float32)
+
+
+def rescore_repeats(scores: NDArray[np.float32], release: Release, rows: list[int]) -> None:
+    """In place; sessions of at most 8 events, of which none is forgotten."""
+    assert release.repeat_bias is not None
+    latest_first = list(dict.fromkeys(rows[::-1]))
+    distinct = {1: 0, 2: 1, 3: 2, 4: 2}.get(len(latest_first), 3)
+    for recency, row in enumerate(latest_first):
+        slope, bias = release.repeat_bias[:, recency, distinct, min(rows.count(row), 3) - 1]
+        scores[row] = slope * scores[row] + bias
 
 
 def test_evaluation_through_the_index_equals_brute_force_over_the_item_vectors(release: Release) -> None:
