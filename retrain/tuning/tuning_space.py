@@ -51,6 +51,14 @@ low = 8.0
 high = 32.0
 log = true
 
+[repeat_bias]
+choices = ["on", "off"]
+
+[repeat_shrinkage]
+low = 0.0
+high = 0.5
+step = 0.05
+
 [hidden_dropout]
 low = 0.0
 high = 0.6
