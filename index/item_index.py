@@ -1,7 +1,7 @@
 """ItemIndex: item vectors in, the rows with the greatest inner products out.
 
 Owns the kinds of index and how one is built, saved and loaded. Knows rows only, no ids, no model. Callers:
-`models.release` loads, `models.recommender` and `models.similar_items` search,
+`models.release` loads, `models.list_ranker` and `models.similar_items` search,
 `retrain.releases.release_building` builds.
 """
 

@@ -4,7 +4,7 @@ Written from Hidasi et al. 2016 (session-based recommendations with recurrent ne
 Karatzoglou 2018 (top-k gains: sampled negatives, tied embeddings) and Hidasi & Czapp 2023 (which details
 matter); scores as scaled cosines from Gupta et al. 2019 (NISER). Owns the network and the columns of the item
 matrix; the matrix is an argument: a training step has a few of its rows. Callers:
-`retrain.training.training`, `models.gru4rec_export`. Nothing that serves imports this module.
+the modules of `retrain.training`, `models.gru4rec_export`. Nothing that serves imports this module.
 """
 
 from dataclasses import dataclass

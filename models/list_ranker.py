@@ -64,7 +64,7 @@ class ListRanker:
     def last_items(
         self, queries: NDArray[np.float32], states: Sequence[SessionState]
     ) -> tuple[LastItems, NDArray[np.float32]]:
-        """The sessions' last items and their scores with the repeat bias.
+        """The sessions' last items, of their last 50 events, and their scores with the repeat bias.
 
         Args:
             queries: float32 [sessions, index_dim].
@@ -78,9 +78,11 @@ class ListRanker:
         if table is None:
             return no_items(len(states)), np.full((len(states), RECENCIES), -np.inf, dtype=np.float32)
         last = last_items([[row(item_id) for item_id in state.item_ids] for state in states])
-        vectors = self._vectors[np.maximum(last.rows, 0)]
-        scores = rescored(table, last, np.matmul(vectors, queries[:, :, None])[:, :, 0])
-        return last, np.where(last.rows == UNKNOWN, np.float32(-np.inf), scores)
+        plain = np.empty(last.rows.shape, dtype=np.float32)
+        for recency in range(RECENCIES):  # at once they would take eight times the memory of the queries
+            vectors = self._vectors[np.maximum(last.rows[:, recency], 0)]
+            np.einsum("sd,sd->s", vectors, queries, out=plain[:, recency])
+        return last, np.where(last.rows == UNKNOWN, np.float32(-np.inf), rescored(table, last, plain))
 
     def _search(
         self, queries: NDArray[np.float32], states: Sequence[SessionState], n: int

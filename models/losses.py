@@ -2,7 +2,7 @@
 
 Owns the equations and that they stay finite: large scores, masked candidates, rows without any candidate.
 Scores come in after the final activation (`models.score_activations`). Not owned: sampling, the logQ
-correction, the mean over a batch. Caller: `retrain.training.training_state`.
+correction, the mean over a batch. Caller: `retrain.training.autograd_step`.
 
 Notation: r_i is the score of a prediction's target, r_j of its negatives, sigma the logistic function,
 s_j = exp(r_j) / sum_k exp(r_k) the softmax over the negatives alone. Every loss takes

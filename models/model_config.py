@@ -72,7 +72,7 @@ class ModelConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     they occurred; `auto`: where all events are of one type, as in logs of clicks."""
     repeat_shrinkage: float = 0.3
     """Share by which, in serving, the scores of a session's last items are drawn towards 0.8 times
-    cosine_scale: of a session's own items a network is too sure."""
+    cosine_scale, if that is not 0: of a session's own items a network is too sure."""
     loss: LossName = "cross_entropy"
     """What is minimised; `bpr_max`, `top1` and `top1_max` are those of the GRU4Rec papers, and take
     cosine_scale = 0 and a lower learning rate."""

@@ -59,7 +59,9 @@ def with_last_items(
     Returns:
         Rows and scores [batch, n + m], sorted likewise, filled up with -1 and -inf.
     """
-    rescored = (rows[:, :, None] == last_rows[:, None, :]).any(axis=2)
+    rescored = np.zeros(rows.shape, dtype=np.bool_)
+    for column in range(last_rows.shape[1]):
+        rescored |= rows == last_rows[:, column, None]
     kept = np.where(rescored, np.float32(-np.inf), scores)
     if not complete:
         last, horizon = rows[:, -1:], scores[:, -1:]

@@ -3,7 +3,7 @@
 Owns their names. Serving applies none of them: an index ranks by the inner product. Where the activation
 rises strictly (all but `relu`) this gives the same ranking. `relu` makes equals of all scores below 0 in
 training, so no loss orders them; serving still ranks them by their inner product. There is no `softmax`:
-cross-entropy has it inside and takes `linear`. Caller: `retrain.training.training_state`.
+cross-entropy has it inside and takes `linear`. Caller: `retrain.training.autograd_step`.
 """
 
 from collections.abc import Callable

@@ -164,7 +164,16 @@ def _train_in_child(connection: Connection, place: int) -> None:
         _send(connection, network)
     except Exception as error:  # noqa: BLE001 - the boundary of the process: the parent raises it
         error.add_note(f"In the process of member {place + 1}:\n{traceback.format_exc()}")
-        _send(connection, error)
+        _send(connection, _sendable(error))
+
+
+def _sendable(error: Exception) -> Exception:
+    """The error, or one that says the same where pickling would lose it."""
+    try:
+        pickle.loads(pickle.dumps(error))  # noqa: S301 - our own
+    except Exception:  # noqa: BLE001 - whatever a foreign exception's pickling raises
+        return RuntimeError("".join(traceback.format_exception(error)))
+    return error
 
 
 def _end_with_parent() -> None:

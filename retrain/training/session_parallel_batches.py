@@ -1,7 +1,8 @@
 """Session-parallel mini-batches (Hidasi et al. 2016, fig. 1): lanes of sessions, one event of each a step.
 
 Owns which session runs in which lane and when. A lane runs one session after the other, in the order given;
-its hidden state starts at zero with each. Caller: `retrain.training.training`.
+its hidden state starts at zero with each. Callers: `retrain.training.training`,
+`retrain.training.member_processes`.
 """
 
 import heapq
