@@ -50,8 +50,10 @@ class ListRanker:
         """
         ranked: list[RankedRows] = []
         for start in range(0, len(queries), SEARCH_BATCH):
-            block = slice(start, start + SEARCH_BATCH)
-            ranked += self._search(queries[block], states[block], CANDIDATES_PER_ITEM * self._k + RECENCIES)
+            some, of_these = queries[start : start + SEARCH_BATCH], states[start : start + SEARCH_BATCH]
+            last, last_scores = self.last_items(some, of_these)
+            repeats = last.rows.astype(np.int32), last_scores
+            ranked += self._search(some, of_these, repeats, CANDIDATES_PER_ITEM * self._k + RECENCIES)
         return ranked
 
     def popular(self, state: SessionState) -> RankedRows:
@@ -85,21 +87,24 @@ class ListRanker:
         return last, np.where(last.rows == UNKNOWN, np.float32(-np.inf), rescored(table, last, plain))
 
     def _search(
-        self, queries: NDArray[np.float32], states: Sequence[SessionState], n: int
+        self,
+        queries: NDArray[np.float32],
+        states: Sequence[SessionState],
+        repeats: tuple[NDArray[np.int32], NDArray[np.float32]],
+        n: int,
     ) -> list[RankedRows]:
         """Retrieve, filter and rank; where the filters leave a list short, again with more candidates."""
         items = self._release.manifest.items
         rows, scores = self._release.index.search(queries, min(n, items))
         if self._release.repeat_bias is not None:
-            last, last_scores = self.last_items(queries, states)
-            complete = rows.shape[1] == items
-            rows, scores = with_last_items(rows, scores, last.rows.astype(np.int32), last_scores, complete)
+            rows, scores = with_last_items(rows, scores, *repeats, complete=rows.shape[1] == items)
         excluded = [self._excluded_rows(state) for state in states]
         allowed = allowed_candidates(rows, excluded, self._unavailable)
         ranked = top_allowed(rows, scores, allowed, self._k)
         short = [at for at, one in enumerate(ranked) if len(one.rows) < self._k and n < items]
         if short:
-            deeper = self._search(queries[short], [states[at] for at in short], 4 * n)
+            of_short = repeats[0][short], repeats[1][short]
+            deeper = self._search(queries[short], [states[at] for at in short], of_short, 4 * n)
             for at, one in zip(short, deeper, strict=True):
                 ranked[at] = one
         return ranked

@@ -56,7 +56,7 @@ class AutogradStep:
         lane, place, case = (torch.from_numpy(array).to(device) for array in lanes.repeats)
         gain = self._encoder.repeat_bias.flatten()[case] + correction[place]
         loss = self._loss(scores.float().index_put((lane, place), gain, accumulate=True), targets)
-        (loss / self._lanes).backward()  # type: ignore[no-untyped-call]
+        (loss / self._lanes).backward()  # type: ignore[no-untyped-call]  # torch's own
         assert leaf.grad is not None
         return StepGradient(loss.item(), leaf.grad, after.detach().float())
 
