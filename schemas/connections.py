@@ -7,6 +7,7 @@ import ssl
 from typing import Any
 
 from schemas.errors import UsageError
+from schemas.redis_address import RedisAddress, parse_redis_address
 from schemas.settings import SharedSettings
 
 
@@ -44,24 +45,64 @@ def kafka_ssl_context(settings: SharedSettings) -> ssl.SSLContext:
     Raises:
         UsageError: a certificate or key file cannot be read.
     """
-    try:
-        context = ssl.create_default_context(cafile=settings.kafka_ssl_cafile)
-        if settings.kafka_ssl_certfile:
-            context.load_cert_chain(settings.kafka_ssl_certfile, settings.kafka_ssl_keyfile)
-    except OSError as error:
-        raise UsageError(
-            f"MILLRACE_KAFKA_SSL_CAFILE, _CERTFILE or _KEYFILE cannot be used: {error}; "
-            "give readable PEM files"
-        ) from error
-    return context
+    return _context(
+        "KAFKA", settings.kafka_ssl_cafile, settings.kafka_ssl_certfile, settings.kafka_ssl_keyfile
+    )
 
 
 def redis_arguments(settings: SharedSettings) -> dict[str, Any]:
-    """What `redis.asyncio.from_url` needs beside the URL."""
-    return {
-        "url": settings.redis_url,
+    """What a connection to any Redis of these settings needs, beside its host and port.
+
+    Raises:
+        UsageError: a certificate or key file cannot be read.
+    """
+    address = parse_redis_address(settings.redis_url)
+    given = {"username": address.username, "password": address.password, "db": address.db}
+    return _redis_client_arguments(settings, address) | {
+        name: value for name, value in given.items() if value
+    }
+
+
+def sentinel_arguments(settings: SharedSettings) -> dict[str, Any]:
+    """What a connection to a Sentinel needs; user and password are its own.
+
+    Raises:
+        UsageError: a certificate or key file cannot be read.
+    """
+    given = {"username": settings.redis_sentinel_username, "password": settings.redis_sentinel_password}
+    found = _redis_client_arguments(settings, parse_redis_address(settings.redis_url))
+    return found | {name: value for name, value in given.items() if value}
+
+
+def _redis_client_arguments(settings: SharedSettings, address: RedisAddress) -> dict[str, Any]:
+    arguments: dict[str, Any] = {
         "socket_connect_timeout": 5.0,
         "socket_timeout": 10.0,
         "health_check_interval": 30,
         "client_name": "millrace",
     }
+    if address.tls:
+        arguments |= {
+            "ssl": True,
+            "ssl_ca_certs": settings.redis_ssl_cafile,
+            "ssl_certfile": settings.redis_ssl_certfile,
+            "ssl_keyfile": settings.redis_ssl_keyfile,
+            "ssl_check_hostname": settings.redis_ssl_check_hostname,
+        }
+        _context(
+            "REDIS", settings.redis_ssl_cafile, settings.redis_ssl_certfile, settings.redis_ssl_keyfile
+        )  # the client says less of a file that it cannot use, and later
+    return arguments
+
+
+def _context(service: str, cafile: str | None, certfile: str | None, keyfile: str | None) -> ssl.SSLContext:
+    try:
+        context = ssl.create_default_context(cafile=cafile)
+        if certfile:
+            context.load_cert_chain(certfile, keyfile)
+    except OSError as error:
+        raise UsageError(
+            f"MILLRACE_{service}_SSL_CAFILE, _CERTFILE or _KEYFILE cannot be used: {error}; "
+            "give readable PEM files"
+        ) from error
+    return context

@@ -1,6 +1,7 @@
 """The names of every Redis key, in one place.
 
-Keys of one bucket share a Redis Cluster hash tag, so that one script can change them together.
+Keys of one bucket share a Redis Cluster hash tag, and so do those of the catalogue, so that one script can
+change them together.
 """
 
 from collections.abc import Iterable
@@ -8,13 +9,13 @@ from zlib import crc32
 
 from schemas.ids import SessionId
 
-ITEMS = "millrace:items"
+ITEMS = "millrace:{items}"
 """Hash item_id -> ItemMetadata JSON. Writer: `streams.catalogue`."""
-UNAVAILABLE_ITEMS = "millrace:items:unavailable"
+UNAVAILABLE_ITEMS = "millrace:{items}:unavailable"
 """Set of the item ids that must not be shown. Writer: `streams.catalogue`, together with the hash."""
-ITEMS_VERSION = "millrace:items:version"
+ITEMS_VERSION = "millrace:{items}:version"
 """Rises with every change of the catalogue. Writer: `streams.catalogue`."""
-ITEMS_COMPLETE = "millrace:items:complete"
+ITEMS_COMPLETE = "millrace:{items}:complete"
 """Set once the catalogue was read whole from its topic; without it, single items may be all there is.
 
 Writer: `streams.catalogue`.

@@ -8,13 +8,13 @@ import os
 import re
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Literal, Self, TypeVar
-from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from schemas.errors import UsageError
 from schemas.item_event import DEFAULT_EVENT_TYPE_MAP, ERASE, EVENT_TYPES
+from schemas.redis_address import parse_redis_address
 
 PREFIX = "MILLRACE_"
 HIDDEN = "(hidden)"
@@ -49,13 +49,7 @@ def _broker_addresses(value: str) -> str:
 
 
 def _redis_address(value: str) -> str:
-    url = urlsplit(value)
-    try:
-        usable = url.scheme == "unix" or (url.scheme in {"redis", "rediss"} and url.port != 0)
-    except ValueError:
-        usable = False
-    if not usable:
-        raise ValueError("give a URL such as redis://localhost:6379/0")
+    parse_redis_address(value)
     return value
 
 
@@ -89,8 +83,20 @@ class SharedSettings(BaseSettings):
     kafka_ssl_certfile: str | None = Field(None, description="client certificate (PEM file)")
     kafka_ssl_keyfile: str | None = Field(None, description="client key (PEM file)")
     redis_url: RedisAddress = Field(
-        "redis://localhost:6379/0", description="Redis, as redis:// or rediss:// URL", repr=False
+        "redis://localhost:6379/0",
+        description="Redis: redis://, rediss:// (TLS), unix://, redis+cluster:// or redis+sentinel:// URL",
+        repr=False,
     )
+    redis_ssl_cafile: str | None = Field(
+        None, description="CA certificates (PEM file) that sign Redis' certificates, with rediss"
+    )
+    redis_ssl_certfile: str | None = Field(None, description="client certificate for Redis (PEM file)")
+    redis_ssl_keyfile: str | None = Field(None, description="client key for Redis (PEM file)")
+    redis_ssl_check_hostname: bool = Field(
+        True, description="whether Redis' certificate must name the host that is connected to"
+    )
+    redis_sentinel_username: str | None = Field(None, description="user name at the Sentinels")
+    redis_sentinel_password: str | None = Field(None, description="password at the Sentinels", repr=False)
     redis_buckets: int = Field(
         1,
         ge=1,

@@ -9,11 +9,14 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from redis.asyncio import Redis
 
 from models.vocabulary import UNKNOWN, Vocabulary
 from schemas.ids import ItemId
 from schemas.redis_keys import ITEMS_VERSION, UNAVAILABLE_ITEMS
+from streams.redis_clients import RedisClient, available
+
+_LOAD = "return {redis.call('GET', KEYS[1]), redis.call('SMEMBERS', KEYS[2])}"
+"""Both at one moment; a transaction cannot be relied on in the client of a Redis Cluster."""
 
 
 class Availability(NamedTuple):
@@ -33,17 +36,15 @@ class Availability(NamedTuple):
         return mask
 
 
-async def load_availability(redis: Redis, known: Availability) -> Availability:
+async def load_availability(redis: RedisClient, known: Availability) -> Availability:
     """The availability as it is now; `known` itself where the version has not changed.
 
     Raises:
-        redis.RedisError: Redis does not answer.
+        Unavailable: Redis does not answer.
     """
-    version = int(await redis.get(ITEMS_VERSION) or 0)
+    version = int(await available(redis.get(ITEMS_VERSION)) or 0)
     if version == known.version:
         return known
-    async with redis.pipeline(transaction=True) as pipe:
-        pipe.get(ITEMS_VERSION)
-        pipe.smembers(UNAVAILABLE_ITEMS)
-        version_now, members = await pipe.execute()
+    script = redis.register_script(_LOAD)
+    version_now, members = await available(script([ITEMS_VERSION, UNAVAILABLE_ITEMS]))
     return Availability(int(version_now or 0), frozenset(ItemId(member.decode()) for member in members))

@@ -7,20 +7,43 @@ A low-rate topic, so Faust's cost per message does not matter here.
 
 import time
 import uuid
-from collections.abc import Collection, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Collection, Iterable
 from itertools import islice
-from typing import NamedTuple
-
-from redis import exceptions
-from redis.asyncio import Redis
+from typing import Any, NamedTuple, cast
 
 from schemas.errors import InvalidEvent, Unavailable
 from schemas.item_metadata import decode_item_metadata
 from schemas.redis_keys import ITEMS, ITEMS_COMPLETE, ITEMS_VERSION, UNAVAILABLE_ITEMS
+from streams.redis_clients import RedisClient, available
 
 _CHUNK = 500
 _DRAFT_TTL_S = 600
+
+# Scripts and not transactions: the client of a Redis Cluster has none that can be relied on.
+# KEYS: items, unavailable items, version. ARGV, per change: item id, value ('' deletes), '1' where available.
+_APPLY = """
+for i = 1, #ARGV, 3 do
+  local item, value, available = ARGV[i], ARGV[i + 1], ARGV[i + 2]
+  if value == '' then redis.call('HDEL', KEYS[1], item) else redis.call('HSET', KEYS[1], item, value) end
+  redis.call(available == '1' and 'SREM' or 'SADD', KEYS[2], item)
+end
+redis.call('INCR', KEYS[3])
+"""
+# KEYS: items, unavailable items, version, complete, and the drafts of the first two. ARGV: the version
+# before the items were read, and the new one. Returns 1, or 0 where the version is another by now.
+_REPLACE = """
+if (redis.call('GET', KEYS[3]) or '0') ~= ARGV[1] then return 0 end
+for i = 1, 2 do
+  redis.call('DEL', KEYS[i])
+  if redis.call('EXISTS', KEYS[4 + i]) == 1 then
+    redis.call('RENAME', KEYS[4 + i], KEYS[i])
+    redis.call('PERSIST', KEYS[i])
+  end
+end
+redis.call('SET', KEYS[3], ARGV[2])
+redis.call('SET', KEYS[4], '1')
+return 1
+"""
 
 
 class ItemChange(NamedTuple):
@@ -50,28 +73,22 @@ def item_change(key: bytes | None, value: bytes | None) -> ItemChange:
 class Catalogue:
     """The writing side of the catalogue's keys."""
 
-    def __init__(self, redis: "Redis") -> None:
+    def __init__(self, redis: RedisClient) -> None:
         self._redis = redis
+        self._apply = redis.register_script(_APPLY)
+        self._replace = redis.register_script(_REPLACE)
 
     async def apply(self, changes: Iterable[ItemChange]) -> None:
-        """Write items and raise the version, in one transaction.
+        """Write items and raise the version, at once.
 
         Raises:
             Unavailable: Redis does not answer.
         """
-        with _answering():
-            async with self._redis.pipeline(transaction=True) as pipe:
-                for change in changes:
-                    if change.value is None:
-                        pipe.hdel(ITEMS, change.item_id)
-                    else:
-                        pipe.hset(ITEMS, change.item_id, change.value)
-                    if change.value is None or change.available:
-                        pipe.srem(UNAVAILABLE_ITEMS, change.item_id)
-                    else:
-                        pipe.sadd(UNAVAILABLE_ITEMS, change.item_id)
-                pipe.incr(ITEMS_VERSION)
-                await pipe.execute()
+        arguments: list[Any] = []
+        for change in changes:
+            shown = change.value is None or change.available
+            arguments += [change.item_id, change.value or b"", int(shown)]
+        await available(self._apply([ITEMS, UNAVAILABLE_ITEMS, ITEMS_VERSION], arguments))
 
     async def replace(self, items: Collection[ItemChange], read_at: int) -> None:
         """Put the whole catalogue in the place of what there is, at once.
@@ -85,26 +102,18 @@ class Catalogue:
         Raises:
             Unavailable: Redis does not answer, or there was such a change; read the items again.
         """
-        draft = f"{ITEMS}:draft:{uuid.uuid4().hex}"
+        name = uuid.uuid4().hex
+        drafts = [f"{ITEMS}:draft:{name}", f"{UNAVAILABLE_ITEMS}:draft:{name}"]
         rest = iter(items)
-        with _answering():
-            while chunk := {item.item_id: item.value for item in islice(rest, _CHUNK)}:
-                await self._redis.hset(draft, mapping=chunk)  # type: ignore[arg-type]  # every item has a value
-                await self._redis.expire(draft, _DRAFT_TTL_S)
-            async with self._redis.pipeline(transaction=True) as pipe:
-                await pipe.watch(ITEMS_VERSION)
-                if int(await pipe.get(ITEMS_VERSION) or 0) != read_at:
-                    raise Unavailable("the catalogue changed while it was read")
-                pipe.multi()  # type: ignore[no-untyped-call]
-                pipe.delete(ITEMS, UNAVAILABLE_ITEMS)
-                if items:
-                    pipe.rename(draft, ITEMS)
-                    pipe.persist(ITEMS)
-                if hidden := [item.item_id for item in items if not item.available]:
-                    pipe.sadd(UNAVAILABLE_ITEMS, *hidden)
-                pipe.set(ITEMS_VERSION, max(read_at + 1, int(time.time() * 1000)))
-                pipe.set(ITEMS_COMPLETE, 1)
-                await pipe.execute()
+        while chunk := list(islice(rest, _CHUNK)):
+            await self._draft(
+                drafts[0], "HSET", [part for item in chunk for part in (item.item_id, item.value)]
+            )
+            await self._draft(drafts[1], "SADD", [item.item_id for item in chunk if not item.available])
+        keys = [ITEMS, UNAVAILABLE_ITEMS, ITEMS_VERSION, ITEMS_COMPLETE, *drafts]
+        version = max(read_at + 1, int(time.time() * 1000))
+        if not await available(self._replace(keys, [read_at, version])):
+            raise Unavailable("the catalogue changed while it was read")
 
     async def version(self) -> int:
         """The version that Redis has; 0 where it has none.
@@ -112,8 +121,7 @@ class Catalogue:
         Raises:
             Unavailable: Redis does not answer.
         """
-        with _answering():
-            return int(await self._redis.get(ITEMS_VERSION) or 0)
+        return int(await available(self._redis.get(ITEMS_VERSION)) or 0)
 
     async def is_complete(self) -> bool:
         """Whether the catalogue was ever read whole: not so in a new Redis, or one that came back empty.
@@ -121,13 +129,11 @@ class Catalogue:
         Raises:
             Unavailable: Redis does not answer.
         """
-        with _answering():
-            return bool(await self._redis.exists(ITEMS_COMPLETE))
+        return bool(await available(self._redis.exists(ITEMS_COMPLETE)))
 
-
-@contextmanager
-def _answering() -> Iterator[None]:
-    try:
-        yield
-    except (exceptions.RedisError, OSError) as error:
-        raise Unavailable(f"Redis: {error}") from error
+    async def _draft(self, key: str, command: str, values: list[bytes | None]) -> None:
+        """Add to a draft, which goes away by itself where nothing comes of it."""
+        if values:
+            execute = cast(Any, self._redis.execute_command)
+            await available(cast(Awaitable[Any], execute(command, key, *values)))
+            await available(self._redis.expire(key, _DRAFT_TTL_S))

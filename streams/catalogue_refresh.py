@@ -12,13 +12,12 @@ from collections.abc import Callable
 import structlog
 from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import KafkaError
-from redis.asyncio import Redis
-from redis.exceptions import RedisError
 
 from schemas.errors import InvalidEvent, Unavailable
 from streams.availability import load_availability
 from streams.catalogue import Catalogue, ItemChange, item_change
 from streams.current_recommender import CurrentRecommender
+from streams.redis_clients import RedisClient
 
 log = structlog.get_logger("millrace.catalogue")
 REFRESH_S = 1.0
@@ -30,7 +29,7 @@ class CatalogueRefresh:
 
     def __init__(
         self,
-        redis: "Redis",
+        redis: RedisClient,
         catalogue: Catalogue,
         current: CurrentRecommender,
         make_consumer: Callable[[], AIOKafkaConsumer],
@@ -45,7 +44,7 @@ class CatalogueRefresh:
         while True:
             try:
                 await self.refresh()
-            except (RedisError, OSError, Unavailable) as error:
+            except Unavailable as error:
                 log.info("catalogue not refreshed, tried again in a second", error=str(error))
             except Exception:  # the scheduler's boundary: a bug here must not freeze the catalogue silently
                 log.exception("catalogue not refreshed, tried again in a second")
@@ -55,7 +54,7 @@ class CatalogueRefresh:
         """One look at the catalogue.
 
         Raises:
-            redis.RedisError, Unavailable: Redis or Kafka do not answer.
+            Unavailable: Redis or Kafka do not answer.
         """
         went_back = await self._catalogue.version() < self._current.availability.version
         if went_back or not await self._catalogue.is_complete():

@@ -7,24 +7,22 @@ together or not at all.
 """
 
 import asyncio
-from collections.abc import Awaitable, Collection
-from typing import Any, TypeVar, cast
+from collections.abc import Collection
+from typing import Any, cast
 
 import msgspec
 import structlog
 from aiokafka import TopicPartition
-from redis import exceptions
-from redis.asyncio import Redis
 
-from schemas.errors import Unavailable, UsageError
+from schemas.errors import UsageError
 from schemas.ids import SessionId
 from schemas.redis_keys import BUCKETS, bucket_of, by_bucket, latest_key, state_key, watermark_key
 from schemas.session_state import SessionState, decode_session_state, encode_session_state
 from streams.micro_batch import Watermarks
+from streams.redis_clients import RedisClient, answered
 from streams.session_store import Loaded, UnitSave
 
 log = structlog.get_logger("millrace.redis")
-T = TypeVar("T")
 
 # A unit is compared and written as one. KEYS, per unit: its watermarks, then the keys to write. ARGV: the TTL
 # in seconds,
@@ -64,13 +62,12 @@ while key <= #KEYS do
 end
 return refused
 """
-_INCURABLE = (exceptions.AuthenticationError, exceptions.NoPermissionError)
 
 
 class RedisSessionStore:
     """Sessions in Redis, under the keys of `schemas.redis_keys`."""
 
-    def __init__(self, redis: "Redis", buckets: int, ttl_s: int) -> None:
+    def __init__(self, redis: RedisClient, buckets: int, ttl_s: int) -> None:
         """Use a client; it is neither opened nor closed here.
 
         Args:
@@ -90,8 +87,8 @@ class RedisSessionStore:
             UsageError: they differ.
             Unavailable: Redis does not answer.
         """
-        await _answered(self._redis.set(BUCKETS, self.buckets, nx=True))
-        stored = int(await _answered(self._redis.get(BUCKETS)) or self.buckets)
+        await answered(self._redis.set(BUCKETS, self.buckets, nx=True))
+        stored = int(await answered(self._redis.get(BUCKETS)) or self.buckets)
         if stored != self.buckets:
             raise UsageError(
                 f"MILLRACE_REDIS_BUCKETS={self.buckets}: this Redis was first used with {stored}; "
@@ -134,7 +131,7 @@ class RedisSessionStore:
         keys += [state_key(bucket, session) for session in sessions]
         if not keys:
             return [], {}
-        values = cast("list[bytes | None]", await _answered(self._redis.mget(keys)))
+        values = cast("list[bytes | None]", await answered(self._redis.mget(keys)))
         watermarks = [None if value is None else int(value) for value in values[: len(partitions)]]
         stored = zip(sessions, values[len(partitions) :], strict=True)
         return watermarks, {
@@ -156,7 +153,7 @@ class RedisSessionStore:
             for partition, expected in save.expected.items():
                 arguments += [_text(expected[bucket]), _text(save.new[partition][bucket])]
             arguments += [len(values), *values.values()]
-        answer: list[bytes] = await _answered(self._save_script(keys, arguments))
+        answer: list[bytes] = await answered(self._save_script(keys, arguments))
         pairs = zip(answer[::2], answer[1::2], strict=True)
         return {names[key.decode()]: int(stored) if stored else None for key, stored in pairs}
 
@@ -190,15 +187,3 @@ def _decoded(session: SessionId, value: bytes) -> SessionState | None:
         said = "stored session state cannot be read, the session starts anew"
         log.warning(said, session_id=session, error=str(error))
         return None
-
-
-async def _answered(command: Awaitable[T]) -> T:
-    """The command's answer, with Redis's errors sorted by their fate."""
-    try:
-        return await command
-    except _INCURABLE as error:
-        raise UsageError(
-            f"Redis refuses the worker: {error}; check user and password in MILLRACE_REDIS_URL"
-        ) from error
-    except (exceptions.RedisError, OSError) as error:
-        raise Unavailable(f"Redis: {error}") from error

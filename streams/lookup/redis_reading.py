@@ -6,39 +6,19 @@ Writers: `streams.redis_session_store` (lists), `streams.catalogue` (items). Cal
 from collections.abc import Awaitable
 from typing import Any, cast
 
-from redis.asyncio import BlockingConnectionPool, Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
-
-from schemas.connections import redis_arguments
 from schemas.errors import Unavailable
 from schemas.ids import ItemId, SessionId
 from schemas.redis_keys import BUCKETS, ITEMS, bucket_of, latest_key
-from streams.settings import LookupSettings
+from streams.redis_clients import RedisClient, available
 
 TIMEOUT_S = 1.0
 """A request waits no longer for Redis: it then says 503, and the client may ask another lookup."""
-_CONNECTIONS = 64
-
-
-def open_redis(settings: LookupSettings) -> "Redis":
-    """A client for many small reads: bounded connections, short timeouts, one retry."""
-    arguments = redis_arguments(settings) | {"socket_connect_timeout": TIMEOUT_S, "socket_timeout": TIMEOUT_S}
-    pool = BlockingConnectionPool.from_url(
-        arguments.pop("url"),
-        max_connections=_CONNECTIONS,
-        timeout=TIMEOUT_S,
-        retry=Retry(NoBackoff(), 1),
-        **arguments,
-    )
-    return Redis.from_pool(pool)
 
 
 class RedisReading:
     """The reads of one Redis."""
 
-    def __init__(self, redis: "Redis", buckets: int) -> None:
+    def __init__(self, redis: RedisClient, buckets: int) -> None:
         """Use a client; it is neither opened nor closed here.
 
         Args:
@@ -55,7 +35,7 @@ class RedisReading:
             Unavailable: Redis does not answer.
         """
         key = latest_key(bucket_of(session_id, self._buckets), session_id)
-        return cast(bytes | None, await _answer(self._redis.get(key)))
+        return cast(bytes | None, await available(self._redis.get(key)))
 
     async def item(self, item_id: ItemId) -> bytes | None:
         """The item's ItemMetadata as the shop sent it; None where the catalogue has none.
@@ -63,7 +43,7 @@ class RedisReading:
         Raises:
             Unavailable: Redis does not answer.
         """
-        return cast(bytes | None, await _answer(cast(Awaitable[Any], self._redis.hget(ITEMS, item_id))))
+        return cast(bytes | None, await available(cast(Awaitable[Any], self._redis.hget(ITEMS, item_id))))
 
     async def check(self) -> None:
         """Ask Redis for a sign of life, and whether its sessions lie in as many buckets as are looked in.
@@ -71,16 +51,9 @@ class RedisReading:
         Raises:
             Unavailable: Redis does not answer, or it was first used with another number of buckets.
         """
-        stored = await _answer(cast(Awaitable[Any], self._redis.get(BUCKETS)))
+        stored = await available(cast(Awaitable[Any], self._redis.get(BUCKETS)))
         if stored is not None and int(stored) != self._buckets:
             raise Unavailable(
                 f"MILLRACE_REDIS_BUCKETS={self._buckets}: this Redis was first used with {int(stored)}; set "
                 "it to that"
             )
-
-
-async def _answer(command: Awaitable[Any]) -> Any:
-    try:
-        return await command
-    except (RedisError, OSError) as error:
-        raise Unavailable(f"Redis does not answer: {error}") from error

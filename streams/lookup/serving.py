@@ -15,22 +15,21 @@ import typer
 import uvicorn
 import uvloop
 from prometheus_client import CollectorRegistry
-from redis.asyncio import Redis
-from redis.exceptions import RedisError
 
 from models.release import ReleaseTables, load_tables
 from schemas.connections import kafka_arguments
-from schemas.errors import UsageError
+from schemas.errors import Unavailable, UsageError
 from streams.announcement_topic import AnnouncementTopic
 from streams.availability import load_availability
 from streams.health import Health
 from streams.logs import configure_logs
 from streams.lookup.application import create_application
 from streams.lookup.lookup_metrics import LookupMetrics
-from streams.lookup.redis_reading import RedisReading, open_redis
+from streams.lookup.redis_reading import TIMEOUT_S, RedisReading
 from streams.lookup.routes import Lookup
 from streams.lookup.served_tables import CurrentTables
 from streams.lookup.start_check import check_services
+from streams.redis_clients import RedisClient, open_redis
 from streams.release_watcher import ReleaseWatcher
 from streams.settings import LookupSettings
 
@@ -69,7 +68,7 @@ def _url(host: str, listening: socket.socket) -> str:
 async def _serve(settings: LookupSettings, listening: socket.socket) -> None:
     metrics, current = LookupMetrics(CollectorRegistry()), CurrentTables()
     async with AsyncExitStack() as stack:
-        redis = open_redis(settings)
+        redis = open_redis(settings, TIMEOUT_S)
         stack.push_async_callback(redis.aclose)
         reading = RedisReading(redis, settings.redis_buckets)
         await check_services(settings, reading)
@@ -109,14 +108,12 @@ def _watcher(
 
 
 async def _keep_current(
-    watcher: ReleaseWatcher[ReleaseTables], redis: "Redis", current: CurrentTables
+    watcher: ReleaseWatcher[ReleaseTables], redis: RedisClient, current: CurrentTables
 ) -> None:
     """Follow the releases, and look at the catalogue's version every second."""
     await watcher.start()
     while True:
-        with contextlib.suppress(
-            RedisError, OSError
-        ):  # tried again in a second; /readyz says that it is away
+        with contextlib.suppress(Unavailable):  # tried again in a second; /readyz says that it is away
             availability = await load_availability(redis, current.availability)
             if availability is not current.availability:
                 current.use_availability(availability)

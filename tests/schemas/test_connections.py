@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from schemas.connections import kafka_arguments, redis_arguments
+from schemas.connections import kafka_arguments, redis_arguments, sentinel_arguments
 from schemas.errors import UsageError
 from schemas.settings import SharedSettings
 
@@ -56,6 +56,36 @@ def test_unusable_certificate_files_are_a_usage_error(
 
 
 def test_redis_connection_has_timeouts() -> None:
-    found = redis_arguments(SharedSettings(redis_url="rediss://h/1"))
-    assert found["url"] == "rediss://h/1"
+    found = redis_arguments(SharedSettings(redis_url="redis://h/1"))
     assert min(found["socket_connect_timeout"], found["socket_timeout"]) > 0
+    assert "ssl" not in found
+
+
+def test_redis_credentials_are_those_of_the_url() -> None:
+    found = redis_arguments(SharedSettings(redis_url="redis://shop:a%40b@h/3"))
+    assert (found["username"], found["password"], found["db"]) == ("shop", "a@b", 3)
+
+
+def test_sentinels_have_credentials_of_their_own() -> None:
+    settings = SharedSettings(
+        redis_url="redis+sentinel://shop:pw@h/main/3",
+        redis_sentinel_username="watcher",
+        redis_sentinel_password="hunter2",
+    )
+    found = sentinel_arguments(settings)
+    assert (found["username"], found["password"]) == ("watcher", "hunter2")
+    assert "db" not in found
+    assert redis_arguments(settings)["password"] == "pw"
+
+
+def test_rediss_verifies_certificate_and_host() -> None:
+    found = redis_arguments(SharedSettings(redis_url="rediss://h"))
+    assert (found["ssl"], found["ssl_check_hostname"]) == (True, True)
+    unchecked = redis_arguments(SharedSettings(redis_url="rediss://h", redis_ssl_check_hostname=False))
+    assert not unchecked["ssl_check_hostname"]
+
+
+def test_unusable_certificate_files_of_redis_are_a_usage_error(tmp_path: Path) -> None:
+    missing = str(tmp_path / "missing.pem")
+    with pytest.raises(UsageError, match=r"MILLRACE_REDIS_SSL_CAFILE.*give readable PEM files"):
+        redis_arguments(SharedSettings(redis_url="rediss://h", redis_ssl_cafile=missing))

@@ -11,7 +11,6 @@ from urllib.parse import quote
 import httpx
 import pytest
 from prometheus_client import CollectorRegistry
-from redis.asyncio import Redis
 
 from models.release import load_tables
 from schemas.ids import ItemId, ReleaseId, SessionId
@@ -27,9 +26,10 @@ from streams.dev.ports import free_port
 from streams.health import Health
 from streams.lookup.application import create_application
 from streams.lookup.lookup_metrics import LookupMetrics
-from streams.lookup.redis_reading import RedisReading, open_redis
+from streams.lookup.redis_reading import TIMEOUT_S, RedisReading
 from streams.lookup.routes import Lookup
 from streams.lookup.served_tables import CurrentTables
+from streams.redis_clients import RedisClient, open_redis
 from streams.settings import LookupSettings
 from tests.release_builder import write_release_tables
 
@@ -53,7 +53,7 @@ AWKWARD_IDS = [
 class Shop:
     """The application, its client, and what stands in Redis."""
 
-    def __init__(self, client: httpx.AsyncClient, redis: "Redis", lookup: Lookup) -> None:
+    def __init__(self, client: httpx.AsyncClient, redis: RedisClient, lookup: Lookup) -> None:
         self._client = client
         self.redis = redis
         self.current = lookup.current
@@ -95,9 +95,9 @@ def a_list(session_id: str, items: list[str]) -> RecommendationList:
     )
 
 
-def a_lookup(redis_url: str, current: CurrentTables) -> tuple[Lookup, "Redis"]:
+def a_lookup(redis_url: str, current: CurrentTables) -> tuple[Lookup, RedisClient]:
     settings = LookupSettings(redis_url=redis_url)
-    redis = open_redis(settings)
+    redis = open_redis(settings, TIMEOUT_S)
     metrics = LookupMetrics(CollectorRegistry())
     return Lookup(RedisReading(redis, BUCKETS), current, Health(metrics.ready), metrics, k=2), redis
 

@@ -1,0 +1,120 @@
+"""The Redis clients of worker and lookup: one Redis, a Cluster, or the master that Sentinels name.
+
+Owns making them and sorting their errors by fate; `schemas.redis_address` owns the forms of the URL.
+Callers: `streams.worker`, `streams.lookup`, and every module that asks Redis something.
+"""
+
+from collections.abc import Awaitable
+from typing import Any, TypeAlias, TypeVar, cast
+
+from redis import exceptions
+from redis.asyncio import (
+    BlockingConnectionPool,
+    Redis,
+    RedisCluster,
+    SSLConnection,
+    UnixDomainSocketConnection,
+)
+from redis.asyncio.cluster import ClusterNode
+from redis.asyncio.retry import Retry
+from redis.asyncio.sentinel import Sentinel, SentinelConnectionPool
+from redis.backoff import NoBackoff
+
+from schemas.connections import redis_arguments, sentinel_arguments
+from schemas.errors import Unavailable, UsageError
+from schemas.redis_address import RedisAddress, parse_redis_address
+from schemas.settings import SharedSettings
+
+RedisClient: TypeAlias = "Redis | RedisCluster"
+T = TypeVar("T")
+_CONNECTIONS = 64
+_CLUSTER_CONNECTIONS = 512  # of one node; a Cluster's client refuses where the others wait for a free one
+_INCURABLE = (exceptions.AuthenticationError, exceptions.NoPermissionError)
+_ERRORS = (exceptions.RedisError, exceptions.RedisClusterException, OSError)
+
+
+def open_redis(settings: SharedSettings, timeout_s: float | None = None) -> RedisClient:
+    """A client of the Redis that the settings name; nothing is connected yet.
+
+    It tries a command once more at once, for the connection may be an old one; waiting is the callers'.
+
+    Args:
+        settings: of the program.
+        timeout_s: how long to wait for a connection or an answer; the worker's patience where None.
+
+    Raises:
+        UsageError: a certificate or key file cannot be read.
+    """
+    address = parse_redis_address(settings.redis_url)
+    arguments = redis_arguments(settings) | {"retry": Retry(NoBackoff(), 1)}
+    timeouts = {} if timeout_s is None else {"socket_connect_timeout": timeout_s, "socket_timeout": timeout_s}
+    arguments |= timeouts
+    if address.kind == "cluster":
+        nodes = [ClusterNode(host, port) for host, port in address.nodes]
+        return RedisCluster(startup_nodes=nodes, max_connections=_CLUSTER_CONNECTIONS, **arguments)
+    waiting = {"max_connections": _CONNECTIONS, "timeout": arguments["socket_timeout"]}
+    if address.kind == "sentinel":
+        return _ThroughSentinels.master_of(
+            address, sentinel_arguments(settings) | timeouts, arguments | waiting
+        )
+    return Redis.from_pool(BlockingConnectionPool(**_where(address), **_plain(arguments), **waiting))
+
+
+def _where(address: RedisAddress) -> dict[str, Any]:
+    if address.path is not None:
+        return {"connection_class": UnixDomainSocketConnection, "path": address.path}
+    ((host, port),) = address.nodes
+    return {"host": host, "port": port} | ({"connection_class": SSLConnection} if address.tls else {})
+
+
+def _plain(arguments: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in arguments.items() if name != "ssl"}
+
+
+class _WaitingSentinelPool(SentinelConnectionPool, BlockingConnectionPool):
+    """Asks the Sentinels for the master; who finds all connections in use waits for one."""
+
+
+class _ThroughSentinels(Redis):
+    """A client that also closes its connections to the Sentinels."""
+
+    @classmethod
+    def master_of(cls, address: RedisAddress, asking: dict[str, Any], arguments: dict[str, Any]) -> Redis:
+        """A client of the master, given the arguments of connections to the Sentinels and to it."""
+        make = cast("type[Any]", Sentinel)  # untyped
+        sentinels = make(address.nodes, sentinel_kwargs=asking)
+        return cast(Redis, sentinels.master_for(address.service, cls, _WaitingSentinelPool, **arguments))
+
+    async def aclose(self, close_connection_pool: bool | None = None) -> None:
+        await super().aclose(close_connection_pool)
+        await cast(SentinelConnectionPool, self.connection_pool).sentinel_manager.aclose()
+
+
+async def available(command: Awaitable[T]) -> T:
+    """A command's answer.
+
+    Raises:
+        Unavailable: there is none, for any reason.
+    """
+    try:
+        return await command
+    except _ERRORS as error:
+        raise Unavailable(f"Redis: {error}") from error
+
+
+async def answered(command: Awaitable[T]) -> T:
+    """A command's answer, where the caller ends on what waiting cannot cure.
+
+    Raises:
+        UsageError: Redis refuses user, password or command.
+        Unavailable: anything else: a failover, a Cluster without some of its slots, a full memory pass.
+    """
+    try:
+        return await available(command)
+    except Unavailable as error:
+        if isinstance(error.__cause__, _INCURABLE):
+            raise UsageError(
+                f"Redis refuses the worker: {error.__cause__}; check user, password and the user's ACL "
+                "(MILLRACE_REDIS_URL)"
+            ) from error
+        raise
