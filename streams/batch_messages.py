@@ -5,6 +5,7 @@ Caller: `streams.batch_processor`.
 
 import time
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from models.recommender import Recommendation
 from models.vocabulary import Vocabulary
@@ -20,6 +21,15 @@ from streams.isolation import Isolated
 from streams.micro_batch import Record
 
 _TRACE_HEADERS = frozenset({"traceparent", "tracestate"})
+
+
+class Outgoing(NamedTuple):
+    """What the events of a batch send out."""
+
+    messages: list[OutgoingMessage]
+    """A list each; a tombstone for an erased session."""
+    latest: dict[SessionId, bytes]
+    """The latest list of each session that keeps one."""
 
 
 class BatchMessages:
@@ -41,15 +51,8 @@ class BatchMessages:
             for letter in letters
         ]
 
-    def lists(
-        self, served: Served, isolated: Isolated
-    ) -> tuple[list[OutgoingMessage], dict[SessionId, bytes]]:
-        """One message for each event, to the partition number of the event.
-
-        Returns:
-            The messages (a tombstone for an erased session), and for each session that keeps it the latest
-            list.
-        """
+    def lists(self, served: Served, isolated: Isolated) -> Outgoing:
+        """One message for each event, to the partition number of the event."""
         messages: list[OutgoingMessage] = []
         latest: dict[SessionId, bytes] = {}
         for event, recommendation in zip(isolated.events, isolated.recommendations, strict=True):
@@ -61,7 +64,7 @@ class BatchMessages:
             else:
                 latest.pop(event.session_id, None)
             messages.append(self._message(event, value))
-        return messages, latest
+        return Outgoing(messages, latest)
 
     def _message(self, event: DecodedEvent, value: bytes | None) -> OutgoingMessage:
         trace = [header for header in event.record.headers if header[0] in _TRACE_HEADERS]

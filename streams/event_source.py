@@ -1,10 +1,8 @@
-"""The event source: one poll = one micro-batch, one batch in flight.
+"""The event source: one poll = one micro-batch, several batches in flight.
 
 Owns the positions of the worker's partitions: takes them over from the watermarks, moves them behind what was
-applied,
-and goes where the watermark says when a batch was refused. Commits to Kafka afterwards, for lag monitoring
-only.
-Made in `streams.worker`, run as a service of the Faust app.
+handed to the agent, and goes back to the watermark when a batch was refused. Commits to Kafka what was
+applied, for lag monitoring only. Made in `streams.worker`, run as a service of the Faust app.
 """
 
 import asyncio
@@ -12,27 +10,29 @@ import time
 from collections.abc import Awaitable, Callable, Collection
 from typing import Any, TypeVar
 
-import structlog
 from aiokafka import TopicPartition
 from mode import Service
 
 from schemas.errors import Unavailable
+from streams.batches_in_flight import BatchesInFlight
 from streams.ending_tasks import stop_in_time
 from streams.group_member import GroupMember
 from streams.health import Health
 from streams.message_polling import MessagePolling
-from streams.metrics import WorkerMetrics
 from streams.micro_batch import Abandoned, BatchOutcome, MicroBatch, Record, Watermarks, advanced
+from streams.offset_commits import OffsetCommits
 from streams.retrying import until_available
 from streams.taking_over import Position, TakeOver
 from streams.unreadable_records import UnreadableRecord
 
-log = structlog.get_logger("millrace.source")
 T = TypeVar("T")
+IN_FLIGHT = 3
+"""Batches in flight at most: one is loaded while one is computed and one is emitted and saved."""
+COMMIT_EVERY_S = 0.5
 COMPARE_EVERY_S = 1.0
 """How often the watermarks and the ends of the logs are read, for the partitions without events too."""
 DRAIN_S = 10.0
-"""How long a stopping worker waits for the batch in flight."""
+"""How long a stopping worker waits for the batches in flight."""
 
 
 class EventSource(Service):
@@ -45,7 +45,7 @@ class EventSource(Service):
         hand_over: Callable[[MicroBatch], Awaitable[None]],
         take_over: TakeOver,
         health: Health,
-        metrics: WorkerMetrics,
+        commits: OffsetCommits,
         patience_s: float,
         **kwargs: Any,
     ) -> None:
@@ -57,20 +57,20 @@ class EventSource(Service):
             hand_over: gives a batch to the agent; the agent resolves its outcome.
             take_over: finds positions.
             health: shows what the source waits for.
-            metrics: the worker's.
-            patience_s: how long a rebalance waits for the batch in flight.
+            commits: told what was applied.
+            patience_s: how long a rebalance waits for the batches in flight.
             kwargs: mode's.
         """
         super().__init__(**kwargs)
         self._member = member
         self._polling = polling
-        self._hand_over = hand_over
         self._take_over = take_over
         self._health = health
-        self._metrics = metrics
+        self._commits = commits
         self._patience_s = patience_s
+        self._in_flight = BatchesInFlight(member, hand_over, self._follow)
         self._positions: dict[TopicPartition, Position] = {}
-        self._in_flight: MicroBatch | None = None
+        self._astray: dict[TopicPartition, Watermarks] = {}
         self._running = False
         self._draining = False
         self._compare_at_s = 0.0
@@ -82,38 +82,25 @@ class EventSource(Service):
         await self._member.start(self._give_back)
 
     async def drain(self) -> None:
-        """Finish the batch in flight, commit, and leave the group.
+        """Finish the batches in flight, commit, and leave the group.
 
-        A batch that takes too long, or whose Redis or Kafka is away, is given up.
+        Batches that take too long, or whose Redis or Kafka is away, are given up.
         """
         self._draining = True
-        if self._in_flight is not None:
-            self._in_flight.hurried = True
+        self._in_flight.hurry()
         if self._running:
             await asyncio.wait({self.ended}, timeout=min(DRAIN_S, self._patience_s))
-            await self._finish_or_abandon(0)
+            await self._in_flight.finish_or_give_up(0)
             await asyncio.wait({self.ended}, timeout=DRAIN_S)
         await stop_in_time("event consumer", self._member.stop)
 
     async def _give_back(self, revoked: Collection[TopicPartition]) -> None:
-        """Partitions go: their batch is finished or given up, their positions are void."""
-        await self._finish_or_abandon(self._patience_s)
+        """Partitions go: their positions are void at once, the batches in flight finished or given up."""
         for partition in revoked:
-            if self._positions.pop(partition, None):
-                self._metrics.consumer_lag.remove(*partition)
-
-    async def _finish_or_abandon(self, patience_s: float) -> None:
-        """Wait for the batch in flight, then give it up unsaved.
-
-        Its successor repeats it from the watermark.
-        """
-        batch = self._in_flight
-        if batch is None:
-            return
-        await asyncio.wait({batch.outcome}, timeout=patience_s)
-        if not batch.outcome.done():
-            batch.abandoned = True
-            log.warning("batch in flight given up", partitions=len(batch.records))
+            self._positions.pop(partition, None)
+        await self._in_flight.finish_or_give_up(self._patience_s)
+        await self._commits.commit()
+        self._commits.forget(revoked)
 
     @Service.task
     async def _run(self) -> None:
@@ -121,6 +108,8 @@ class EventSource(Service):
         try:
             while not self.should_stop and not self._draining:
                 await self._step()
+            await self._settle(0)
+            await self._commits.commit()
         except Abandoned:  # the worker stops while Redis or Kafka is away
             self.ended.set_result(None)
         except Exception as error:  # noqa: BLE001  # the process boundary: the worker stops, and says why
@@ -137,6 +126,9 @@ class EventSource(Service):
             )
 
     async def _step(self) -> None:
+        await self._settle(IN_FLIGHT - 1)
+        if self._astray:
+            await self._turn_back()
         if new := self._member.assignment - self._positions.keys():
             await self._take(new)
         if time.monotonic() >= self._compare_at_s:
@@ -144,7 +136,18 @@ class EventSource(Service):
         fetched = await until_available(self._poll, "kafka", self._health, given_up=self._is_draining)
         records = {partition: found for partition, found in fetched.items() if partition in self._positions}
         if records:
-            await self._process(records)
+            await self._launch(records)
+
+    async def _settle(self, most: int) -> None:
+        """Wait until no more than so many batches are in flight; where one was given up, none is."""
+        try:
+            await self._in_flight.settle(most)
+        except Abandoned:
+            self._give_up()
+
+    def _give_up(self) -> None:
+        self._in_flight.give_up()
+        self._void_positions()
 
     async def _poll(self) -> dict[TopicPartition, list[Record]]:
         """The next messages; after an error all positions are void, for the client may have dropped some."""
@@ -164,20 +167,21 @@ class EventSource(Service):
     async def _take(self, partitions: Collection[TopicPartition]) -> None:
         """Read the positions of partitions and go there; they stay paused until then."""
         self._member.pause(partitions)
+        await self._settle(0)  # the watermarks may be about to move
         found = await self._patiently("redis", lambda: self._take_over.positions(partitions))
         for partition, position in found.items():
             self._go_to(partition, position)
 
     async def _compare(self) -> None:
-        """See that Redis and Kafka answer and where they stand, also where no event comes.
+        """See that Redis answers and where it stands, also where no event comes.
 
         A Redis that went back or lost everything is caught up at once.
         """
-        partitions = list(self._positions)  # a copy: a rebalance may take some away meanwhile
-        stored = await self._patiently("redis", lambda: self._take_over.stored(partitions))
+        idle = [one for one in self._positions if one not in self._in_flight]
+        stored = await self._patiently("redis", lambda: self._take_over.stored(idle))
         for partition, marks in stored.items():
             if partition in self._positions and marks != self._positions[partition].expected:
-                await self._turn_to(partition, marks)
+                self._astray.setdefault(partition, self._positions[partition].expected)
         self._compare_at_s = time.monotonic() + COMPARE_EVERY_S
 
     @Service.task
@@ -190,56 +194,53 @@ class EventSource(Service):
                 self._health.fail("kafka brokers", str(error))
             else:
                 self._health.recover("kafka brokers")
-                for partition, end in ends.items():
-                    if (position := self._positions.get(partition)) is not None:
-                        self._metrics.consumer_lag.labels(*partition).set(max(0, end - position.offset))
+                self._commits.show_lag(ends)
             await self.sleep(COMPARE_EVERY_S)
 
-    async def _process(self, records: dict[TopicPartition, list[Record]]) -> None:
+    @Service.task
+    async def _keep_committing(self) -> None:
+        while not self.should_stop:
+            await self._commits.commit()
+            await self.sleep(COMMIT_EVERY_S)
+
+    async def _launch(self, records: dict[TopicPartition, list[Record]]) -> None:
+        """Hand a batch over, and move the positions behind it."""
         numbers = {
             partition.partition for partition in records
         }  # of all event topics: they are saved together
         expected = {one: self._positions[one].expected for one in self._positions if one.partition in numbers}
         batch = MicroBatch(records, expected, asyncio.get_running_loop().create_future())
-        self._in_flight = batch
+        for partition, offset in batch.next_offsets.items():
+            self._positions[partition] = Position(offset, advanced(expected[partition], offset))
         try:
-            handing_over = asyncio.ensure_future(self._hand_over(batch))
-            await self._member.alive(handing_over, lambda: batch.abandoned)
-            outcome = await self._member.alive(batch.outcome, lambda: batch.abandoned)
+            await self._in_flight.launch(batch)
         except Abandoned:
-            self._void_positions()
-        else:
-            await self._follow(outcome)
-        finally:
-            self._in_flight = None
+            self._give_up()
 
-    async def _follow(self, outcome: BatchOutcome) -> None:
-        """Move on behind what was applied; go where the watermark says where the batch was refused."""
-        applied = {
-            partition: offset for partition, offset in outcome.applied.items() if partition in self._positions
-        }
-        for partition, offset in applied.items():
-            marks = advanced(self._positions[partition].expected, offset)
-            self._positions[partition] = Position(offset, marks)
-        for partition, stored in outcome.refused.items():
-            if partition in self._positions:
-                await self._turn_to(partition, stored)
-        if applied:
-            with self._metrics.stage("commit"):
-                await self._member.commit(applied)
+    def _follow(self, batch: MicroBatch, outcome: BatchOutcome) -> None:
+        """Note what was applied, and which partitions are not where they were expected."""
+        self._commits.note(outcome.applied)
+        for partition in outcome.refused.keys() & self._positions.keys():
+            self._astray.setdefault(partition, batch.expected[partition])
 
-    async def _turn_to(self, partition: TopicPartition, stored: Watermarks) -> None:
+    async def _turn_back(self) -> None:
         """The store has other watermarks than expected: another worker went on, or Redis went back."""
-        self._member.pause([partition])
-        expected = self._positions.pop(partition).expected
-        position = await self._patiently(
-            "redis", lambda: self._take_over.position(partition, stored, expected)
-        )
-        self._go_to(partition, position)
+        self._member.pause(self._astray)
+        await self._settle(0)
+        astray, self._astray = self._astray, {}
+        gone = {one: marks for one, marks in astray.items() if self._positions.pop(one, None)}
+        stored = await self._patiently("redis", lambda: self._take_over.stored(gone))
+        for partition, expected in gone.items():
+            position = await self._patiently(
+                "redis",
+                lambda: self._take_over.position(partition, stored[partition], expected),  # noqa: B023
+            )
+            self._go_to(partition, position)
 
     def _go_to(self, partition: TopicPartition, position: Position) -> None:
         if self._member.seek(partition, position.offset):
             self._positions[partition] = position
+            self._commits.start_at(partition, position.offset)
 
     async def _patiently(self, part: str, operation: Callable[[], Awaitable[T]]) -> T:
         waiting = until_available(operation, part, self._health, given_up=self._is_draining)

@@ -78,6 +78,10 @@ class GroupMember:
         """
         return frozenset() if self._between_assignments else frozenset(self._consumer.assignment())
 
+    def owns(self, partition: TopicPartition) -> bool:
+        """Whether a partition is this worker's; until a rebalance has ended, the old ones are."""
+        return partition in self._consumer.assignment()
+
     def pause(self, partitions: Collection[TopicPartition]) -> frozenset[TopicPartition]:
         """Fetch nothing of partitions until they are sought.
 

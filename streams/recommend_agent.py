@@ -3,6 +3,8 @@
 Caller: `streams.worker`.
 """
 
+import asyncio
+
 import faust
 from faust.channels import Channel
 from faust.types import AgentT, StreamT
@@ -18,8 +20,9 @@ def add_recommend_agent(
 
     @app.agent(channel, name="recommend")
     async def recommend(batches: StreamT[MicroBatch]) -> None:
-        async for batch in batches:
-            await resolve(batch, processor)
+        async with asyncio.TaskGroup() as running:
+            async for batch in batches:  # as many as the event source lets fly at once
+                running.create_task(resolve(batch, processor))
 
     return recommend
 

@@ -39,6 +39,7 @@ from streams.health import Health
 from streams.logs import configure_logs
 from streams.message_polling import MessagePolling
 from streams.metrics import WorkerMetrics
+from streams.offset_commits import OffsetCommits
 from streams.recommend_agent import add_recommend_agent
 from streams.redis_clients import RedisClient, open_redis
 from streams.redis_session_store import RedisSessionStore
@@ -163,7 +164,7 @@ class _Worker:
             channel.hand_over,
             TakeOver(consumer, store, self._current.session_gap_s, self._metrics, settings.start_at),
             self._health,
-            self._metrics,
+            OffsetCommits(member, self._metrics),
             patience_s=settings.rebalance_timeout_s / 2,
         )
         stack.push_async_callback(stop_in_time, "Faust", app.stop)

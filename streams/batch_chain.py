@@ -1,0 +1,123 @@
+"""A batch and the unsaved batches that it continues: what watermarks it accepts, from what states it starts.
+
+Several batches are in flight at once, so what the store holds when a batch is loaded may be older than where
+the batch begins, by those before it that are not saved yet. A batch accepts a watermark where one of these
+begins too, and takes the states that they computed in place of the loaded ones. It continues a batch only
+where their watermarks join: one that was refused, or lies elsewhere in the log, is none of its past.
+Caller: `streams.batch_processor`.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from aiokafka import TopicPartition
+
+from schemas.ids import SessionId
+from schemas.session_state import SessionState
+from streams.micro_batch import Abandoned, MicroBatch, Watermarks, advanced
+from streams.session_store import UnitSave
+
+States = dict[SessionId, SessionState | None]
+Unit = dict[TopicPartition, Watermarks]
+"""The partitions of one number, one of each event topic: they are compared and saved together."""
+
+
+class ChainedBatch:
+    """A batch in flight.
+
+    Attributes:
+        batch: what the event source has handed over.
+        expected: by partition number, the watermarks at which the batch begins.
+        new: by partition number, those at which it ends.
+        refused: the partitions of which nothing may be done, with their stored watermarks.
+        changed: by partition number, the sessions that the batch has changed; None before that is computed.
+    """
+
+    def __init__(self, batch: MicroBatch) -> None:
+        ends = batch.next_offsets
+        self.batch = batch
+        self.expected: dict[int, Unit] = {}
+        self.new: dict[int, Unit] = {}
+        for one, marks in batch.expected.items():
+            self.expected.setdefault(one.partition, {})[one] = marks
+            end = advanced(marks, ends[one]) if one in ends else marks
+            self.new.setdefault(one.partition, {})[one] = end
+        self.refused: Unit = {}
+        self.changed: dict[int, States] | None = None
+        self._ahead: Sequence[ChainedBatch] = ()
+        self._home: Mapping[SessionId, int] = {}
+
+    def follow(self, unsaved: Sequence["ChainedBatch"]) -> None:
+        """Note the batches before this one that are not saved, oldest first; just before loading."""
+        self._ahead = unsaved
+
+    def refuse_unexpected(self, stored: Mapping[TopicPartition, Watermarks]) -> None:
+        """Refuse each unit of which a watermark is not where this batch begins, or one that it continues."""
+        for number, unit in self.expected.items():
+            begins = [unit, *(one.expected[number] for one in self._continued(number))]
+            if not all(_is_among(stored[one], [begin[one] for begin in begins]) for one in unit):
+                self.refused |= {one: stored[one] for one in unit}
+
+    def start(self, loaded: Mapping[SessionId, SessionState]) -> States:
+        """The states that the batch starts from; the batches before it are let go.
+
+        Args:
+            loaded: what the store held.
+
+        Raises:
+            Abandoned: a batch before this one was given up, so that its states are not known.
+        """
+        states: States = dict(loaded)
+        continued = {number: self._continued(number) for number in self.expected}
+        if any(before.changed is None for units in continued.values() for before in units):
+            raise Abandoned
+        for before in self._ahead:
+            for number, changed in (before.changed or {}).items():
+                if number not in continued or before in continued[number]:
+                    states.update(changed)
+        self._ahead = ()
+        return states
+
+    def change(self, states: States, home: Mapping[SessionId, int]) -> None:
+        """Note what the batch changes.
+
+        Args:
+            states: the changed sessions.
+            home: of every session of the batch the partition number of its last event.
+        """
+        self._home = home
+        self.changed = {number: {} for number in self.expected}
+        for session, state in states.items():
+            self.changed[home[session]][session] = state
+
+    def saves(self, latest: Mapping[SessionId, bytes]) -> list[UnitSave]:
+        """One save for each unit that is not refused.
+
+        Args:
+            latest: the latest lists of the sessions, which `change` was told the home of.
+        """
+        assert self.changed is not None
+        saves = {
+            number: UnitSave(unit, self.new[number], self.changed[number])
+            for number, unit in self.expected.items()
+            if self.refused.keys().isdisjoint(unit)
+        }
+        for session, value in latest.items():
+            saves[self._home[session]].latest[session] = value
+        return list(saves.values())
+
+    def _continued(self, number: int) -> list["ChainedBatch"]:
+        """The unsaved batches whose watermarks of a unit lead to this one's, the nearest first."""
+        continued: list[ChainedBatch] = []
+        begin = self.expected[number]
+        for before in reversed(self._ahead):
+            if number in before.expected:
+                if before.new[number] != begin or not before.refused.keys().isdisjoint(begin):
+                    break
+                continued.append(before)
+                begin = before.expected[number]
+        return continued
+
+
+def _is_among(stored: Watermarks, accepted: Sequence[Watermarks]) -> bool:
+    """Whether each bucket's watermark is an accepted one; buckets are saved one after the other."""
+    return all(mark in {marks[bucket] for marks in accepted} for bucket, mark in enumerate(stored))

@@ -1,0 +1,52 @@
+"""What the metrics and the log say of a batch. Caller: `streams.batch_processor`."""
+
+import time
+from collections.abc import Mapping, Sequence
+
+import structlog
+from aiokafka import TopicPartition
+
+from schemas.timestamps import from_epoch_ms
+from streams.dead_letters import DeadLetter
+from streams.isolation import Isolated
+from streams.metrics import WorkerMetrics
+from streams.micro_batch import Watermarks
+
+log = structlog.get_logger("millrace.batch")
+
+
+class BatchCounts:
+    """The counting of a worker's batches."""
+
+    def __init__(self, metrics: WorkerMetrics) -> None:
+        self._metrics = metrics
+
+    def emitted(self, isolated: Isolated) -> None:
+        """The lists of a batch are acknowledged."""
+        now_ms = time.time() * 1000
+        for event in isolated.events:
+            self._metrics.freshness_seconds.observe(max(0.0, now_ms - event.record.timestamp) / 1000)
+
+    def saved(
+        self,
+        refused: Mapping[TopicPartition, Watermarks],
+        isolated: Isolated,
+        letters: Sequence[DeadLetter],
+    ) -> None:
+        """What was not refused is saved."""
+        for letter in letters:
+            self._metrics.dead_letters.labels(letter.reason.stage).inc()
+            log.warning("dead letter", **_described(letter))
+        for event, recommendation in zip(isolated.events, isolated.recommendations, strict=True):
+            if event.partition in refused:
+                continue
+            strategy = "none" if recommendation is None else recommendation.strategy
+            self._metrics.events.labels(event.event_type, strategy).inc()
+            if recommendation is not None and recommendation.repeat_of is not None:
+                self._metrics.repeats.inc()
+
+
+def _described(letter: DeadLetter) -> dict[str, object]:
+    at = f"{letter.reason.topic}[{letter.reason.partition}]@{letter.reason.offset}"
+    failed_at = from_epoch_ms(letter.reason.failed_at_ms).isoformat()
+    return {"at": at, "stage": letter.reason.stage, "error": letter.reason.message, "failed_at": failed_at}
