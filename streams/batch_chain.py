@@ -44,6 +44,7 @@ class ChainedBatch:
         self.refused: Unit = {}
         self.changed: dict[int, States] | None = None
         self._ahead: Sequence[ChainedBatch] = ()
+        self._past: dict[int, list[ChainedBatch]] = {}
         self._home: Mapping[SessionId, int] = {}
 
     def follow(self, unsaved: Sequence["ChainedBatch"]) -> None:
@@ -51,9 +52,14 @@ class ChainedBatch:
         self._ahead = unsaved
 
     def refuse_unexpected(self, stored: Mapping[TopicPartition, Watermarks]) -> None:
-        """Refuse each unit of which a watermark is not where this batch begins, or one that it continues."""
+        """Refuse each unit of which a watermark is not where this batch begins, or one that it continues.
+
+        What it continues is decided here, once: a batch that is refused at its save after this was loaded has
+        computed the right states all the same.
+        """
+        self._past = {number: self._continued(number) for number in self.expected}
         for number, unit in self.expected.items():
-            begins = [unit, *(one.expected[number] for one in self._continued(number))]
+            begins = [unit, *(one.expected[number] for one in self._past[number])]
             if not all(_is_among(stored[one], [begin[one] for begin in begins]) for one in unit):
                 self.refused |= {one: stored[one] for one in unit}
 
@@ -67,14 +73,13 @@ class ChainedBatch:
             Abandoned: a batch before this one was given up, so that its states are not known.
         """
         states: States = dict(loaded)
-        continued = {number: self._continued(number) for number in self.expected}
-        if any(before.changed is None for units in continued.values() for before in units):
+        if any(before.changed is None for past in self._past.values() for before in past):
             raise Abandoned
         for before in self._ahead:
             for number, changed in (before.changed or {}).items():
-                if number not in continued or before in continued[number]:
+                if number not in self._past or before in self._past[number]:
                     states.update(changed)
-        self._ahead = ()
+        self._ahead, self._past = (), {}
         return states
 
     def change(self, states: States, home: Mapping[SessionId, int]) -> None:

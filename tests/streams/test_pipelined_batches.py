@@ -8,7 +8,9 @@ from aiokafka import TopicPartition
 
 from models.release import Release
 from schemas.errors import Unavailable
-from schemas.ids import SessionId
+from schemas.ids import ItemId, SessionId
+from schemas.session_state import SessionState
+from streams.batch_chain import ChainedBatch
 from streams.memory_session_store import MemorySessionStore
 from streams.micro_batch import Abandoned, BatchOutcome, MicroBatch, Watermarks
 from streams.session_store import Loaded, UnitSave
@@ -160,3 +162,17 @@ async def test_partitions_go_on_when_another_one_is_refused(bench_release: Relea
     assert await first == BatchOutcome({there: 1}, {here: (None,)})
     assert await second == BatchOutcome({there: 2}, {here: (None,)})
     assert items_of(bench) == [successors(ITEMS, ["a"], 3), successors(ITEMS, ["a", "b"], 3)]
+
+
+async def test_states_of_a_batch_whose_save_is_refused_later_are_right_all_the_same() -> None:
+    here, state = a_partition(), SessionState(item_ids=(ItemId("a"),))
+    first, second, third = (
+        ChainedBatch(a_batch(event_record("s", "a", at), expected={here: (at,)})) for at in range(3)
+    )
+    third.follow([first, second])
+    third.refuse_unexpected({here: (0,)})
+    assert third.refused == {}
+    first.change({S: state}, {S: 0})
+    first.refused[here] = (1,)  # another worker has saved meanwhile
+    second.change({}, {})
+    assert third.start({}) == {S: state}
