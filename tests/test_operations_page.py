@@ -15,6 +15,7 @@ from streams.settings import PROGRAMS as STREAMS_PROGRAMS
 ROOT = Path(__file__).parent.parent
 OPERATIONS = (ROOT / "docs" / "operations.md").read_text()
 ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text()
+GUARANTEES = (ROOT / "docs" / "guarantees.md").read_text()
 PACKAGES = ("streams", "retrain", "models", "index", "schemas")
 
 
@@ -42,14 +43,14 @@ def test_pages_name_no_metric_that_is_not_there() -> None:
         *metrics_table(LookupMetrics(CollectorRegistry())),
     ]
     known = {row.split("`")[1] for row in rows}
-    named = set(re.findall(r"\bmillrace_[a-z_]+", OPERATIONS + ARCHITECTURE))
+    named = set(re.findall(r"\bmillrace_[a-z_]+", OPERATIONS + ARCHITECTURE + GUARANTEES))
     assert {name.removesuffix("_bucket") for name in named} <= known
 
 
 def test_pages_name_no_setting_that_is_not_there() -> None:
     programs = {**STREAMS_PROGRAMS, **RETRAIN_PROGRAMS}.values()
     known = {f"{PREFIX}{name.upper()}" for program in programs for name in program.model_fields}
-    assert set(re.findall(r"\bMILLRACE_[A-Z_]+", OPERATIONS + ARCHITECTURE)) <= known
+    assert set(re.findall(r"\bMILLRACE_[A-Z_]+", OPERATIONS + ARCHITECTURE + GUARANTEES)) <= known
 
 
 def test_module_map_names_no_module_that_is_not_there() -> None:
