@@ -1,6 +1,7 @@
 """ItemEvent v1: what the shop writes to the `events` topic, and its decoding.
 
-Readers: `streams` (the worker), `schemas.event_files` (event files). Writers: the shop, `streams.replaying`.
+Readers: `streams` (the worker), `schemas.event_files` (event files). Writers: the shop, `streams.replaying`,
+`streams.lookup` (erase events).
 The value is JSON, or a CloudEvent 1.0 around that JSON (see `schemas.cloud_events`).
 """
 
@@ -13,7 +14,7 @@ import msgspec
 from schemas.cloud_events import Envelope, Headers, open_envelope
 from schemas.errors import InvalidEvent
 from schemas.ids import MAX_ID_BYTES, EventId, ItemId, RecommendationId, SessionId, UserId
-from schemas.timestamps import MAX_TIME_MS, to_epoch_ms
+from schemas.timestamps import MAX_TIME_MS, from_epoch_ms, to_epoch_ms
 
 EventType = Literal["view", "cart", "purchase"]
 EVENT_TYPES: tuple[EventType, ...] = ("view", "cart", "purchase")
@@ -58,6 +59,8 @@ class EraseSession(msgspec.Struct, frozen=True, kw_only=True):
 
     session_id: SessionId
     occurred_at_ms: int
+    user_id: UserId | None = None
+    """Whose set of sessions it is taken out of, where that is known."""
 
 
 class ItemEventV1(msgspec.Struct, frozen=True, kw_only=True):
@@ -79,6 +82,17 @@ class ItemEventV1(msgspec.Struct, frozen=True, kw_only=True):
 
 _DECODER = msgspec.json.Decoder(ItemEventV1)
 _BARE = Envelope()
+
+
+def encode_erase_session(erase: EraseSession) -> bytes:
+    """JSON bytes of the control event."""
+    fields = {
+        "session_id": erase.session_id,
+        "event_type": ERASE,
+        "occurred_at": from_epoch_ms(erase.occurred_at_ms),
+        "user_id": erase.user_id,
+    }
+    return msgspec.json.encode({name: value for name, value in fields.items() if value is not None})
 
 
 def decode_event(
@@ -115,8 +129,9 @@ def _checked(
     event_type = _event_type(wire.event_type or envelope.event_type, event_type_map)
     session_id = SessionId(_checked_id(wire.session_id, "session_id"))
     occurred_at_ms = _time_ms(wire.occurred_at if wire.occurred_at is not None else envelope.occurred_at)
+    user_id = None if wire.user_id is None else UserId(_checked_id(wire.user_id, "user_id"))
     if event_type == ERASE:
-        return EraseSession(session_id=session_id, occurred_at_ms=occurred_at_ms)
+        return EraseSession(session_id=session_id, occurred_at_ms=occurred_at_ms, user_id=user_id)
     if wire.item_id is None:
         raise InvalidEvent("$.item_id", "the field is missing")
     event_id = wire.event_id if wire.event_id is not None else envelope.event_id
@@ -126,7 +141,7 @@ def _checked(
         event_type=event_type,  # type: ignore[arg-type]  # _event_type returns one of EVENT_TYPES here
         occurred_at_ms=occurred_at_ms,
         event_id=None if event_id is None else EventId(_checked_id(event_id, "event_id")),
-        user_id=None if wire.user_id is None else UserId(_checked_id(wire.user_id, "user_id")),
+        user_id=user_id,
         price=wire.price,
         quantity=wire.quantity,
         context=wire.context,

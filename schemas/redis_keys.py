@@ -7,7 +7,7 @@ change them together.
 from collections.abc import Iterable
 from zlib import crc32
 
-from schemas.ids import SessionId
+from schemas.ids import SessionId, UserId
 
 ITEMS = "millrace:{items}"
 """Hash item_id -> ItemMetadata JSON. Writer: `streams.catalogue`."""
@@ -37,6 +37,11 @@ def state_key(bucket: int, session_id: SessionId) -> str:
 def latest_key(bucket: int, session_id: SessionId) -> str:
     """Key of the session's latest RecommendationList."""
     return f"millrace:{{{bucket}}}:latest:{session_id}"
+
+
+def user_key(bucket: int, user_id: UserId) -> str:
+    """Key of the set of the user's session ids in the bucket."""
+    return f"millrace:{{{bucket}}}:user:{user_id}"
 
 
 def watermark_key(bucket: int, topic: str, partition: int) -> str:

@@ -6,7 +6,7 @@ Never edited: a change of a schema that alters these bytes is a new version, wit
 from datetime import UTC, datetime
 
 from schemas.ids import EventId, ItemId, RecommendationId, ReleaseId, SessionId, UserId
-from schemas.item_event import ItemEvent
+from schemas.item_event import EraseSession, ItemEvent
 from schemas.item_metadata import ItemMetadata
 from schemas.recommendation_list import RecommendationList, ScoredItem, Source
 from schemas.release_announcement import ReleaseAnnouncement
@@ -26,6 +26,10 @@ ITEM_EVENT_V1 = ItemEvent(
     consent=False,
     recommendation_id=RecommendationId("events-3-41"),
     position=4,
+)
+
+ERASE_SESSION_V1 = EraseSession(
+    session_id=SessionId("s-1"), occurred_at_ms=1_767_225_600_123, user_id=UserId("42")
 )
 
 RECOMMENDATION_LIST_V1 = RecommendationList(

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import msgspec
 import pytest
 
-from schemas.item_event import decode_event
+from schemas.item_event import decode_event, encode_erase_session
 from schemas.item_metadata import decode_item_metadata, encode_item_metadata
 from schemas.recommendation_list import decode_recommendation_list, encode_recommendation_list
 from schemas.release_announcement import decode_release_announcement, encode_release_announcement
@@ -34,6 +34,7 @@ SCHEMAS = [
         encode_recommendation_list,
         decode_recommendation_list,
     ),
+    Schema("erase-session.v1.json", values.ERASE_SESSION_V1, encode_erase_session, decode_event),
     Schema("session-state.v1.msgpack", values.SESSION_STATE_V1, encode_session_state, decode_session_state),
     Schema("item-metadata.v1.json", values.ITEM_METADATA_V1, encode_item_metadata, decode_item_metadata),
     Schema(

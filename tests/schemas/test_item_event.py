@@ -7,8 +7,14 @@ import msgspec
 import pytest
 
 from schemas.errors import InvalidEvent
-from schemas.ids import MAX_ID_BYTES, SessionId
-from schemas.item_event import DEFAULT_EVENT_TYPE_MAP, EraseSession, ItemEvent, decode_event
+from schemas.ids import MAX_ID_BYTES, SessionId, UserId
+from schemas.item_event import (
+    DEFAULT_EVENT_TYPE_MAP,
+    EraseSession,
+    ItemEvent,
+    decode_event,
+    encode_erase_session,
+)
 from schemas.timestamps import MAX_TIME_MS
 
 MINIMAL = {"session_id": "s", "item_id": "a", "event_type": "view", "occurred_at": 1_767_225_600_000}
@@ -127,6 +133,18 @@ def test_erase_needs_no_item() -> None:
         {"session_id": "s", "event_type": "erase", "occurred_at": "2026-01-01T00:00:00Z"}
     )
     assert decode_event(value) == EraseSession(session_id=SessionId("s"), occurred_at_ms=1_767_225_600_000)
+
+
+def test_erase_names_its_user_or_none() -> None:
+    erase = EraseSession(session_id=SessionId("s"), occurred_at_ms=1_767_225_600_000)
+    assert encode_erase_session(erase) == (
+        b'{"session_id":"s","event_type":"erase","occurred_at":"2026-01-01T00:00:00Z"}'
+    )
+    named = msgspec.structs.replace(erase, user_id=UserId("7"))
+    assert decode_event(encode_erase_session(named)) == named
+    with pytest.raises(InvalidEvent, match="1 to 256 bytes") as refused:
+        decode_event(an_event(event_type="erase", user_id=""))
+    assert refused.value.path == "$.user_id"
 
 
 def test_erase_can_have_another_name() -> None:

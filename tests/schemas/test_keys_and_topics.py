@@ -1,13 +1,14 @@
 """Redis keys and topic definitions: names that must never change by accident."""
 
-from schemas.ids import SessionId
-from schemas.redis_keys import bucket_of, by_bucket, latest_key, state_key, watermark_key
+from schemas.ids import SessionId, UserId
+from schemas.redis_keys import bucket_of, by_bucket, latest_key, state_key, user_key, watermark_key
 from schemas.topics import MAX_EVENT_BYTES, topic_definitions
 
 
 def test_keys_of_a_bucket_share_a_hash_tag() -> None:
     assert state_key(3, SessionId("s{1}")) == "millrace:{3}:state:s{1}"
     assert latest_key(3, SessionId("s")) == "millrace:{3}:latest:s"
+    assert user_key(3, UserId("u")) == "millrace:{3}:user:u"
     assert watermark_key(3, "events", 7) == "millrace:{3}:watermark:events:7"
 
 
