@@ -4,7 +4,6 @@ Owns starting it, and creating topics in it. All kinds but the embedded one are 
 mode with the same properties.
 """
 
-import socket
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,23 +16,12 @@ from testcontainers.core.wait_strategies import LogMessageWaitStrategy
 
 from streams.dev.child_processes import ChildProcesses
 from streams.dev.embedded_kafka import EmbeddedKafka
+from streams.dev.jar_kafka import KRAFT_PROPERTIES, START_TIMEOUT_S, start_jar_kafka
+from streams.dev.kafka_jars import KAFKA_VERSION
 from streams.dev.ports import free_port
 from tests.services.kafka_choice import KafkaKind, Machine
-from tests.services.kafka_jars import KAFKA_VERSION, cache_folder, fetch_jars
 
-START_TIMEOUT_S = 60.0
-CLUSTER_ID = "bWlsbHJhY2UtdGVzdHMtMQ"
-COMMON_PROPERTIES = {
-    "process.roles": "broker,controller",
-    "node.id": "1",
-    "controller.listener.names": "CONTROLLER",
-    "listener.security.protocol.map": "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT",
-    "auto.create.topics.enable": "false",
-    "offsets.topic.replication.factor": "1",
-    "offsets.topic.num.partitions": "4",
-    "transaction.state.log.replication.factor": "1",
-    "transaction.state.log.min.isr": "1",
-    "group.initial.rebalance.delay.ms": "0",
+PROPERTIES = {
     "group.min.session.timeout.ms": "500",  # a test need not wait 6 s for a killed worker to be noticed
 }
 
@@ -74,29 +62,10 @@ def running_kafka(kind: KafkaKind, machine: Machine, folder: Path) -> Iterator[K
             yield Kafka(kind, address, _topic_creator(address))
     else:
         with ChildProcesses(folder) as children:
-            address = _start_jars(children, machine, folder)
+            assert machine.java is not None
+            assert machine.maven is not None
+            _, address = start_jar_kafka(children, machine.java, machine.maven, folder, PROPERTIES)
             yield Kafka(kind, address, _topic_creator(address))
-
-
-def _start_jars(children: ChildProcesses, machine: Machine, folder: Path) -> str:
-    assert machine.java is not None
-    assert machine.maven is not None
-    port, controller_port = free_port(), free_port()
-    properties = folder / "server.properties"
-    own = {
-        "controller.quorum.voters": f"1@127.0.0.1:{controller_port}",
-        "listeners": f"PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}",
-        "log.dirs": str(folder / "log"),
-    }
-    properties.write_text("".join(f"{key}={value}\n" for key, value in {**COMMON_PROPERTIES, **own}.items()))
-    jars = fetch_jars(machine.maven, cache_folder())
-    quick_start = ["-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]
-    java: list[str | Path] = [machine.java, *quick_start, "-cp", f"{jars}/*"]
-    storage = [*java, "kafka.tools.StorageTool", "format", "-t", CLUSTER_ID, "-c", properties]
-    children.start("kafka-format", storage).wait(START_TIMEOUT_S)
-    broker = children.start("kafka", [*java, "kafka.Kafka", properties])
-    broker.wait_until(lambda: accepts_connections(port), START_TIMEOUT_S)
-    return f"127.0.0.1:{port}"
 
 
 @contextmanager
@@ -109,7 +78,7 @@ def _container() -> Iterator[str]:
         "listeners": "PLAINTEXT://:9092,CONTROLLER://:9093",
         "advertised.listeners": f"PLAINTEXT://{address}",
     }
-    container.with_envs(**container_environment({**COMMON_PROPERTIES, **own}))
+    container.with_envs(**container_environment({**KRAFT_PROPERTIES, **PROPERTIES, **own}))
     container.waiting_for(
         LogMessageWaitStrategy("Kafka Server started").with_startup_timeout(int(START_TIMEOUT_S))
     )
@@ -120,15 +89,6 @@ def _container() -> Iterator[str]:
 def container_environment(properties: Mapping[str, str]) -> dict[str, str]:
     """Kafka's properties as the variables that the image apache/kafka reads: `node.id` is `KAFKA_NODE_ID`."""
     return {f"KAFKA_{key.upper().replace('.', '_')}": value for key, value in properties.items()}
-
-
-def accepts_connections(port: int) -> bool:
-    """Whether something listens on this loopback port now."""
-    try:
-        with socket.create_connection(("127.0.0.1", port), timeout=1.0):
-            return True
-    except OSError:
-        return False
 
 
 def _topic_creator(bootstrap_servers: str) -> Callable[[str, int, Mapping[str, str]], None]:

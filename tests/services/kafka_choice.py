@@ -4,10 +4,6 @@ Owns the decision only. The embedded broker is never chosen silently, since it p
 """
 
 import gc
-import os
-import re
-import shutil
-import subprocess
 import warnings
 from collections.abc import Mapping
 from contextlib import closing
@@ -19,11 +15,11 @@ import docker
 from docker.errors import DockerException
 
 from schemas.errors import UsageError
+from streams.dev.java_programs import find_java, find_maven
 
 KafkaKind = Literal["container", "jars", "embedded"]
 CHOICE = "MILLRACE_TEST_KAFKA"
 KINDS: tuple[KafkaKind, ...] = ("container", "jars", "embedded")
-LEAST_JAVA = 17
 REMEDY = (
     "no Kafka for the tests: no Docker engine answers, and Java 17 with Maven is not here ({missing}). Start "
     "Docker, or install Java and Maven (Debian: apt-get install openjdk-17-jre-headless maven), or say "
@@ -68,7 +64,7 @@ def choose_kafka(environment: Mapping[str, str], machine: Machine) -> KafkaKind:
 
 def look_around() -> Machine:
     """Find out what this machine has."""
-    return Machine(docker=docker_answers(), java=find_java(), maven=_path(shutil.which("mvn")))
+    return Machine(docker=docker_answers(), java=find_java(), maven=find_maven())
 
 
 def docker_answers() -> bool:
@@ -81,21 +77,3 @@ def docker_answers() -> bool:
             return False
         finally:
             gc.collect()  # finding no engine leaves a socket open, and a later test the warning
-
-
-def find_java() -> Path | None:
-    """The java of JAVA_HOME or PATH, if it is new enough."""
-    home = os.environ.get("JAVA_HOME")
-    java = _path(shutil.which("java", path=f"{home}/bin" if home else None))
-    return java if java and java_version(java) >= LEAST_JAVA else None
-
-
-def java_version(java: Path) -> int:
-    """The feature version of a java program, as 17; 0 where it does not say."""
-    said = subprocess.run([java, "-version"], capture_output=True, text=True, check=False, timeout=30).stderr
-    version = re.search(r'version "(\d+)', said)
-    return int(version[1]) if version else 0
-
-
-def _path(program: str | None) -> Path | None:
-    return Path(program) if program else None

@@ -3,8 +3,9 @@ from pathlib import Path
 import pytest
 
 from schemas.errors import UsageError
+from streams.dev.java_programs import java_version
 from tests.services.kafka_broker import container_environment
-from tests.services.kafka_choice import Machine, choose_kafka, java_version
+from tests.services.kafka_choice import Machine, choose_kafka
 
 JAVA, MAVEN = Path("/opt/java"), Path("/opt/mvn")
 

@@ -1,4 +1,7 @@
-"""Apache Kafka's own jars, by Maven, into a cache folder; only the first run downloads (43 MB)."""
+"""Apache Kafka's own jars, by Maven, into a cache folder; only the first run downloads (43 MB).
+
+Caller: `jar_kafka`.
+"""
 
 import os
 import subprocess
@@ -13,7 +16,7 @@ POM = f"""\
 <project xmlns="http://maven.apache.org/POM/4.0.0">
   <modelVersion>4.0.0</modelVersion>
   <groupId>millrace</groupId>
-  <artifactId>kafka-for-tests</artifactId>
+  <artifactId>kafka</artifactId>
   <version>1</version>
   <dependencies>
     <dependency>
@@ -34,7 +37,7 @@ POM = f"""\
 def cache_folder() -> Path:
     """Where the jars stay between runs."""
     base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "millrace-tests"
+    return (Path(base) if base else Path.home() / ".cache") / "millrace"
 
 
 def fetch_jars(maven: Path, cache: Path) -> Path:
