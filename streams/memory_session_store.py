@@ -1,34 +1,36 @@
 """A SessionStore in this process's memory: for tests of the flow; nothing outlives the process."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 from aiokafka import TopicPartition
 
 from schemas.ids import SessionId
 from schemas.session_state import SessionState
+from schemas.watermark import written_watermark
 from streams.micro_batch import Watermarks
-from streams.session_store import Loaded, UnitSave
+from streams.session_store import Loaded, UnitSave, loaded_of
 
 
 class MemorySessionStore:
     """The contract of `SessionStore` without a server; one bucket."""
 
-    def __init__(self) -> None:
+    def __init__(self, topic_ids: Mapping[str, str] | None = None) -> None:
         self.buckets = 1
+        self._topic_ids = {} if topic_ids is None else topic_ids
         self.states: dict[SessionId, SessionState] = {}
         self.latest: dict[SessionId, bytes] = {}
-        self._watermarks: dict[TopicPartition, int] = {}
+        self._watermarks: dict[TopicPartition, bytes] = {}
 
     async def load(self, partitions: Collection[TopicPartition], sessions: Collection[SessionId]) -> Loaded:
         """See `SessionStore.load`."""
         states = {session: self.states[session] for session in sessions if session in self.states}
-        return Loaded({partition: self._stored(partition) for partition in partitions}, states)
+        return self._loaded(partitions, states)
 
     async def save(self, saves: Collection[UnitSave]) -> dict[TopicPartition, Watermarks]:
         """See `SessionStore.save`."""
         refused: dict[TopicPartition, Watermarks] = {}
         for save in saves:
-            stored = {partition: self._stored(partition) for partition in save.expected}
+            stored = self._loaded(save.expected, {}).watermarks
             if stored != save.expected:
                 refused |= stored
             else:
@@ -36,7 +38,10 @@ class MemorySessionStore:
         return refused
 
     def _write(self, save: UnitSave) -> None:
-        self._watermarks |= {partition: mark for partition, (mark,) in save.new.items() if mark is not None}
+        for partition, (mark,) in save.new.items():
+            if mark is not None:
+                topic_id = self._topic_ids.get(partition.topic, "")
+                self._watermarks[partition] = written_watermark(mark, topic_id).encode()
         for session, state in save.states.items():
             if state is None:
                 self.states.pop(session, None)
@@ -45,5 +50,8 @@ class MemorySessionStore:
                 self.states[session] = state
         self.latest.update(save.latest)
 
-    def _stored(self, partition: TopicPartition) -> Watermarks:
-        return (self._watermarks.get(partition),)
+    def _loaded(
+        self, partitions: Collection[TopicPartition], states: dict[SessionId, SessionState]
+    ) -> Loaded:
+        written = [self._watermarks.get(partition) for partition in partitions]
+        return loaded_of(partitions, [written], self._topic_ids, states)

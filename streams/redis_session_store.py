@@ -7,7 +7,7 @@ together or not at all.
 """
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any, cast
 
 import msgspec
@@ -18,35 +18,39 @@ from schemas.errors import UsageError
 from schemas.ids import SessionId
 from schemas.redis_keys import BUCKETS, bucket_of, by_bucket, latest_key, state_key, watermark_key
 from schemas.session_state import SessionState, decode_session_state, encode_session_state
+from schemas.watermark import written_watermark
 from streams.micro_batch import Watermarks
 from streams.redis_clients import RedisClient, answered
-from streams.session_store import Loaded, UnitSave
+from streams.session_store import Loaded, UnitSave, loaded_of
 
 log = structlog.get_logger("millrace.redis")
 
 # A unit is compared and written as one. KEYS, per unit: its watermarks, then the keys to write. ARGV: the TTL
-# in seconds,
-# then per unit the number of watermarks, an expected and a new one for each ('' for none), the number of keys
-# to write, and a
-# value for each ('' deletes).
+# in seconds, then per unit the number of watermarks, an expected and a new one for each (see
+# `schemas.watermark`; no number for none), the number of keys to write, and a value for each ('' deletes).
+# A stored watermark that counts in another topic is none.
 _SAVE = """
+local function parts(mark) return string.match(mark, '^(%d*)@?(.*)$') end
 local ttl, refused = ARGV[1], {}
 local key, arg = 1, 2
 while key <= #KEYS do
   local marks = tonumber(ARGV[arg])
   local values = arg + 2 * marks + 1
   local count = tonumber(ARGV[values])
-  local stored, equal = {}, true
+  local raw, stored, equal = {}, {}, true
   for i = 1, marks do
-    stored[i] = redis.call('GET', KEYS[key + i - 1]) or ''
-    equal = equal and stored[i] == ARGV[arg + 2 * i - 1]
+    raw[i] = redis.call('GET', KEYS[key + i - 1]) or ''
+    local expected, topic = parts(ARGV[arg + 2 * i - 1])
+    local offset, counted_in = parts(raw[i])
+    stored[i] = (topic == '' or counted_in == '' or topic == counted_in) and offset or ''
+    equal = equal and stored[i] == expected
   end
   for i = 1, marks do
     local new = ARGV[arg + 2 * i]
     if not equal then
       refused[#refused + 1] = KEYS[key + i - 1]
       refused[#refused + 1] = stored[i]
-    elseif new ~= stored[i] then
+    elseif new ~= raw[i] and parts(new) ~= '' then
       redis.call('SET', KEYS[key + i - 1], new)
     end
   end
@@ -67,17 +71,21 @@ return refused
 class RedisSessionStore:
     """Sessions in Redis, under the keys of `schemas.redis_keys`."""
 
-    def __init__(self, redis: RedisClient, buckets: int, ttl_s: int) -> None:
+    def __init__(
+        self, redis: RedisClient, buckets: int, ttl_s: int, topic_ids: Mapping[str, str] | None = None
+    ) -> None:
         """Use a client; it is neither opened nor closed here.
 
         Args:
             redis: a client that returns bytes.
             buckets: see `schemas.redis_keys.bucket_of`; fixed for the life of the data.
             ttl_s: how long states and lists live after their last event; watermarks live on.
+            topic_ids: by topic, the id that it has now; looked up at every load and save. None: no ids.
         """
         self.buckets = buckets
         self._redis = redis
         self._ttl_s = ttl_s
+        self._topic_ids = {} if topic_ids is None else topic_ids
         self._save_script = redis.register_script(_SAVE)
 
     async def check(self) -> None:
@@ -104,13 +112,8 @@ class RedisSessionStore:
                 for bucket in range(self.buckets)
             )
         )
-        watermarks = {
-            partition: tuple(answer[place] for answer, _ in answers)
-            for place, partition in enumerate(partitions)
-        }
-        return Loaded(
-            watermarks, {session: state for _, states in answers for session, state in states.items()}
-        )
+        states = {session: state for _, found in answers for session, state in found.items()}
+        return loaded_of(partitions, [marks for marks, _ in answers], self._topic_ids, states)
 
     async def save(self, saves: Collection[UnitSave]) -> dict[TopicPartition, Watermarks]:
         """See `SessionStore.save`: one script per bucket."""
@@ -126,15 +129,14 @@ class RedisSessionStore:
 
     async def _load_bucket(
         self, bucket: int, partitions: Collection[TopicPartition], sessions: list[SessionId]
-    ) -> tuple[list[int | None], dict[SessionId, SessionState]]:
+    ) -> tuple[list[bytes | None], dict[SessionId, SessionState]]:
         keys = [watermark_key(bucket, *partition) for partition in partitions]
         keys += [state_key(bucket, session) for session in sessions]
         if not keys:
             return [], {}
         values = cast("list[bytes | None]", await answered(self._redis.mget(keys)))
-        watermarks = [None if value is None else int(value) for value in values[: len(partitions)]]
         stored = zip(sessions, values[len(partitions) :], strict=True)
-        return watermarks, {
+        return values[: len(partitions)], {
             session: state
             for session, value in stored
             if value is not None and (state := _decoded(session, value))
@@ -151,7 +153,9 @@ class RedisSessionStore:
             keys += [*(watermark_key(bucket, *partition) for partition in save.expected), *values]
             arguments.append(len(save.expected))
             for partition, expected in save.expected.items():
-                arguments += [_text(expected[bucket]), _text(save.new[partition][bucket])]
+                topic_id = self._topic_ids.get(partition.topic, "")
+                marks = (expected[bucket], save.new[partition][bucket])
+                arguments += [written_watermark(mark, topic_id) for mark in marks]
             arguments += [len(values), *values.values()]
         answer: list[bytes] = await answered(self._save_script(keys, arguments))
         pairs = zip(answer[::2], answer[1::2], strict=True)
@@ -169,11 +173,6 @@ class RedisSessionStore:
             if bucket_of(session, self.buckets) == bucket:
                 values[latest_key(bucket, session)] = latest
         return values
-
-
-def _text(mark: int | None) -> str:
-    """A watermark as the script compares it."""
-    return "" if mark is None else str(mark)
 
 
 def _decoded(session: SessionId, value: bytes) -> SessionState | None:

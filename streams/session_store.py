@@ -5,7 +5,7 @@ flow); both
 pass the same contract suite. Caller: `streams.batch_processor`, `streams.taking_over`.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -13,6 +13,7 @@ from aiokafka import TopicPartition
 
 from schemas.ids import SessionId
 from schemas.session_state import SessionState
+from schemas.watermark import is_of_topic, read_watermark
 from streams.micro_batch import Watermarks
 
 
@@ -21,8 +22,11 @@ class Loaded:
     """What the store holds at one moment."""
 
     watermarks: dict[TopicPartition, Watermarks]
+    """None for a bucket whose watermark counts in another topic, one that had this name before."""
     states: dict[SessionId, SessionState]
     """The sessions that are stored; others are absent."""
+    topic_ids: dict[TopicPartition, frozenset[str]] = field(default_factory=dict)
+    """The ids of the topics that a partition's stored watermarks count in, as far as they bear one."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +45,32 @@ class UnitSave:
     states: dict[SessionId, SessionState | None] = field(default_factory=dict)
     """None: delete the session's state and latest list."""
     latest: dict[SessionId, bytes] = field(default_factory=dict)
+
+
+def loaded_of(
+    partitions: Collection[TopicPartition],
+    stored: Sequence[Sequence[bytes | None]],
+    topic_ids: Mapping[str, str],
+    states: dict[SessionId, SessionState],
+) -> Loaded:
+    """What a store has read.
+
+    Args:
+        partitions: whose watermarks were read.
+        stored: by bucket, the watermarks of the partitions as they are written.
+        topic_ids: by topic, the id that it has now.
+        states: the sessions that were found.
+    """
+    loaded = Loaded({}, states)
+    for place, partition in enumerate(partitions):
+        values = [bucket[place] for bucket in stored]
+        written = [None if value is None else read_watermark(value) for value in values]
+        now = topic_ids.get(partition.topic, "")
+        loaded.watermarks[partition] = tuple(
+            one[0] if one and is_of_topic(one[1], now) else None for one in written
+        )
+        loaded.topic_ids[partition] = frozenset(one[1] for one in written if one and one[1])
+    return loaded
 
 
 class SessionStore(Protocol):

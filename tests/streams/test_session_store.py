@@ -33,11 +33,18 @@ async def redis(redis_url: str) -> AsyncIterator["Redis"]:
     await client.aclose()
 
 
+@pytest.fixture
+def topic_ids() -> dict[str, str]:
+    """The ids of the topics as the store sees them; the test changes them."""
+    return {}
+
+
 @pytest.fixture(params=["memory", "redis, 1 bucket", "redis, 4 buckets"])
-def store(request: pytest.FixtureRequest, redis: "Redis") -> SessionStore:
+def store(request: pytest.FixtureRequest, redis: "Redis", topic_ids: dict[str, str]) -> SessionStore:
     if request.param == "memory":
-        return MemorySessionStore()
-    return RedisSessionStore(redis, buckets=4 if "4" in request.param else 1, ttl_s=TTL_S)
+        return MemorySessionStore(topic_ids)
+    buckets = 4 if "4" in request.param else 1
+    return RedisSessionStore(redis, buckets=buckets, ttl_s=TTL_S, topic_ids=topic_ids)
 
 
 def a_save(
@@ -198,3 +205,51 @@ def test_bucket_that_is_ahead_stays_ahead() -> None:
     assert advanced((None, 4), 6) == (6, 6)
     assert advanced((None, None), 3) == (3, 3)
     assert advanced((9,), 3) == (3,), "a topic that was made anew"
+
+
+async def test_watermark_of_a_topic_made_anew_counts_as_none(
+    store: SessionStore, topic_ids: dict[str, str]
+) -> None:
+    one = a_partition()
+    topic_ids[one.topic] = "first"
+    await store.save([a_save(one, none(store), 100, {A: STATE})])
+    topic_ids[one.topic] = "second"
+    loaded = await store.load([one], [A])
+    assert loaded.watermarks == {one: none(store)}
+    assert loaded.topic_ids == {one: {"first"}}
+    assert loaded.states == {A: STATE}
+    assert await store.save([a_save(one, at(store, 100), 150)]) == {one: none(store)}
+    assert await store.save([a_save(one, none(store), 0)]) == {}
+    assert (await store.load([one], [])).watermarks == {one: at(store, 0)}
+
+
+async def test_worker_that_knows_the_topic_before_is_refused(
+    store: SessionStore, topic_ids: dict[str, str]
+) -> None:
+    one = a_partition()
+    topic_ids[one.topic] = "second"
+    await store.save([a_save(one, none(store), 100)])
+    topic_ids[one.topic] = "first"
+    assert await store.save([a_save(one, at(store, 100), 150)]) == {one: none(store)}
+
+
+async def test_watermark_from_before_ids_were_kept_is_honoured_and_gets_its_id(
+    store: SessionStore, topic_ids: dict[str, str]
+) -> None:
+    one = a_partition()
+    await store.save([a_save(one, none(store), 100)])
+    topic_ids[one.topic] = "known"
+    assert (await store.load([one], [])).watermarks == {one: at(store, 100)}
+    assert await store.save([a_save(one, at(store, 100), 100)]) == {}
+    assert (await store.load([one], [])).topic_ids == {one: {"known"}}
+
+
+async def test_watermark_with_an_id_is_honoured_where_the_broker_tells_none(
+    store: SessionStore, topic_ids: dict[str, str]
+) -> None:
+    one = a_partition()
+    topic_ids[one.topic] = "known"
+    await store.save([a_save(one, none(store), 100)])
+    topic_ids.clear()
+    assert (await store.load([one], [])).watermarks == {one: at(store, 100)}
+    assert await store.save([a_save(one, at(store, 100), 150)]) == {}

@@ -20,6 +20,7 @@ from retrain.releases.announcing import announce
 from schemas.ids import ReleaseId, SessionId
 from schemas.redis_keys import bucket_of, latest_key, state_key, watermark_key
 from schemas.session_state import SessionState, decode_session_state
+from schemas.watermark import read_watermark
 from streams.dev.child_processes import Child, ChildProcesses, answers_ok
 from streams.dev.ports import free_port
 from tests.services.kafka_broker import Kafka
@@ -149,7 +150,8 @@ class Stage:
         """By partition that has events behind it, the watermark in Redis (of bucket 0)."""
         topic = self.environment["MILLRACE_EVENT_TOPICS"]
         found = {number: self._stored(watermark_key(0, topic, number)) for number in range(PARTITIONS)}
-        return {number: int(value) for number, value in found.items() if value is not None and int(value)}
+        offsets = {number: read_watermark(value)[0] for number, value in found.items() if value is not None}
+        return {number: offset for number, offset in offsets.items() if offset}
 
     def committed(self) -> dict[int, int]:
         """By partition, the offset that the worker's group has committed."""
