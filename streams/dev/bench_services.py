@@ -58,9 +58,9 @@ def bench_events(path: Path | None, count: int) -> pl.DataFrame:
     return shop.head(count)
 
 
-async def fill_backlog(services: MillraceServices, events: pl.DataFrame) -> None:
+async def fill_backlog(services: MillraceServices, events: pl.DataFrame, topic: str = EVENTS) -> None:
     """Produce the events, as fast as the broker takes them."""
     async with AIOKafkaProducer(
         bootstrap_servers=services.bootstrap_servers, **PRODUCER_ARGUMENTS
     ) as producer:
-        await replay(events, producer, EVENTS, Pace(None, MonotonicClock()))
+        await replay(events, producer, topic, Pace(None, MonotonicClock()))

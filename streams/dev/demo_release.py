@@ -14,7 +14,10 @@ COMMAND_TIMEOUT_S = 600.0
 
 
 def train_release(
-    services: MillraceServices, log_file: Path, config: Mapping[str, float], on_line: Callable[[str], None]
+    services: MillraceServices,
+    log_file: Path,
+    config: Mapping[str, float | str],
+    on_line: Callable[[str], None],
 ) -> ReleaseManifest:
     """Train on the `train` rows of an event file.
 

@@ -54,6 +54,11 @@ class EmbeddedKafka:
     ) -> None:
         self._end()
 
+    @property
+    def pid(self) -> int:
+        """The broker's process id."""
+        return self._process.pid
+
     def create_topic(self, name: str, partitions: int) -> None:
         """Create a topic, which clients of the mock cannot.
 

@@ -91,11 +91,26 @@ def millrace_services(
     """
     definitions = topic_definitions([EVENTS], RECOMMENDATIONS, DEAD_LETTERS, ITEMS, RELEASES, PARTITIONS)
     topics = {definition.name: definition.partitions for definition in definitions}
-    redis_server = EmbeddedRedis(ports.redis)
-    with EmbeddedKafka(topics) as broker, redis_server as redis, ChildProcesses(folder) as children:
+    with (
+        EmbeddedKafka(topics) as broker,
+        services_on(broker.bootstrap_servers, folder, releases, policy, ports) as services,
+    ):
+        yield services
+
+
+@contextmanager
+def services_on(
+    bootstrap_servers: str,
+    folder: Path,
+    releases: Path,
+    policy: Mapping[str, str],
+    ports: WantedPorts = ANY_PORTS,
+) -> Iterator[MillraceServices]:
+    """Start Redis for a broker that runs; its topics are the caller's business. Arguments as above."""
+    with EmbeddedRedis(ports.redis) as redis, ChildProcesses(folder) as children:
         environment = {
             **_OWN_TOPICS,
-            "MILLRACE_KAFKA_BOOTSTRAP_SERVERS": broker.bootstrap_servers,
+            "MILLRACE_KAFKA_BOOTSTRAP_SERVERS": bootstrap_servers,
             "MILLRACE_REDIS_URL": redis.url,
             "MILLRACE_RELEASES": str(releases),
             "MILLRACE_RELEASE_CACHE": str(folder / "release-cache"),
@@ -103,7 +118,7 @@ def millrace_services(
             **policy,
         }
         yield MillraceServices(
-            broker.bootstrap_servers,
+            bootstrap_servers,
             redis.url,
             releases,
             children,

@@ -11,19 +11,34 @@ JsonOption = Annotated[Path | None, typer.Option("--json", help="Write the figur
 
 @app.command("stream")
 def bench_stream_command(
-    path: Annotated[
-        Path | None, typer.Argument(metavar="[FILE]", help="Event file; without it the simulated shop.")
+    *,
+    events: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Event file; without it the simulated shop.")
     ] = None,
-    events: Annotated[int, typer.Option(min=100, max=100_000, help="Events in the backlog.")] = 20_000,
+    count: Annotated[int, typer.Option(min=100, max=1_000_000, help="Events in the backlog.")] = 100_000,
+    items: Annotated[int, typer.Option(min=100, help="Items of the simulated shop.")] = 18_000,
+    units: Annotated[int, typer.Option(min=1, max=512, help="Units of the release's GRU4Rec.")] = 100,
+    index: Annotated[str, typer.Option(help="Index of the release: exact, ivf_flat.")] = "exact",
+    broker: Annotated[
+        str | None,
+        typer.Option(metavar="local|embedded|HOST:PORT", help="local: a real Kafka, by Java 17 and Maven."),
+    ] = None,
+    only: Annotated[
+        str | None, typer.Option(metavar="PARTS", help="Some of drain, floors, comma-separated.")
+    ] = None,
     json_file: JsonOption = None,
 ) -> None:
-    """Measure one worker: events a second out of a backlog, CPU time an event, where the time goes."""
+    """Measure one worker on a backlog: events a second, CPU time an event, where it goes, and its floors."""
     from schemas.bench_report import report_text, write_report
     from schemas.output_paths import check_output_file
-    from streams.dev.bench_stream import bench_stream
+    from streams.dev.bench_stream import PARTS, StreamBench, bench_stream
 
     check_output_file("--json", json_file)
-    report = bench_stream(path, events)
+    parts = PARTS if only is None else only.split(",")
+    wanted = StreamBench(
+        events=events, count=count, items=items, units=units, index=index, broker=broker, parts=parts
+    )
+    report = bench_stream(wanted, lambda line: typer.echo(line, err=True))
     typer.echo(report_text(report))
     if json_file:
         write_report(report, json_file)

@@ -7,22 +7,65 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from confluent_kafka.admin import AdminClient
 
 import millrace
 from schemas.errors import Unavailable, UsageError
+from streams.dev.bench_log import bench_log, busy_shop
 from streams.dev.bench_lookup import _read_answer
 from streams.dev.child_processes import ChildProcesses
 from streams.dev.ports import free_port
 from streams.dev.worker_sampling import drain
+from tests.services.kafka_broker import Kafka
 
 
-def test_stream_bench_drains_the_backlog(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_stream_bench_compares_the_worker_with_its_floors(kafka: Kafka, tmp_path: Path) -> None:
     report = tmp_path / "report.json"
-    assert millrace.run(["bench", "stream", "--events", "400", "--json", str(report)]) == 0
-    (row,) = json.loads(report.read_bytes())["rows"]
-    assert row["events"] == 400
-    assert {"decode_%", "load_%", "recommend_%", "emit_%", "save_%"} <= row.keys()
-    assert "bench stream on " in capsys.readouterr().out
+    broker = ["--broker", "embedded" if kafka.kind == "embedded" else kafka.bootstrap_servers]
+    sizes = ["--count", "400", "--items", "400", "--units", "8"]
+    assert millrace.run(["bench", "stream", *sizes, *broker, "--json", str(report)]) == 0
+    figures = json.loads(report.read_bytes())
+    assert (figures["events"], figures["items"]) == (400, 400)
+    assert {"decode", "load", "save"} <= figures["stages_us"].keys()
+    for name in ("events_per_s", "io_floor_events_per_s", "compute_floor_events_per_s", "batch_events"):
+        assert figures[name] > 0
+    topics = AdminClient({"bootstrap.servers": kafka.bootstrap_servers}).list_topics(timeout=30).topics
+    assert not [name for name in topics if name.startswith("millrace-bench-")]
+
+
+def test_stream_bench_runs_on_the_embedded_broker(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "events.parquet"
+    shop = busy_shop(400, 400).with_columns(timestamp=pl.lit(None, dtype=pl.Int64))
+    shop.drop("occurred_at_ms").write_parquet(path)
+    arguments = ["--events", str(path), "--units", "8", "--broker", "embedded", "--only", "drain"]
+    assert millrace.run(["bench", "stream", *arguments]) == 0
+    said = capsys.readouterr().out
+    assert "embedded broker" in said
+    assert "io_floor" not in said
+
+
+def test_part_that_there_is_not_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert millrace.run(["bench", "stream", "--only", "drain,floor"]) == 2
+    assert "--only floor: choose among drain, floors" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("given", ["remote", "somewhere:port"])
+def test_broker_is_local_embedded_or_an_address(given: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert millrace.run(["bench", "stream", "--broker", given]) == 2
+    assert f"--broker {given}: give local, embedded or HOST:PORT" in capsys.readouterr().err
+
+
+def test_busy_shop_has_as_many_events_as_asked_for_in_time_order_among_many_sessions() -> None:
+    events = busy_shop(5000, 18_000)
+    assert events.height == 5000
+    assert events["occurred_at_ms"].is_sorted()
+    assert events.slice(2500, 100)["session_id"].n_unique() > 80
+    assert events["item_id"].str.len_bytes().unique().to_list() == [9]
+    assert events["item_id"].n_unique() > 384
+
+
+def test_release_knows_every_item_of_the_busy_shop() -> None:
+    assert bench_log(None, 500, 1000).training["item_id"].n_unique() == 1000
 
 
 def test_lookup_bench_counts_answers(tmp_path: Path) -> None:
@@ -46,8 +89,8 @@ def test_file_that_is_too_small_is_one_line_and_exit_code_2(
 ) -> None:
     path = tmp_path / "events.parquet"
     pl.DataFrame({"session_id": ["s"], "item_id": ["a"], "timestamp": [1]}).write_parquet(path)
-    assert millrace.run(["bench", "stream", str(path)]) == 2
-    (line,) = capsys.readouterr().err.splitlines()
+    assert millrace.run(["bench", "stream", "--events", str(path), "--broker", "embedded"]) == 2
+    _, line = capsys.readouterr().err.splitlines()  # the first one says what is being done
     assert "`millrace train` failed" in line
 
 
