@@ -1,8 +1,8 @@
-# The five commands of a working day. Each sets up .venv itself, once: `make demo` on a bare machine just works.
+# The commands of a working day. Each sets up .venv itself, once: `make demo` on a bare machine just works.
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench format constraints clean
+.PHONY: help setup demo test chaos check bench format constraints clean
 
 # The oldest version first: it is the one the constraints were made for, and has every wheel.
 PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
@@ -22,6 +22,9 @@ demo: $(STAMP) ## the whole path on embedded Kafka and Redis: train, stream, loo
 
 test: $(STAMP) ## every test, with a real Kafka and a real Redis
 	@$(BIN)/python -m pytest $(ARGS)
+
+chaos: $(STAMP) ## faults of every kind under load for 15 to 20 minutes, then the oracle; SEED=n repeats one
+	@$(BIN)/python -m tests.chaos $(if $(SEED),--seed $(SEED)) $(ARGS)
 
 check: $(STAMP) ## format, lint, types, import contracts
 	$(BIN)/ruff format --check .

@@ -98,11 +98,23 @@ def successors(item_ids: list[str], history: list[str], k: int) -> list[str]:
     """
     state = query = np.zeros(len(item_ids), dtype=np.float32)
     for item_id in history:
-        query = state
-        if item_id in item_ids:
-            query = state * np.float32(0.5)
-            query[item_ids.index(item_id)] += 1
-            state = query.astype(np.float16).astype(np.float32)
+        query, state = successor_step(item_ids, state, item_id)
+    return successor_list(item_ids, query, k)
+
+
+def successor_step(
+    item_ids: list[str], state: NDArray[np.float32], item_id: str
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """One event: what its list is made from, and the state after it; both float32 [items]."""
+    if item_id not in item_ids:
+        return state, state
+    query = state * np.float32(0.5)
+    query[item_ids.index(item_id)] += 1
+    return query, query.astype(np.float16).astype(np.float32)
+
+
+def successor_list(item_ids: list[str], query: NDArray[np.float32], k: int) -> list[str]:
+    """The k best items of a query."""
     query = np.roll(query, 1)
     return [item_ids[row] for row in np.lexsort((np.arange(len(query)), -query))[:k]]
 

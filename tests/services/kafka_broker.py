@@ -59,13 +59,13 @@ def running_kafka(kind: KafkaKind, machine: Machine, folder: Path) -> Iterator[K
             yield Kafka(kind, embedded.bootstrap_servers, lambda name, n, _: embedded.create_topic(name, n))
     elif kind == "container":
         with _container() as address:
-            yield Kafka(kind, address, _topic_creator(address))
+            yield Kafka(kind, address, topic_creator(address))
     else:
         with ChildProcesses(folder) as children:
             assert machine.java is not None
             assert machine.maven is not None
             _, address = start_jar_kafka(children, machine.java, machine.maven, folder, PROPERTIES)
-            yield Kafka(kind, address, _topic_creator(address))
+            yield Kafka(kind, address, topic_creator(address))
 
 
 @contextmanager
@@ -91,7 +91,9 @@ def container_environment(properties: Mapping[str, str]) -> dict[str, str]:
     return {f"KAFKA_{key.upper().replace('.', '_')}": value for key, value in properties.items()}
 
 
-def _topic_creator(bootstrap_servers: str) -> Callable[[str, int, Mapping[str, str]], None]:
+def topic_creator(bootstrap_servers: str) -> Callable[[str, int, Mapping[str, str]], None]:
+    """What creates topics in a Kafka: by name, number of partitions and properties."""
+
     def create(name: str, partitions: int, config: Mapping[str, str]) -> None:
         admin = AdminClient({"bootstrap.servers": bootstrap_servers})
         topic = NewTopic(name, num_partitions=partitions, replication_factor=1, config=dict(config))

@@ -1,0 +1,195 @@
+"""One chaos run from start to verdict. Callers: `tests.chaos.test_chaos`, `python -m tests.chaos`."""
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+
+from confluent_kafka import Consumer
+
+from tests.chaos.chaos_stage import GAP_S, RELEASES, ChaosStage, chaos_stage
+from tests.chaos.fault import Fault
+from tests.chaos.oracle import Verdict, judge
+from tests.chaos.whole_topic import log_ends
+from tests.services.kafka_choice import Machine
+
+READY_WITHIN_S = 90.0
+LOOK_S = 0.1
+TOGETHER = 0.35
+"""How often a second fault, of another family, strikes while one lasts."""
+
+
+@dataclass(frozen=True)
+class ChaosPlan:
+    """What a run is to be."""
+
+    seed: int
+    faults: Sequence[Fault]
+    """In rounds: each once in an order of the seed's, then again; with `in_order` once, as they are given."""
+    events: int
+    """It goes on until so many events are in the topic, and `least_s` have passed, or `most_s`."""
+    least_s: float
+    most_s: float
+    rate: float
+    in_order: bool = False
+    workers: int = 2
+    settle_s: float = 300.0
+    """How long the workers may take to work through what is left when all faults are healed."""
+
+
+@dataclass
+class ChaosOutcome:
+    """What a run gave."""
+
+    verdict: Verdict
+    faults: Counter[str]
+    counts: Counter[str]
+    workers_started: int
+    silence: str
+    """When the longest time without a list began, and what was struck or healed last before it."""
+    seconds: float
+    """From the start of the workers until all was applied."""
+
+
+@dataclass
+class ChaosRun:
+    """A run that goes on.
+
+    Attributes:
+        say: where the fault log goes, line by line.
+        notes: times (epoch seconds) and lines of the fault log.
+    """
+
+    plan: ChaosPlan
+    chaos: ChaosStage
+    say: Callable[[str], None]
+    notes: list[tuple[float, str]] = field(default_factory=list)
+    struck: Counter[str] = field(default_factory=Counter)
+    started_s: float = field(default_factory=time.time)
+
+    def rage(self) -> None:
+        """Faults, until the plan is fulfilled."""
+        random = Random(self.plan.seed)
+        for fault in self._faults(random):
+            self._inject(fault, random, alone=self.plan.in_order)
+            self._pass_time(random.uniform(0.5, 3.0))
+            if self._is_enough() and not self.plan.in_order:
+                return
+        while not self._is_enough():
+            self._pass_time(LOOK_S)
+
+    def settle(self) -> list[str]:
+        """All faults are healed: wait until everything is applied; what was not, in words."""
+        deadline = time.time() + self.plan.settle_s
+        ends = self._log_ends()
+        while (marks := self._watermarks()) != ends and time.time() < deadline:
+            self._pass_time(0.5)
+        self.note("settled" if marks == ends else f"NOT settled: watermarks {marks}, ends {ends}")
+        return [] if marks == ends else [f"after {self.plan.settle_s:g} s watermarks {marks}, ends {ends}"]
+
+    def start_workers(self) -> None:
+        """The first workers, ready."""
+        for place in self.chaos.crew.places[: self.plan.workers]:
+            self.chaos.crew.employ(place)
+        self.note("workers start")
+        deadline = time.time() + READY_WITHIN_S
+        while self.chaos.crew.ready() < self.plan.workers:
+            assert time.time() < deadline, f"the workers were not ready after {READY_WITHIN_S:g} s"
+            self._pass_time(0.2)
+
+    def moment(self, at_s: float) -> str:
+        """A time of the run in words: how far into it, and the line of the fault log before it."""
+        line = next((line for noted_s, line in reversed(self.notes) if noted_s <= at_s), "the start")
+        return f"from {at_s - self.started_s:.0f} s on, after: {line}"
+
+    def note(self, line: str) -> None:
+        """Write a line into the fault log."""
+        now = time.time()
+        self.notes.append((now, line))
+        self.say(f"{now - self.started_s:7.1f} s  {line}")
+
+    def _faults(self, random: Random) -> Iterator[Fault]:
+        yield from self.plan.faults if self.plan.in_order else ()
+        while not self.plan.in_order:
+            yield from random.sample(self.plan.faults, len(self.plan.faults))
+
+    def _inject(self, fault: Fault, random: Random, alone: bool) -> None:
+        hold_s = random.uniform(*fault.hold_s)
+        with fault.strike(self.chaos, random) as target:
+            self.struck[fault.name] += 1
+            self.note(f"{fault.name}: {target}")
+            self._pass_time(hold_s / 2)
+            others = [one for one in self.plan.faults if one.family != fault.family]
+            if not alone and others and random.random() < TOGETHER:
+                self._inject(random.choice(others), random, alone=True)
+            self._pass_time(hold_s / 2)
+        self.note(f"{fault.name}: over")
+
+    def _is_enough(self) -> bool:
+        passed_s = time.time() - self.started_s
+        enough = self.chaos.traffic.acknowledged >= self.plan.events and passed_s >= self.plan.least_s
+        return enough or passed_s >= self.plan.most_s
+
+    def _pass_time(self, seconds: float) -> None:
+        """Let a while pass, and look after the workers meanwhile."""
+        until = time.monotonic() + seconds
+        while True:
+            self.chaos.crew.look_after()
+            left = until - time.monotonic()
+            if left <= 0:
+                return
+            time.sleep(min(LOOK_S, left))
+
+    def _watermarks(self) -> dict[int, int]:
+        return self.chaos.stage.watermarks()
+
+    def _log_ends(self) -> dict[int, int]:
+        stage = self.chaos.stage
+        consumer = Consumer({"bootstrap.servers": stage.kafka.bootstrap_servers, "group.id": "nobody"})
+        try:
+            ends = log_ends(consumer, stage.environment["MILLRACE_EVENT_TOPICS"])
+        finally:
+            consumer.close()
+        return {number: end for number, end in ends.items() if end}
+
+
+def run_chaos(plan: ChaosPlan, machine: Machine, folder: Path, say: Callable[[str], None]) -> ChaosOutcome:
+    """Run a plan to its verdict.
+
+    Args:
+        plan: what to do.
+        machine: has Java and Maven.
+        folder: an empty one, for data and logs; `faults.log` in it is what `say` was told.
+        say: told each line of the fault log.
+    """
+    with (
+        (folder / "faults.log").open("w") as log,
+        chaos_stage(machine, folder, plan.seed, plan.rate, plan.workers + 1) as chaos,
+    ):
+
+        def tell(line: str) -> None:
+            say(line)
+            log.write(line + "\n")
+            log.flush()
+
+        tell(f"seed {plan.seed}, logs in {folder}")
+        run = ChaosRun(plan, chaos, tell)
+        run.start_workers()
+        with chaos.traffic:
+            run.rage()
+        left, seconds = run.settle(), time.time() - run.started_s
+        counts, crew = chaos.crew.counts(), chaos.crew
+        for place in crew.places:
+            crew.dismiss(place)
+        run.note("the workers have ended")
+        verdict = judge(chaos.stage, RELEASES, GAP_S)
+        for kind, found in (("worker", crew.faults), ("stuck", left), ("not produced", chaos.traffic.failed)):
+            for one in found:
+                verdict.violated(kind, one)
+        if chaos.traffic.acknowledged > verdict.events:
+            verdict.violated("Kafka lost events", f"{chaos.traffic.acknowledged} of {verdict.events}")
+        run.note("judged")
+        silence = run.moment(verdict.longest_gap_at_ms / 1000)
+        return ChaosOutcome(verdict, run.struck, counts, crew.started, silence, seconds)

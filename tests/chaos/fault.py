@@ -1,0 +1,22 @@
+"""What a fault is: struck at its entry, held for a while, healed at its exit; it says what it hit."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from random import Random
+from typing import Literal, NamedTuple
+
+from tests.chaos.chaos_stage import ChaosStage
+
+Family = Literal["workers", "redis", "kafka", "releases", "clock"]
+
+
+class Fault(NamedTuple):
+    """One kind of fault."""
+
+    name: str
+    family: Family
+    """Faults of different families may strike at the same time."""
+    hold_s: tuple[float, float]
+    """The shortest and the longest time from strike to healing."""
+    strike: Callable[[ChaosStage, Random], AbstractContextManager[str]]
+    """Gives the target in words."""

@@ -1,0 +1,79 @@
+"""Faults around releases and clocks: swaps, corrupt releases, no room for a release, clock steps."""
+
+import itertools
+from collections.abc import Iterator
+from contextlib import contextmanager
+from random import Random
+
+from schemas.ids import ReleaseId
+from tests.chaos.chaos_stage import RELEASES, ChaosStage
+from tests.chaos.fault import Fault
+from tests.release_builder import corrupt
+from tests.successor_release import write_successor_release
+
+_numbers = itertools.count()
+STEPS_S = (-7200, -1700, -30, 30, 1700, 1900, 7200)
+"""About the session gap of half an hour, both ways."""
+
+
+def _the_other(chaos: ChaosStage) -> ReleaseId:
+    return next(release for release in RELEASES if release != chaos.serving)
+
+
+@contextmanager
+def swapped(chaos: ChaosStage, random: Random) -> Iterator[str]:
+    """The other release is announced."""
+    chaos.serving = _the_other(chaos)
+    chaos.stage.announce(chaos.serving)
+    yield str(chaos.serving)
+
+
+@contextmanager
+def corrupted(chaos: ChaosStage, random: Random) -> Iterator[str]:
+    """A release is announced of which a file is not what its manifest says; later a good one."""
+    name = f"corrupt-{next(_numbers)}"
+    folder = chaos.folder / "releases"
+    write_successor_release(folder, name, RELEASES[ReleaseId("r1")])
+    corrupt(folder, ReleaseId(name))
+    chaos.stage.announce(ReleaseId(name))
+    yield name
+    chaos.stage.announce(chaos.serving)
+
+
+@contextmanager
+def no_room(chaos: ChaosStage, random: Random) -> Iterator[str]:
+    """A release is announced while the workers' cache takes no file, as on a full disk.
+
+    A plain file stands in the folder's place: that stops root too, whom a read-only folder does not. A
+    release that is new to the cache cannot be taken; it is announced again once there is room.
+    """
+    cache, away = chaos.folder / "cache", chaos.folder / "cache-away"
+    if cache.is_dir():
+        cache.rename(away)
+    cache.touch()
+    other = _the_other(chaos)
+    chaos.stage.announce(other)
+    yield f"{other} announced"
+    cache.unlink()
+    if away.is_dir():
+        away.rename(cache)
+    chaos.serving = other
+    chaos.stage.announce(other)
+
+
+@contextmanager
+def clock_stepped(chaos: ChaosStage, random: Random) -> Iterator[str]:
+    """The producer's clock is wrong: `occurred_at` jumps, and jumps back at the end."""
+    chaos.traffic.clock_step_s = random.choice(STEPS_S)
+    yield f"{chaos.traffic.clock_step_s:+d} s"
+    chaos.traffic.clock_step_s = 0
+
+
+SWAP = Fault("release swapped", "releases", (0.5, 4.0), swapped)
+CLOCK_STEP = Fault("clock step", "clock", (0.5, 4.0), clock_stepped)
+RELEASE_FAULTS = (
+    SWAP,
+    Fault("corrupt release announced", "releases", (1.0, 4.0), corrupted),
+    Fault("no room for a release", "releases", (1.0, 4.0), no_room),
+    CLOCK_STEP,
+)
