@@ -9,11 +9,12 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from redis.asyncio import Redis
 
 from models.vocabulary import UNKNOWN, Vocabulary
 from schemas.ids import ItemId
 from schemas.redis_keys import ITEMS_VERSION, UNAVAILABLE_ITEMS
-from streams.redis_clients import RedisClient, available
+from streams.redis_clients import available
 
 _LOAD = "return {redis.call('GET', KEYS[1]), redis.call('SMEMBERS', KEYS[2])}"
 """Both at one moment; a transaction cannot be relied on in the client of a Redis Cluster."""
@@ -36,7 +37,7 @@ class Availability(NamedTuple):
         return mask
 
 
-async def load_availability(redis: RedisClient, known: Availability) -> Availability:
+async def load_availability(redis: "Redis", known: Availability) -> Availability:
     """The availability as it is now; `known` itself where the version has not changed.
 
     Raises:

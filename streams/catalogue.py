@@ -11,10 +11,12 @@ from collections.abc import Awaitable, Collection, Iterable
 from itertools import islice
 from typing import Any, NamedTuple, cast
 
+from redis.asyncio import Redis
+
 from schemas.errors import InvalidEvent, Unavailable
 from schemas.item_metadata import decode_item_metadata
 from schemas.redis_keys import ITEMS, ITEMS_COMPLETE, ITEMS_VERSION, UNAVAILABLE_ITEMS
-from streams.redis_clients import RedisClient, available
+from streams.redis_clients import available
 
 _CHUNK = 500
 _DRAFT_TTL_S = 600
@@ -73,7 +75,7 @@ def item_change(key: bytes | None, value: bytes | None) -> ItemChange:
 class Catalogue:
     """The writing side of the catalogue's keys."""
 
-    def __init__(self, redis: RedisClient) -> None:
+    def __init__(self, redis: "Redis") -> None:
         self._redis = redis
         self._apply = redis.register_script(_APPLY)
         self._replace = redis.register_script(_REPLACE)

@@ -12,12 +12,12 @@ from collections.abc import Callable
 import structlog
 from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import KafkaError
+from redis.asyncio import Redis
 
 from schemas.errors import InvalidEvent, Unavailable
 from streams.availability import load_availability
 from streams.catalogue import Catalogue, ItemChange, item_change
 from streams.current_recommender import CurrentRecommender
-from streams.redis_clients import RedisClient
 
 log = structlog.get_logger("millrace.catalogue")
 REFRESH_S = 1.0
@@ -29,7 +29,7 @@ class CatalogueRefresh:
 
     def __init__(
         self,
-        redis: RedisClient,
+        redis: "Redis",
         catalogue: Catalogue,
         current: CurrentRecommender,
         make_consumer: Callable[[], AIOKafkaConsumer],

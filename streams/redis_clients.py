@@ -5,17 +5,15 @@ Callers: `streams.worker`, `streams.lookup`, and every module that asks Redis so
 """
 
 from collections.abc import Awaitable
-from typing import Any, TypeAlias, TypeVar, cast
+from typing import Any, TypeVar, cast
 
 from redis import exceptions
 from redis.asyncio import (
     BlockingConnectionPool,
     Redis,
-    RedisCluster,
     SSLConnection,
     UnixDomainSocketConnection,
 )
-from redis.asyncio.cluster import ClusterNode
 from redis.asyncio.retry import Retry
 from redis.asyncio.sentinel import Sentinel, SentinelConnectionPool
 from redis.backoff import NoBackoff
@@ -24,16 +22,15 @@ from schemas.connections import redis_arguments, sentinel_arguments
 from schemas.errors import Unavailable, UsageError
 from schemas.redis_address import RedisAddress, parse_redis_address
 from schemas.settings import SharedSettings
+from streams.redis_cluster_client import ClusterClient
 
-RedisClient: TypeAlias = "Redis | RedisCluster"
 T = TypeVar("T")
 _CONNECTIONS = 64
-_CLUSTER_CONNECTIONS = 512  # of one node; a Cluster's client refuses where the others wait for a free one
 _INCURABLE = (exceptions.AuthenticationError, exceptions.NoPermissionError)
-_ERRORS = (exceptions.RedisError, exceptions.RedisClusterException, OSError)
+_ERRORS = (exceptions.RedisError, OSError)
 
 
-def open_redis(settings: SharedSettings, timeout_s: float | None = None) -> RedisClient:
+def open_redis(settings: SharedSettings, timeout_s: float | None = None) -> "Redis":
     """A client of the Redis that the settings name; nothing is connected yet.
 
     It tries a command once more at once, for the connection may be an old one; waiting is the callers'.
@@ -49,26 +46,24 @@ def open_redis(settings: SharedSettings, timeout_s: float | None = None) -> Redi
     arguments = redis_arguments(settings) | {"retry": Retry(NoBackoff(), 1)}
     timeouts = {} if timeout_s is None else {"socket_connect_timeout": timeout_s, "socket_timeout": timeout_s}
     arguments |= timeouts
+    arguments |= {"max_connections": _CONNECTIONS, "timeout": arguments["socket_timeout"]}
     if address.kind == "cluster":
-        nodes = [ClusterNode(host, port) for host, port in address.nodes]
-        return RedisCluster(startup_nodes=nodes, max_connections=_CLUSTER_CONNECTIONS, **arguments)
-    waiting = {"max_connections": _CONNECTIONS, "timeout": arguments["socket_timeout"]}
-    if address.kind == "sentinel":
-        return _ThroughSentinels.master_of(
-            address, sentinel_arguments(settings) | timeouts, arguments | waiting
+        return ClusterClient(
+            address.nodes, lambda host, port: _client({"host": host, "port": port}, arguments)
         )
-    return Redis.from_pool(BlockingConnectionPool(**_where(address), **_plain(arguments), **waiting))
-
-
-def _where(address: RedisAddress) -> dict[str, Any]:
+    if address.kind == "sentinel":
+        return _ThroughSentinels.master_of(address, sentinel_arguments(settings) | timeouts, arguments)
     if address.path is not None:
-        return {"connection_class": UnixDomainSocketConnection, "path": address.path}
+        return _client({"connection_class": UnixDomainSocketConnection, "path": address.path}, arguments)
     ((host, port),) = address.nodes
-    return {"host": host, "port": port} | ({"connection_class": SSLConnection} if address.tls else {})
+    return _client({"host": host, "port": port}, arguments)
 
 
-def _plain(arguments: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in arguments.items() if name != "ssl"}
+def _client(where: dict[str, Any], arguments: dict[str, Any]) -> "Redis":
+    """A client of one Redis; who finds all connections in use waits for one."""
+    every = arguments | ({"connection_class": SSLConnection} if "ssl" in arguments else {}) | where
+    every.pop("ssl", None)
+    return Redis.from_pool(BlockingConnectionPool(**every))
 
 
 class _WaitingSentinelPool(SentinelConnectionPool, BlockingConnectionPool):

@@ -13,6 +13,7 @@ from typing import Any, cast
 import msgspec
 import structlog
 from aiokafka import TopicPartition
+from redis.asyncio import Redis
 
 from schemas.errors import UsageError
 from schemas.ids import SessionId
@@ -20,7 +21,7 @@ from schemas.redis_keys import BUCKETS, bucket_of, by_bucket, latest_key, state_
 from schemas.session_state import SessionState, decode_session_state, encode_session_state
 from schemas.watermark import written_watermark
 from streams.micro_batch import Watermarks
-from streams.redis_clients import RedisClient, answered
+from streams.redis_clients import answered
 from streams.session_store import Loaded, UnitSave, loaded_of
 
 log = structlog.get_logger("millrace.redis")
@@ -72,7 +73,7 @@ class RedisSessionStore:
     """Sessions in Redis, under the keys of `schemas.redis_keys`."""
 
     def __init__(
-        self, redis: RedisClient, buckets: int, ttl_s: int, topic_ids: Mapping[str, str] | None = None
+        self, redis: "Redis", buckets: int, ttl_s: int, topic_ids: Mapping[str, str] | None = None
     ) -> None:
         """Use a client; it is neither opened nor closed here.
 

@@ -15,6 +15,7 @@ from typing import Any
 import structlog
 import uvloop
 from prometheus_client import CollectorRegistry
+from redis.asyncio import Redis
 
 from models.release import Release
 from models.session_rule import EVENT_TYPE_CODES
@@ -41,7 +42,7 @@ from streams.message_polling import MessagePolling
 from streams.metrics import WorkerMetrics
 from streams.offset_commits import OffsetCommits
 from streams.recommend_agent import add_recommend_agent
-from streams.redis_clients import RedisClient, open_redis
+from streams.redis_clients import open_redis
 from streams.redis_session_store import RedisSessionStore
 from streams.release_watcher import ReleaseWatcher
 from streams.settings import WorkerSettings
@@ -108,7 +109,7 @@ class _Worker:
         stack.callback(http.stop)
         log.info("metrics and health", url=f"http://{self._settings.worker_host}:{http.port}")
 
-    async def _open_redis(self, stack: AsyncExitStack) -> RedisClient:
+    async def _open_redis(self, stack: AsyncExitStack) -> "Redis":
         redis = open_redis(self._settings)
         stack.push_async_callback(redis.aclose)
         return redis
@@ -141,9 +142,7 @@ class _Worker:
             self._health.fail("start", f"no release is announced on topic {settings.releases_topic} yet")
         return watcher
 
-    async def _start(
-        self, stack: AsyncExitStack, redis: RedisClient, store: RedisSessionStore
-    ) -> EventSource:
+    async def _start(self, stack: AsyncExitStack, redis: "Redis", store: RedisSessionStore) -> EventSource:
         settings, catalogue = self._settings, Catalogue(redis)
         stack.push_async_callback(stop_in_time, "emitter", self._emitter.stop)
         app = build_app(settings, Path(stack.enter_context(TemporaryDirectory(prefix="millrace-faust-"))))

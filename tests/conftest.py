@@ -15,6 +15,7 @@ from schemas.errors import UsageError
 from streams.dev.child_processes import ChildProcesses
 from tests.services.kafka_broker import Kafka, running_kafka
 from tests.services.kafka_choice import Machine, choose_kafka, look_around
+from tests.services.redis_cluster import RedisCluster, running_redis_cluster
 from tests.services.redis_servers import PrivateRedis, RedisServer, running_redis
 
 NAME_LENGTH = 40
@@ -48,6 +49,20 @@ def redis_server(machine: Machine, tmp_path_factory: pytest.TempPathFactory) -> 
 def redis_url(redis_server: RedisServer) -> str:
     """A Redis database of this test's own, empty."""
     return redis_server.fresh_database()
+
+
+@pytest.fixture(scope="session")
+def shared_redis_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisCluster]:
+    """The Redis Cluster of this run; a test takes `redis_cluster`."""
+    with running_redis_cluster(tmp_path_factory.mktemp("redis-cluster")) as running:
+        yield running
+
+
+@pytest.fixture
+def redis_cluster(shared_redis_cluster: RedisCluster) -> RedisCluster:
+    """A Redis Cluster of three nodes, empty; no test breaks it."""
+    shared_redis_cluster.empty()
+    return shared_redis_cluster
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ Callers: the demo, `millrace up`, tests.
 import importlib.util
 import shutil
 import socket
+from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -73,8 +74,23 @@ class EmbeddedRedis:
         self._at_end.close()
 
 
-def start_redis(children: ChildProcesses, server: Path, port: int, folder: Path, databases: int = 1) -> Child:
+def start_redis(
+    children: ChildProcesses,
+    server: Path,
+    port: int,
+    folder: Path,
+    databases: int = 1,
+    more: Mapping[str, str] | None = None,
+) -> Child:
     """Start a Redis that keeps nothing by itself, with its files in `folder`, and wait until it answers.
+
+    Args:
+        children: who ends it.
+        server: the program.
+        port: where it listens, on loopback.
+        folder: where its files go.
+        databases: how many it has.
+        more: options beside those, as in `{"--maxmemory": "4mb"}`.
 
     Raises:
         ChildFailed: it did not start; the message has the end of its log.
@@ -87,6 +103,7 @@ def start_redis(children: ChildProcesses, server: Path, port: int, folder: Path,
         "--save": "",
         "--appendonly": "no",
         "--maxmemory-policy": "volatile-ttl",
+        **(more or {}),
     }
     redis = children.start("redis-server", [server, *(word for option in options.items() for word in option)])
     redis.wait_until(lambda: redis_answers(port), START_TIMEOUT_S)

@@ -6,10 +6,12 @@ Writers: `streams.redis_session_store` (lists), `streams.catalogue` (items). Cal
 from collections.abc import Awaitable
 from typing import Any, cast
 
+from redis.asyncio import Redis
+
 from schemas.errors import Unavailable
 from schemas.ids import ItemId, SessionId
 from schemas.redis_keys import BUCKETS, ITEMS, bucket_of, latest_key
-from streams.redis_clients import RedisClient, available
+from streams.redis_clients import available
 
 TIMEOUT_S = 1.0
 """A request waits no longer for Redis: it then says 503, and the client may ask another lookup."""
@@ -18,7 +20,7 @@ TIMEOUT_S = 1.0
 class RedisReading:
     """The reads of one Redis."""
 
-    def __init__(self, redis: RedisClient, buckets: int) -> None:
+    def __init__(self, redis: "Redis", buckets: int) -> None:
         """Use a client; it is neither opened nor closed here.
 
         Args:

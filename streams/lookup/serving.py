@@ -15,6 +15,7 @@ import typer
 import uvicorn
 import uvloop
 from prometheus_client import CollectorRegistry
+from redis.asyncio import Redis
 
 from models.release import ReleaseTables, load_tables
 from schemas.connections import kafka_arguments
@@ -29,7 +30,7 @@ from streams.lookup.redis_reading import TIMEOUT_S, RedisReading
 from streams.lookup.routes import Lookup
 from streams.lookup.served_tables import CurrentTables
 from streams.lookup.start_check import check_services
-from streams.redis_clients import RedisClient, open_redis
+from streams.redis_clients import open_redis
 from streams.release_watcher import ReleaseWatcher
 from streams.settings import LookupSettings
 
@@ -108,7 +109,7 @@ def _watcher(
 
 
 async def _keep_current(
-    watcher: ReleaseWatcher[ReleaseTables], redis: RedisClient, current: CurrentTables
+    watcher: ReleaseWatcher[ReleaseTables], redis: "Redis", current: CurrentTables
 ) -> None:
     """Follow the releases, and look at the catalogue's version every second."""
     await watcher.start()

@@ -11,6 +11,7 @@ from redis.backoff import NoBackoff
 from schemas.errors import InvalidEvent, Unavailable
 from schemas.redis_keys import ITEMS, UNAVAILABLE_ITEMS
 from streams.catalogue import Catalogue, ItemChange, item_change
+from tests.streams.redis_kinds import KINDS, redis_of_kind
 
 A = ItemChange(b"a", b'{"item_id":"a"}')
 HIDDEN_A = ItemChange(b"a", b'{"item_id":"a","available":false}', available=False)
@@ -18,9 +19,9 @@ B = ItemChange(b"b", b'{"item_id":"b"}')
 GONE_A = ItemChange(b"a", None)
 
 
-@pytest.fixture
-async def redis(redis_url: str) -> AsyncIterator["Redis"]:
-    async with Redis.from_url(redis_url) as client:
+@pytest.fixture(params=KINDS)
+async def redis(request: pytest.FixtureRequest) -> AsyncIterator["Redis"]:
+    async with redis_of_kind(request.param, request) as client:
         yield client
 
 

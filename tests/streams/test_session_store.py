@@ -1,4 +1,4 @@
-"""The contract of SessionStore, held by memory and by a real Redis with one bucket and with several."""
+"""The contract of SessionStore, held by memory, by one Redis, and by a Redis Cluster of three nodes."""
 
 from collections.abc import AsyncIterator
 
@@ -15,6 +15,7 @@ from streams.micro_batch import Watermarks, advanced
 from streams.redis_session_store import RedisSessionStore
 from streams.session_store import SessionStore, UnitSave
 from tests.streams.records import a_partition
+from tests.streams.redis_kinds import KINDS, redis_of_kind
 
 TTL_S = 3600
 A, B = SessionId("session-a"), SessionId("session-b")
@@ -26,11 +27,10 @@ OTHER = SessionState(
 )
 
 
-@pytest.fixture
-async def redis(redis_url: str) -> AsyncIterator["Redis"]:
-    client = Redis.from_url(redis_url)
-    yield client
-    await client.aclose()
+@pytest.fixture(params=KINDS)
+async def redis(request: pytest.FixtureRequest) -> AsyncIterator["Redis"]:
+    async with redis_of_kind(request.param, request) as client:
+        yield client
 
 
 @pytest.fixture
@@ -39,12 +39,14 @@ def topic_ids() -> dict[str, str]:
     return {}
 
 
-@pytest.fixture(params=["memory", "redis, 1 bucket", "redis, 4 buckets"])
-def store(request: pytest.FixtureRequest, redis: "Redis", topic_ids: dict[str, str]) -> SessionStore:
-    if request.param == "memory":
-        return MemorySessionStore(topic_ids)
-    buckets = 4 if "4" in request.param else 1
-    return RedisSessionStore(redis, buckets=buckets, ttl_s=TTL_S, topic_ids=topic_ids)
+@pytest.fixture(params=["memory", "one redis, 1 bucket", "one redis, 4 buckets", "cluster, 48 buckets"])
+async def store(request: pytest.FixtureRequest, topic_ids: dict[str, str]) -> AsyncIterator[SessionStore]:
+    kind, _, buckets = request.param.partition(", ")
+    if kind == "memory":
+        yield MemorySessionStore(topic_ids)
+        return
+    async with redis_of_kind(kind, request) as client:
+        yield RedisSessionStore(client, int(buckets.split()[0]), TTL_S, topic_ids)
 
 
 def a_save(

@@ -11,6 +11,7 @@ from urllib.parse import quote
 import httpx
 import pytest
 from prometheus_client import CollectorRegistry
+from redis.asyncio import Redis
 
 from models.release import load_tables
 from schemas.ids import ItemId, ReleaseId, SessionId
@@ -29,7 +30,7 @@ from streams.lookup.lookup_metrics import LookupMetrics
 from streams.lookup.redis_reading import TIMEOUT_S, RedisReading
 from streams.lookup.routes import Lookup
 from streams.lookup.served_tables import CurrentTables
-from streams.redis_clients import RedisClient, open_redis
+from streams.redis_clients import open_redis
 from streams.settings import LookupSettings
 from tests.release_builder import write_release_tables
 
@@ -53,7 +54,7 @@ AWKWARD_IDS = [
 class Shop:
     """The application, its client, and what stands in Redis."""
 
-    def __init__(self, client: httpx.AsyncClient, redis: RedisClient, lookup: Lookup) -> None:
+    def __init__(self, client: httpx.AsyncClient, redis: "Redis", lookup: Lookup) -> None:
         self._client = client
         self.redis = redis
         self.current = lookup.current
@@ -95,7 +96,7 @@ def a_list(session_id: str, items: list[str]) -> RecommendationList:
     )
 
 
-def a_lookup(redis_url: str, current: CurrentTables) -> tuple[Lookup, RedisClient]:
+def a_lookup(redis_url: str, current: CurrentTables) -> tuple[Lookup, "Redis"]:
     settings = LookupSettings(redis_url=redis_url)
     redis = open_redis(settings, TIMEOUT_S)
     metrics = LookupMetrics(CollectorRegistry())
