@@ -14,11 +14,16 @@ from numpy.typing import NDArray
 
 from index.exact_index import ExactIndex
 from index.ivf_index import IvfIndex, build_ivf_index, load_ivf_index
+from index.pq_index import PqIndex, build_pq_index, load_pq_index
 from schemas.errors import InvalidRelease
 
-IndexKind = Literal["exact", "ivf_flat"]
+IndexKind = Literal["exact", "pq_fastscan", "ivf_flat"]
 INDEX_KINDS: tuple[str, ...] = get_args(IndexKind)
-"""`exact` scores every item, best below ~100 000 items; `ivf_flat` (FAISS) visits the nearest lists only."""
+"""`exact` scores every item. `pq_fastscan` (FAISS) scores all roughly by codes of half a byte for two
+dimensions, and the best of them exactly. `ivf_flat` (FAISS) visits the nearest lists only."""
+AUTO = "auto"
+_EXACT_ITEMS = 5_000
+"""Up to so many items scoring all of them is fastest, and nothing is lost."""
 
 
 class ItemIndex(Protocol):
@@ -55,19 +60,23 @@ class ItemIndex(Protocol):
 
 def build_index(
     kind: str, vectors: NDArray[np.float32], parameters: Mapping[str, int] | None = None
-) -> ExactIndex | IvfIndex:
+) -> ExactIndex | PqIndex | IvfIndex:
     """Build an index over item vectors.
 
     Args:
-        kind: one of `INDEX_KINDS`.
+        kind: one of `INDEX_KINDS`, or `auto`: `exact` up to 5 000 items, `pq_fastscan` beyond.
         vectors: float32 [items, dim]; kept, not copied, by the exact kind.
         parameters: of the kind, in place of those that follow from the number of items.
 
     Raises:
         ValueError: the kind is not known.
     """
+    if kind == AUTO:
+        kind = "exact" if len(vectors) <= _EXACT_ITEMS else "pq_fastscan"
     if kind == "exact":
         return ExactIndex(vectors)
+    if kind == "pq_fastscan":
+        return build_pq_index(vectors, parameters or {})
     if kind == "ivf_flat":
         return build_ivf_index(vectors, parameters or {})
     raise ValueError(f"index kind {kind!r} is not known; there are {', '.join(INDEX_KINDS)}")
@@ -75,7 +84,7 @@ def build_index(
 
 def load_index(
     kind: str, path: Path, vectors: NDArray[np.float32], parameters: Mapping[str, int]
-) -> ExactIndex | IvfIndex:
+) -> ExactIndex | PqIndex | IvfIndex:
     """Load the index of a release.
 
     Args:
@@ -89,6 +98,8 @@ def load_index(
     """
     if kind == "exact":
         return ExactIndex(vectors)
+    if kind == "pq_fastscan":
+        return load_pq_index(path, vectors, parameters)
     if kind == "ivf_flat":
         return load_ivf_index(path, vectors, parameters)
     raise InvalidRelease(f"index kind {kind!r} is not known; this version reads {', '.join(INDEX_KINDS)}")

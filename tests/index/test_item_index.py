@@ -122,10 +122,16 @@ def test_saved_index_answers_the_same_after_loading(kind: str, tmp_path: Path) -
     np.testing.assert_array_equal(loaded_scores, scores)
 
 
-def test_ivf_finds_95_of_100_true_neighbours_in_planted_data() -> None:
+@pytest.mark.parametrize(
+    ("kind", "parameters"),
+    [("ivf_flat", {}), ("pq_fastscan", {}), ("pq_fastscan", {"nlist": 40, "nprobe": 12})],
+)
+def test_approximate_index_finds_95_of_100_true_neighbours_in_planted_data(
+    kind: str, parameters: dict[str, int]
+) -> None:
     vectors, queries = planted(items=6000, dim=20)
     expected, _ = brute_force(vectors, queries, 50)
-    rows, _ = build_index("ivf_flat", vectors).search(queries, 50)
+    rows, _ = build_index(kind, vectors, parameters).search(queries, 50)
     shared = [len(np.intersect1d(*pair)) for pair in zip(rows, expected, strict=True)]
     assert np.mean(shared) >= 0.95 * 50
 
@@ -151,6 +157,47 @@ def test_ivf_refuses_an_index_over_other_vectors(tmp_path: Path) -> None:
     build_index("ivf_flat", np.ones((3, 2), dtype=np.float32)).save(path)
     with pytest.raises(InvalidRelease, match="not an inverted file of 4 vectors of 16 dimensions"):
         load_index("ivf_flat", path, np.ones((4, 2), dtype=np.float32), {})
+
+
+def test_quantised_index_has_exact_scores() -> None:
+    vectors, queries = planted(items=6000, dim=21)
+    rows, scores = build_index("pq_fastscan", vectors).search(queries, 30)
+    exact = np.take_along_axis(queries @ vectors.T, rows, axis=1)
+    np.testing.assert_allclose(scores, exact, rtol=1e-5, atol=1e-4)
+    assert (np.diff(scores, axis=1) <= 0).all()
+
+
+def test_quantised_index_finds_the_same_for_a_query_alone_and_among_others() -> None:
+    vectors, queries = planted(items=6000, dim=21)
+    index = build_index("pq_fastscan", vectors)
+    together, _ = index.search(queries, 30)
+    alone = [index.search(query[None, :], 30)[0][0] for query in queries]
+    np.testing.assert_array_equal(together, alone)
+
+
+def test_quantised_index_with_lists_fills_up_with_minus_one_where_they_hold_too_few() -> None:
+    vectors, queries = planted(items=400, dim=6)
+    index = build_index("pq_fastscan", vectors, {"nlist": 10, "nprobe": 1})
+    rows, scores = index.search(queries, 66)
+    assert (rows[:, 0] >= 0).all()
+    assert (rows[:, -1] == -1).any()
+    np.testing.assert_array_equal(np.isneginf(scores), rows == -1)
+
+
+def test_quantised_index_refuses_other_files(tmp_path: Path) -> None:
+    path, vectors = tmp_path / "index.faiss", np.ones((3, 2), dtype=np.float32)
+    path.write_bytes(b"no index")
+    with pytest.raises(InvalidRelease, match=r"index\.faiss: FAISS cannot read it"):
+        load_index("pq_fastscan", path, vectors, {"refine": 3})
+    build_index("pq_fastscan", vectors).save(path)
+    with pytest.raises(InvalidRelease, match="no quantised index of 4 vectors of 2 dimensions"):
+        load_index("pq_fastscan", path, np.ones((4, 2), dtype=np.float32), {"refine": 3})
+
+
+@pytest.mark.parametrize(("items", "kind"), [(5_000, "exact"), (5_001, "pq_fastscan")])
+def test_catalogue_size_chooses_the_kind(items: int, kind: str) -> None:
+    vectors = np.random.default_rng(1).standard_normal((items, 4), dtype=np.float32)
+    assert build_index("auto", vectors).kind == kind
 
 
 def test_unknown_kind_is_refused(tmp_path: Path) -> None:
