@@ -74,6 +74,15 @@ class WorkerMetrics:
         self.redis_empty = Counter(
             "millrace_redis_empty", "Watermarks found missing though one was expected", registry=registry
         )
+        self.log_changes = Counter(
+            "millrace_log_changes",
+            "Partitions whose log was made anew, trimmed past the watermark or cut off before it",
+            ["change"],
+            registry=registry,
+        )
+        self.missed_events = Counter(
+            "millrace_missed_events", "Events that retention took before they were read", registry=registry
+        )
         self.ready = Gauge("millrace_ready", "1 while the worker is ready", registry=registry)
 
     @contextmanager

@@ -4,19 +4,22 @@ The truth is the watermark in Redis; Kafka's committed offset only helps where R
 `streams.event_source`.
 """
 
+import contextlib
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError, UnsupportedVersionError
 
 from schemas.errors import Unavailable
+from streams.log_bounds import Bounds, LogBounds, Move
 from streams.metrics import WorkerMetrics
 from streams.micro_batch import Watermarks, advanced, lowest
 from streams.session_store import SessionStore, UnitSave
+from streams.topic_watch import TopicWatch
 
 log = structlog.get_logger("millrace.positions")
 
@@ -30,6 +33,15 @@ class Position:
     expected: Watermarks
 
 
+class _Found(NamedTuple):
+    """What there is of a partition."""
+
+    marks: Watermarks
+    topic_ids: frozenset[str]
+    """Of the topics that stored watermarks count in; not that of the present one alone."""
+    bounds: Bounds
+
+
 class TakeOver:
     """Finds positions for partitions that this worker was given."""
 
@@ -37,6 +49,7 @@ class TakeOver:
         self,
         consumer: AIOKafkaConsumer,
         store: SessionStore,
+        topics: TopicWatch,
         session_gap_s: Callable[[], float],
         metrics: WorkerMetrics,
         start_at: Literal["earliest", "latest"],
@@ -46,24 +59,29 @@ class TakeOver:
         Args:
             consumer: asked for committed offsets and offsets by time.
             store: holds the watermarks.
+            topics: knows the topics' ids, and which partitions can be served.
             session_gap_s: the gap of the release that is served; how far back an emptied Redis is refilled.
-            metrics: counts rewinds and emptied stores.
+            metrics: counts rewinds, emptied stores, and logs that are not where their watermarks stand.
             start_at: where a partition starts that has neither a watermark nor a committed offset.
         """
         self._consumer = consumer
+        self._bounds = LogBounds(consumer, metrics)
         self._store = store
+        self._topics = topics
         self._session_gap_s = session_gap_s
         self._metrics = metrics
         self._start_at = start_at
 
     async def positions(self, partitions: Collection[TopicPartition]) -> dict[TopicPartition, Position]:
-        """The positions of partitions, read from the store.
+        """The positions of partitions, read from the store; of those only that can be served now.
 
         Raises:
             Unavailable: Redis or Kafka do not answer.
         """
-        stored = await self.stored(partitions)
-        return {partition: await self.position(partition, marks) for partition, marks in stored.items()}
+        await self._topics.refresh()
+        served = self._topics.can_be_served(self._consumer.assignment()) & set(partitions)
+        found = await self._find(served)
+        return {partition: await self._position(partition, one, None) for partition, one in found.items()}
 
     async def stored(self, partitions: Collection[TopicPartition]) -> dict[TopicPartition, Watermarks]:
         """The watermarks of partitions in the store.
@@ -73,43 +91,78 @@ class TakeOver:
         """
         return (await self._store.load(partitions, ())).watermarks
 
-    async def position(
-        self, partition: TopicPartition, stored: Watermarks, expected: Watermarks | None = None
-    ) -> Position:
-        """The position that follows from a partition's stored watermarks.
+    async def position(self, partition: TopicPartition, expected: Watermarks | None) -> Position:
+        """The position of a partition whose watermarks are not the expected ones.
 
         Args:
             partition: whose.
-            stored: the watermarks in the store.
-            expected: those that a refused batch counted on; None when the partition was just assigned.
+            expected: those that a refused batch counted on.
 
         Raises:
-            Unavailable: Kafka does not answer.
+            Unavailable: Redis or Kafka do not answer.
         """
-        self._note_rewind(partition, stored, expected)
-        low = lowest(stored)
-        if low is not None:
-            return Position(low, stored)
-        try:
+        return await self._position(partition, (await self._find([partition]))[partition], expected)
+
+    async def _find(self, partitions: Collection[TopicPartition]) -> dict[TopicPartition, _Found]:
+        """Watermarks first, bounds of the logs after them."""
+        loaded = await self._store.load(partitions, ())
+        with _kafka_errors():
+            bounds = await self._bounds.ask(partitions)
+        return {
+            one: _Found(loaded.watermarks[one], loaded.topic_ids.get(one, frozenset()), bounds[one])
+            for one in partitions
+        }
+
+    async def _position(
+        self, partition: TopicPartition, found: _Found, expected: Watermarks | None
+    ) -> Position:
+        low = lowest(found.marks)
+        if low is None and found.topic_ids:  # watermarks there are, of a topic that had this name before
+            return await self._move(partition, found, Move("recreated", found.bounds.first))
+        if low is None:
+            return await self._without_watermark(partition, found, expected)
+        same_topic = self._topics.ids.get(partition.topic) in found.topic_ids
+        if move := self._bounds.judge(partition, low, found.bounds, same_topic):
+            return await self._move(partition, found, move)
+        self._note_rewind(partition, found.marks, expected)
+        return await self._set(partition, found, tuple(low if mark is None else mark for mark in found.marks))
+
+    async def _without_watermark(
+        self, partition: TopicPartition, found: _Found, expected: Watermarks | None
+    ) -> Position:
+        """A partition that nobody has read, or an emptied Redis."""
+        with _kafka_errors():
             committed = await self._consumer.committed(partition)
             if committed is None and expected is None:
-                return await self._start(partition, stored)
-            return Position(await self._offset_to_refill_from(partition, committed), stored)
-        except KafkaError as error:
-            raise Unavailable(f"Kafka: {error!r}") from error
+                start = found.bounds.first if self._start_at == "earliest" else found.bounds.end
+                return await self._set(partition, found, advanced(found.marks, start))
+            return Position(
+                await self._offset_to_refill_from(partition, committed, found.bounds), found.marks
+            )
 
-    async def _start(self, partition: TopicPartition, stored: Watermarks) -> Position:
-        """A partition that nobody has read.
+    async def _move(self, partition: TopicPartition, found: _Found, move: Move) -> Position:
+        """Go where the log is; the states of its sessions stay, they are the sessions' history."""
+        least = move.offset if move.change == "trimmed" else None
+        marks = tuple(
+            move.offset if mark is None or least is None else max(mark, least) for mark in found.marks
+        )
+        position = await self._set(partition, found, marks)
+        if position.expected == marks:
+            self._bounds.note(partition, move, lowest(found.marks), self._topics.ids.get(partition.topic, ""))
+        return position
 
-        Where it starts is saved at once, so that a restart starts there too.
+    async def _set(self, partition: TopicPartition, found: _Found, marks: Watermarks) -> Position:
+        """Save where a partition goes on before anything of it is applied: a restart goes on there too.
+
+        Where another worker was quicker, its watermarks are followed.
         """
-        ask = self._consumer.beginning_offsets if self._start_at == "earliest" else self._consumer.end_offsets
-        offset: int = (await ask([partition]))[partition]
-        marks = advanced(stored, offset)
-        refused = await self._store.save([UnitSave({partition: stored}, {partition: marks})])
-        if refused:
-            raise Unavailable(f"Redis: another worker takes {partition} over at this moment")
-        return Position(offset, marks)
+        if marks != found.marks and await self._store.save(
+            [UnitSave({partition: found.marks}, {partition: marks})]
+        ):
+            return await self.position(partition, None)
+        low = lowest(marks)
+        assert low is not None, "watermarks are set to offsets"
+        return Position(low, marks)
 
     def _note_rewind(
         self, partition: TopicPartition, stored: Watermarks, expected: Watermarks | None
@@ -128,10 +181,11 @@ class TakeOver:
                 stored=behind[0][1],
             )
 
-    async def _offset_to_refill_from(self, partition: TopicPartition, committed: int | None) -> int:
+    async def _offset_to_refill_from(
+        self, partition: TopicPartition, committed: int | None, bounds: Bounds
+    ) -> int:
         """Redis lost everything: go back as far as a live session can reach, or to the committed offset."""
-        first = (await self._consumer.beginning_offsets([partition]))[partition]
-        offset = first if committed is None else committed
+        offset = bounds.first if committed is None else min(max(committed, bounds.first), bounds.end)
         gap_s = self._session_gap_s()
         if gap_s > 0:
             found = await self._offset_at(partition, int((time.time() - gap_s) * 1000))
@@ -151,6 +205,14 @@ class TakeOver:
         except (UnsupportedVersionError, ValueError):  # a broker without the time index (the embedded one)
             return None
         return None if found is None else found.offset
+
+
+@contextlib.contextmanager
+def _kafka_errors() -> Iterator[None]:
+    try:
+        yield
+    except KafkaError as error:
+        raise Unavailable(f"Kafka: {error!r}") from error
 
 
 def _named(partition: TopicPartition) -> dict[str, object]:

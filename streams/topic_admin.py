@@ -15,6 +15,7 @@ from schemas.errors import UsageError
 from schemas.settings import SharedSettings
 from schemas.topics import TopicDefinition, topic_definitions
 from streams.settings import TopicSettings
+from streams.topic_watch import topic_problem
 
 _NO_ERROR, _EXISTS = 0, TopicAlreadyExistsError.errno
 
@@ -79,15 +80,8 @@ async def check_topics(settings: SharedSettings) -> None:
         counts = await _partition_counts(admin, names)
     if missing := [name for name in names if name not in counts]:
         raise UsageError(f"topic {', '.join(missing)} does not exist; run `millrace topics create`")
-    events = {name: counts[name] for name in settings.event_topics}
-    if len(set(events.values())) > 1:
-        raise UsageError(f"MILLRACE_EVENT_TOPICS: the topics need equal partition counts, they have {events}")
-    wanted, found = max(events.values()), counts[settings.recommendations_topic]
-    if found < wanted:
-        raise UsageError(
-            f"topic {settings.recommendations_topic} has {found} partitions, the event topics have {wanted}; "
-            f"a list goes to the partition number of its event: give it at least {wanted}"
-        )
+    if problem := topic_problem(counts, settings.event_topics, settings.recommendations_topic):
+        raise UsageError(problem)
 
 
 async def _partition_counts(admin: AIOKafkaAdminClient, names: Collection[str]) -> dict[str, int]:

@@ -1,0 +1,103 @@
+"""LogBounds: whether a watermark still lies within its partition's log, and what to do where it does not.
+
+Owns the judgement; `streams.taking_over` moves the watermark accordingly.
+"""
+
+import time
+from collections.abc import Callable, Collection
+from typing import Literal, NamedTuple
+
+import structlog
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from schemas.errors import Unavailable
+from streams.metrics import WorkerMetrics
+
+log = structlog.get_logger("millrace.positions")
+CERTAIN_AFTER_S = 5.0
+"""For so long a log must end before the watermark: after a change of leaders it may do so for a moment."""
+
+
+class Bounds(NamedTuple):
+    """The first offset of a partition's log and its end, the offset of the next record."""
+
+    first: int
+    end: int
+
+
+class Move(NamedTuple):
+    """Where a watermark must go that does not lie within its log."""
+
+    change: Literal["recreated", "trimmed", "cut"]
+    """The topic was made anew, retention passed the watermark, or the log lost its end."""
+    offset: int
+
+
+class LogBounds:
+    """Judges watermarks by the bounds of the logs."""
+
+    def __init__(
+        self,
+        consumer: AIOKafkaConsumer,
+        metrics: WorkerMetrics,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._consumer = consumer
+        self._metrics = metrics
+        self._clock = clock
+        self._told: set[tuple[str, str]] = set()
+        self._short_since: dict[TopicPartition, float] = {}
+
+    async def ask(self, partitions: Collection[TopicPartition]) -> dict[TopicPartition, Bounds]:
+        """The bounds now. Ask after reading the watermarks, or events in between make a log look short.
+
+        Raises:
+            KafkaError: Kafka does not answer.
+        """
+        first = await self._consumer.beginning_offsets(partitions)
+        end = await self._consumer.end_offsets(partitions)
+        return {one: Bounds(first[one], end[one]) for one in partitions}
+
+    def judge(
+        self, partition: TopicPartition, watermark: int, bounds: Bounds, same_topic: bool
+    ) -> Move | None:
+        """Where the watermark must go; None where it can stay.
+
+        Args:
+            partition: whose.
+            watermark: the lowest of its buckets.
+            bounds: asked after the watermark was read.
+            same_topic: whether the watermark bears the id that the topic has now.
+
+        Raises:
+            Unavailable: the log ends before the watermark, and it is not certain yet that it stays so.
+        """
+        if watermark <= bounds.end:
+            self._short_since.pop(partition, None)
+            return Move("trimmed", bounds.first) if watermark < bounds.first else None
+        since = self._short_since.setdefault(partition, self._clock())
+        if self._clock() - since < CERTAIN_AFTER_S:
+            raise Unavailable(
+                f"the log of {partition.topic}[{partition.partition}] ends at {bounds.end}, before the "
+                f"watermark {watermark}; waiting for {CERTAIN_AFTER_S:g} s to be certain"
+            )
+        del self._short_since[partition]
+        return Move("cut", bounds.end) if same_topic else Move("recreated", bounds.first)
+
+    def note(self, partition: TopicPartition, move: Move, watermark: int | None, topic_id: str) -> None:
+        """Count a watermark that was moved, and say it: of a topic that was made anew once, not per partition."""
+        self._metrics.log_changes.labels(move.change).inc()
+        at = {"topic": partition.topic, "partition": partition.partition}
+        if move.change == "trimmed" and watermark is not None:
+            self._metrics.missed_events.inc(move.offset - watermark)
+            log.warning(
+                "retention has passed the watermark: events are lost unread, going on at the log's beginning",
+                **at,
+                lost=move.offset - watermark,
+                offset=move.offset,
+            )
+        elif move.change == "cut":
+            log.warning("the log has lost its end, going on there", **at, watermark=watermark, offset=move.offset)
+        elif (partition.topic, topic_id) not in self._told:
+            self._told.add((partition.topic, topic_id))
+            log.warning("the topic was made anew, starting at its beginning", topic_id=topic_id, **at)
