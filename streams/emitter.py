@@ -4,7 +4,7 @@ Writer: of the `recommendations` and `dead-letter` topics. Caller: `streams.batc
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import NamedTuple, Protocol
 
 import structlog
@@ -72,6 +72,7 @@ class Emitter:
         """
         producer = await self._connected()
         try:
+            await _see_partitions(producer, {(one.topic, one.partition) for one in messages})
             acknowledgements = [
                 await producer.send(
                     message.topic,
@@ -112,3 +113,12 @@ class Emitter:
         if producer is not None:
             await producer.stop()
         raise Unavailable(f"Kafka: {error!r}") from error
+
+
+async def _see_partitions(producer: AIOKafkaProducer, wanted: Collection[tuple[str, int | None]]) -> None:
+    """A topic may have got partitions since the producer last asked; it asserts that it knows them."""
+    for topic, partition in wanted:
+        if partition is not None and partition not in await producer.partitions_for(topic):
+            await producer.client.force_metadata_update()
+            if partition not in await producer.partitions_for(topic):
+                raise Unavailable(f"topic {topic} has no partition {partition}")

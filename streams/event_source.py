@@ -18,7 +18,7 @@ from streams.batches_in_flight import BatchesInFlight
 from streams.ending_tasks import stop_in_time
 from streams.group_member import GroupMember
 from streams.health import Health
-from streams.message_polling import MessagePolling
+from streams.message_polling import MessagePolling, PositionLost
 from streams.micro_batch import Abandoned, BatchOutcome, MicroBatch, Record, Watermarks, advanced
 from streams.offset_commits import OffsetCommits
 from streams.retrying import until_available
@@ -153,7 +153,7 @@ class EventSource(Service):
         """The next messages; after an error all positions are void, for the client may have dropped some."""
         try:
             return await self._polling.poll(self._member.assignment & self._positions.keys())
-        except UnreadableRecord:
+        except (UnreadableRecord, PositionLost):
             self._void_positions()
             return {}
         except Unavailable:
@@ -229,11 +229,10 @@ class EventSource(Service):
         await self._settle(0)
         astray, self._astray = self._astray, {}
         gone = {one: marks for one, marks in astray.items() if self._positions.pop(one, None)}
-        stored = await self._patiently("redis", lambda: self._take_over.stored(gone))
         for partition, expected in gone.items():
             position = await self._patiently(
                 "redis",
-                lambda: self._take_over.position(partition, stored[partition], expected),  # noqa: B023
+                lambda: self._take_over.position(partition, expected),  # noqa: B023
             )
             self._go_to(partition, position)
 

@@ -1,6 +1,7 @@
 """The Kafka clients of the worker, with the options that its promises rest on. Caller: `streams.worker`."""
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.client import AIOKafkaClient
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 
 from schemas.connections import kafka_arguments
@@ -9,6 +10,8 @@ from streams.settings import WorkerSettings
 
 _REQUEST_TIMEOUT_MS = 15_000
 _HEADROOM_BYTES = 65_536
+_TOPICS_AGE_MS = 10_000
+"""How soon partitions that a topic was given are shared out; aiokafka's own 5 minutes are long for a shop."""
 
 
 def event_consumer(settings: WorkerSettings) -> AIOKafkaConsumer:
@@ -16,14 +19,16 @@ def event_consumer(settings: WorkerSettings) -> AIOKafkaConsumer:
 
     No auto-commit: offsets follow what was saved. The range assignor gives one worker the same partition
     numbers of several
-    topics. Events of aborted transactions are not seen.
+    topics. Events of aborted transactions are not seen. A position outside of the log is an error, never
+    mended by the client: where to go on is for `streams.taking_over` to say.
     """
     return AIOKafkaConsumer(
         **kafka_arguments(settings),
         group_id=settings.consumer_group,
         group_instance_id=settings.group_instance_id,
         enable_auto_commit=False,
-        auto_offset_reset="earliest",
+        auto_offset_reset="none",
+        metadata_max_age_ms=_TOPICS_AGE_MS,
         isolation_level="read_committed",
         partition_assignment_strategy=(RangePartitionAssignor,),
         fetch_max_wait_ms=settings.fetch_wait_ms,
@@ -45,6 +50,11 @@ def reader(settings: WorkerSettings, topic: str) -> AIOKafkaConsumer:
         fetch_max_wait_ms=settings.fetch_wait_ms,
         request_timeout_ms=_REQUEST_TIMEOUT_MS,
     )
+
+
+def topic_client(settings: WorkerSettings) -> AIOKafkaClient:
+    """A bare client that asks about topics."""
+    return AIOKafkaClient(**kafka_arguments(settings), request_timeout_ms=_REQUEST_TIMEOUT_MS)
 
 
 def producer(settings: WorkerSettings) -> AIOKafkaProducer:

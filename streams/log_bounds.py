@@ -85,7 +85,7 @@ class LogBounds:
         return Move("cut", bounds.end) if same_topic else Move("recreated", bounds.first)
 
     def note(self, partition: TopicPartition, move: Move, watermark: int | None, topic_id: str) -> None:
-        """Count a watermark that was moved, and say it: of a topic that was made anew once, not per partition."""
+        """Count a watermark that was moved, and say it; of a topic that was made anew it is said once."""
         self._metrics.log_changes.labels(move.change).inc()
         at = {"topic": partition.topic, "partition": partition.partition}
         if move.change == "trimmed" and watermark is not None:
@@ -97,7 +97,9 @@ class LogBounds:
                 offset=move.offset,
             )
         elif move.change == "cut":
-            log.warning("the log has lost its end, going on there", **at, watermark=watermark, offset=move.offset)
+            log.warning(
+                "the log has lost its end, going on there", **at, watermark=watermark, offset=move.offset
+            )
         elif (partition.topic, topic_id) not in self._told:
             self._told.add((partition.topic, topic_id))
             log.warning("the topic was made anew, starting at its beginning", topic_id=topic_id, **at)

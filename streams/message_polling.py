@@ -14,6 +14,8 @@ from aiokafka.errors import (
     GroupAuthorizationFailedError,
     InvalidSessionTimeoutError,
     KafkaError,
+    NoOffsetForPartitionError,
+    OffsetOutOfRangeError,
     TopicAuthorizationFailedError,
 )
 
@@ -26,6 +28,10 @@ IDLE_POLL_MS = 200
 CAREFUL_POLLS = 5000
 """For so many polls messages are read one by one after one that cannot be parsed: it lies within the next
 batch."""
+
+
+class PositionLost(Exception):
+    """A partition's position lies outside of its log: the log was trimmed, cut off, or made anew."""
 
 
 class MessagePolling:
@@ -49,6 +55,7 @@ class MessagePolling:
             partitions: those that were sought and are not paused.
 
         Raises:
+            PositionLost: a position lies outside of its log.
             Unavailable: Kafka answers with an error that may pass.
             UnreadableRecord: a message cannot be parsed; the next polls find it.
             UsageError: Kafka refuses the group or a topic.
@@ -91,7 +98,7 @@ class MessagePolling:
 
 @contextlib.contextmanager
 def sorted_errors() -> Iterator[None]:
-    """The errors of the consumer by their fate: `Unavailable`, `UsageError` or `UnreadableRecord`."""
+    """The errors of the consumer by their fate: `Unavailable`, `UsageError` or one of the messages'."""
     try:
         yield
     except (GroupAuthorizationFailedError, TopicAuthorizationFailedError) as error:
@@ -103,6 +110,8 @@ def sorted_errors() -> Iterator[None]:
             f"Kafka refuses the worker: {error!r}; set MILLRACE_SESSION_TIMEOUT_S between the broker's "
             "group.min.session.timeout.ms (6 s by default) and group.max.session.timeout.ms"
         ) from error
+    except (OffsetOutOfRangeError, NoOffsetForPartitionError) as error:
+        raise PositionLost(str(error)) from error
     except KafkaError as error:
         raise Unavailable(f"Kafka: {error!r}") from error
     except ValueError as error:  # aiokafka's parser: a header's name that is not UTF-8, for one

@@ -134,7 +134,8 @@ class TakeOver:
         with _kafka_errors():
             committed = await self._consumer.committed(partition)
             if committed is None and expected is None:
-                start = found.bounds.first if self._start_at == "earliest" else found.bounds.end
+                from_end = self._start_at == "latest" and not self._topics.was_added(partition)
+                start = found.bounds.end if from_end else found.bounds.first
                 return await self._set(partition, found, advanced(found.marks, start))
             return Position(
                 await self._offset_to_refill_from(partition, committed, found.bounds), found.marks

@@ -38,22 +38,38 @@ class TopicFacts(NamedTuple):
     partitions: int
 
 
-async def ask_topics(client: AIOKafkaClient, names: list[str]) -> dict[str, TopicFacts]:
-    """Ask any broker for topics; those that do not exist are absent, and none is created by asking.
+class TopicMetadata:
+    """Asks any broker for some topics; connects with the first question."""
 
-    Raises:
-        Unavailable: no broker answers.
-    """
-    node = client.get_random_node()
-    try:
-        answer = (await client.send(node, _MetadataRequest(names))).to_object()
-    except KafkaError as error:
-        raise Unavailable(f"Kafka does not tell about its topics: {error!r}") from error
-    return {
-        topic["topic"]: TopicFacts(topic.get("topic_id", ""), len(topic["partitions"]))
-        for topic in answer["topics"]
-        if topic["error_code"] in _KNOWN
-    }
+    def __init__(self, client: AIOKafkaClient, names: list[str]) -> None:
+        """Bind the client, which `stop` closes."""
+        self._client = client
+        self._names = names
+        self._connected = False
+
+    async def ask(self) -> dict[str, TopicFacts]:
+        """The topics that exist; none is created by asking.
+
+        Raises:
+            Unavailable: no broker answers.
+        """
+        try:
+            if not self._connected:
+                await self._client.bootstrap()
+                self._connected = True
+            node = self._client.get_random_node()
+            answer = (await self._client.send(node, _MetadataRequest(self._names))).to_object()
+        except KafkaError as error:
+            raise Unavailable(f"Kafka does not tell about its topics: {error!r}") from error
+        return {
+            topic["topic"]: TopicFacts(topic.get("topic_id", ""), len(topic["partitions"]))
+            for topic in answer["topics"]
+            if topic["error_code"] in _KNOWN
+        }
+
+    async def stop(self) -> None:
+        """Disconnect."""
+        await self._client.close()
 
 
 class _TopicId(AbstractType[str]):  # type: ignore[misc]

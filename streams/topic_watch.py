@@ -43,6 +43,7 @@ class TopicWatch:
         self._recommendations = recommendations
         self._health = health
         self._counts: dict[str, int] = {}
+        self._first_counts: dict[str, int] = {}
         self.ids: dict[str, str] = {}
         """By topic, the id that it has now; a topic that is gone keeps its last one."""
 
@@ -54,6 +55,7 @@ class TopicWatch:
         """
         facts = await self._ask()
         self._counts = {name: one.partitions for name, one in facts.items()}
+        self._first_counts = {**self._counts, **self._first_counts}
         self.ids.update({name: one.topic_id for name, one in facts.items() if one.topic_id})
         if problem := topic_problem(self._counts, self._event_topics, self._recommendations):
             self._health.fail(HEALTH_PART, problem)
@@ -66,6 +68,11 @@ class TopicWatch:
             with contextlib.suppress(Unavailable):
                 await self.refresh()
             await asyncio.sleep(ASK_EVERY_S)
+
+    def was_added(self, partition: TopicPartition) -> bool:
+        """Whether a partition came to its topic while this process knew the topic."""
+        number: int = partition.partition
+        return number >= self._first_counts.get(partition.topic, 0)
 
     def can_be_served(self, assigned: Collection[TopicPartition]) -> set[TopicPartition]:
         """Those of a worker's partitions whose events it may apply.

@@ -7,6 +7,7 @@ batch processor.
 import asyncio
 import functools
 import signal
+from collections.abc import Coroutine
 from contextlib import AsyncExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -48,6 +49,8 @@ from streams.release_watcher import ReleaseWatcher
 from streams.settings import WorkerSettings
 from streams.taking_over import TakeOver
 from streams.topic_admin import check_topics
+from streams.topic_metadata import TopicMetadata
+from streams.topic_watch import TopicWatch
 from streams.worker_http import WorkerHttp
 
 log = structlog.get_logger("millrace.worker")
@@ -94,11 +97,12 @@ class _Worker:
         """Start everything, then serve until the event source fails; cancelled on a signal."""
         self._serve_http(stack)
         redis = await self._open_redis(stack)
-        store = RedisSessionStore(redis, self._settings.redis_buckets, self._settings.state_ttl_s)
+        topics = self._topic_watch(stack)
+        store = RedisSessionStore(redis, self._settings.redis_buckets, self._settings.state_ttl_s, topics.ids)
         await self._check(store)
         watcher = await self._watch_releases(stack)
         await watcher.wait_for_release()
-        source = await self._start(stack, redis, store)
+        source = await self._start(stack, redis, store, topics)
         await asyncio.shield(source.ended)
 
     def _serve_http(self, stack: AsyncExitStack) -> None:
@@ -113,6 +117,13 @@ class _Worker:
         redis = open_redis(self._settings)
         stack.push_async_callback(redis.aclose)
         return redis
+
+    def _topic_watch(self, stack: AsyncExitStack) -> TopicWatch:
+        settings = self._settings
+        names = [*settings.event_topics, settings.recommendations_topic]
+        metadata = TopicMetadata(kafka_clients.topic_client(settings), names)
+        stack.push_async_callback(stop_in_time, "topic watch", metadata.stop)
+        return TopicWatch(metadata.ask, settings.event_topics, settings.recommendations_topic, self._health)
 
     async def _check(self, store: RedisSessionStore) -> None:
         """What must be there at the start; later absences are waited for."""
@@ -142,7 +153,9 @@ class _Worker:
             self._health.fail("start", f"no release is announced on topic {settings.releases_topic} yet")
         return watcher
 
-    async def _start(self, stack: AsyncExitStack, redis: "Redis", store: RedisSessionStore) -> EventSource:
+    async def _start(
+        self, stack: AsyncExitStack, redis: "Redis", store: RedisSessionStore, topics: TopicWatch
+    ) -> EventSource:
         settings, catalogue = self._settings, Catalogue(redis)
         stack.push_async_callback(stop_in_time, "emitter", self._emitter.stop)
         app = build_app(settings, Path(stack.enter_context(TemporaryDirectory(prefix="millrace-faust-"))))
@@ -161,7 +174,7 @@ class _Worker:
             member,
             MessagePolling(consumer, settings.max_batch_events),
             channel.hand_over,
-            TakeOver(consumer, store, self._current.session_gap_s, self._metrics, settings.start_at),
+            TakeOver(consumer, store, topics, self._current.session_gap_s, self._metrics, settings.start_at),
             self._health,
             OffsetCommits(member, self._metrics),
             patience_s=settings.rebalance_timeout_s / 2,
@@ -173,7 +186,7 @@ class _Worker:
         joined = asyncio.create_task(member.joined.wait())
         if await _first_of(starting, joined, source.ended) is starting:
             starting.result()
-        self._keep_refreshing(stack, refresh)
+        self._keep_running(stack, refresh.run(), topics.run())
         self._health.recover("start")
         log.info("serving", release_id=self._current.release_id, topics=settings.event_topics)
         return source
@@ -190,9 +203,9 @@ class _Worker:
             self._metrics,
         )
 
-    def _keep_refreshing(self, stack: AsyncExitStack, refresh: CatalogueRefresh) -> None:
-        task = asyncio.create_task(refresh.run(), name="catalogue-refresh")
-        stack.push_async_callback(end_task, task)
+    def _keep_running(self, stack: AsyncExitStack, *endless: Coroutine[None, None, None]) -> None:
+        for one in endless:
+            stack.push_async_callback(end_task, asyncio.create_task(one))
 
 
 async def _first_of(*futures: "asyncio.Future[Any]") -> "asyncio.Future[Any]":
