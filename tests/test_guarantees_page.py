@@ -13,4 +13,4 @@ def test_every_test_that_the_page_names_is_there() -> None:
     file = ""
     for own_file, function in named:
         file = own_file or file  # `::test_b` after `file.py::test_a` is of the same file
-        assert f"def {function}(" in (TESTS / file).read_text(), f"{file}::{function}"
+        assert f"def {function}(" in (TESTS / file.removeprefix("tests/")).read_text(), f"{file}::{function}"
