@@ -67,6 +67,19 @@ class LookupSettings(SharedSettings):
 
     lookup_host: str = Field("127.0.0.1", description="address of the HTTP lookup")
     lookup_port: int = Field(8080, ge=0, le=65_535, description="port of the HTTP lookup; 0: any free one")
+    lookup_api_keys: CommaSeparated = Field(
+        [],
+        description="keys of which a request must bear one, comma-separated; none: open to all",
+        repr=False,
+    )
+    lookup_admin_keys: CommaSeparated = Field(
+        [],
+        description="keys that may also delete, comma-separated; none: nothing can be deleted",
+        repr=False,
+    )
+    lookup_rate_limit: float = Field(
+        0, ge=0, description="requests/s of one key (of one address where there are no keys); 0: no limit"
+    )
     k: int = Field(20, ge=1, le=1000, description="items in a recommendation list")
     release_cache: Path = Field(
         Path("release-cache"), description="where releases are copied to that are not in a local folder"

@@ -30,4 +30,4 @@ def create_application(lookup: Lookup) -> ASGIApp:
             render_plugins=[SchemaPage(path="/")],
         ),
     )
-    return RequestScope(app, lookup.metrics)
+    return RequestScope(app, lookup.admission, lookup.metrics)

@@ -3,6 +3,8 @@
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 _SECONDS_BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
+REFUSED = "refused"
+"""The route of requests that were not admitted."""
 
 
 class LookupMetrics:
@@ -36,3 +38,21 @@ class LookupMetrics:
         self.ready = Gauge(
             "millrace_lookup_ready", "1 while releases and their topic can be read", registry=registry
         )
+
+
+class RequestMeter:
+    """Counts and times requests; keeps the labelled metrics, since finding them costs more than counting."""
+
+    def __init__(self, metrics: LookupMetrics) -> None:
+        self._metrics = metrics
+        self._labelled: dict[tuple[str, int], tuple[Counter, Histogram]] = {}
+
+    def observe(self, route: str, status: int, seconds: float) -> None:
+        """One request of a route, answered with a status after so many seconds."""
+        found = self._labelled.get((route, status))
+        if found is None:
+            found = self._metrics.requests.labels(route, status), self._metrics.request_seconds.labels(route)
+            self._labelled[route, status] = found
+        requests, request_seconds = found
+        requests.inc()
+        request_seconds.observe(seconds)

@@ -14,11 +14,12 @@ from litestar.exceptions import HTTPException, ValidationException
 
 from schemas.errors import Unavailable
 from schemas.lookup_responses import Problem
+from streams.lookup.answer_headers import PROBLEM_JSON
 
 log = structlog.get_logger("millrace.lookup")
-PROBLEM_JSON = "application/problem+json"
 RETRY_AFTER_S = 1
-_BLANK = "about:blank"
+_BLANK = ""
+"""The kind of what its status says all of."""
 _REMEDIES = {
     "k": "give a whole number from 1 to 1000",
     "fallback": "give `popular` or `none`",
@@ -29,7 +30,14 @@ AnyRequest = Request[Any, Any, Any]
 class ProblemError(Exception):
     """An answer that is a problem."""
 
-    def __init__(self, kind: str, status: HTTPStatus, title: str, detail: str) -> None:
+    def __init__(
+        self,
+        kind: str,
+        status: HTTPStatus,
+        title: str,
+        detail: str,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
         """Describe the problem.
 
         Args:
@@ -37,17 +45,31 @@ class ProblemError(Exception):
             status: the HTTP status.
             title: the kind in words, the same for every occurrence.
             detail: what was wrong, the value, and what to do.
+            headers: of the answer, beside its content type.
         """
         super().__init__(detail)
         self.kind = kind
         self.status = status
         self.title = title
         self.detail = detail
+        retry = {"retry-after": str(RETRY_AFTER_S)} if status == HTTPStatus.SERVICE_UNAVAILABLE else {}
+        self.headers = {**retry, **(headers or {})}
+
+    def body(self, path: str) -> bytes:
+        """What is answered to a request of the path."""
+        urn = f"urn:millrace:problem:{self.kind}" if self.kind else "about:blank"
+        problem = Problem(type=urn, title=self.title, status=self.status, detail=self.detail, instance=path)
+        return msgspec.json.encode(problem)
 
 
 def answer_problem(request: AnyRequest, error: ProblemError) -> Response[bytes]:
     """A problem that a route has raised."""
-    return _response(request, f"urn:millrace:problem:{error.kind}", error.status, error.title, error.detail)
+    return Response(
+        error.body(str(request.scope["path"])),
+        status_code=error.status,
+        media_type=PROBLEM_JSON,
+        headers=error.headers,
+    )
 
 
 def answer_unavailable(request: AnyRequest, error: Unavailable) -> Response[bytes]:
@@ -73,17 +95,22 @@ def answer_http_exception(request: AnyRequest, error: HTTPException) -> Response
         case HTTPStatus.NOT_FOUND:
             detail = f"there is no {request.scope['path']}; /schema lists the paths"
         case HTTPStatus.METHOD_NOT_ALLOWED:
-            detail = f"{request.method} is not possible here; all paths are read with GET"
+            allowed = (error.headers or {}).get("allow", "")
+            detail = f"{request.method} is not possible here; possible are {allowed}"
         case _:
             detail = error.detail
-    return _response(request, _BLANK, status, status.phrase, detail, error.headers or {})
+    return answer_problem(request, ProblemError(_BLANK, status, status.phrase, detail, error.headers))
 
 
 def answer_bug(request: AnyRequest, error: Exception) -> Response[bytes]:
-    """Anything else is a bug: logged with its traceback, of which the client sees nothing."""
-    log.error("request failed", path=request.scope["path"], exc_info=error)
+    """Anything else is a bug: logged with its traceback, of which the client sees nothing.
+
+    The route is logged, not the path: that names a session or a user.
+    """
+    log.error("request failed", route=request.scope.get("path_template"), exc_info=error)
     status = HTTPStatus.INTERNAL_SERVER_ERROR
-    return _response(request, _BLANK, status, status.phrase, "the lookup failed; its log says more")
+    problem = ProblemError(_BLANK, status, status.phrase, "the lookup failed; its log says more")
+    return answer_problem(request, problem)
 
 
 EXCEPTION_HANDLERS: dict[int | type[Exception], Callable[[AnyRequest, Any], Response[bytes]]] = {
@@ -97,26 +124,6 @@ EXCEPTION_HANDLERS: dict[int | type[Exception], Callable[[AnyRequest, Any], Resp
 
 def _in_words(request: AnyRequest, extra: Any) -> str:
     name = extra.get("key", "")
-    value = request.query_params.get(name, "")
+    value = (request.query_params.getall(name, None) or [""])[-1]
     remedy = _REMEDIES.get(name, "see /schema")
     return f"query parameter {name}={value}: {extra.get('message', 'invalid')}; {remedy}"
-
-
-def _response(
-    request: AnyRequest,
-    kind: str,
-    status: HTTPStatus,
-    title: str,
-    detail: str,
-    headers: Mapping[str, str] | None = None,
-) -> Response[bytes]:
-    problem = Problem(
-        type=kind, title=title, status=status, detail=detail, instance=str(request.scope["path"])
-    )
-    retry = {"retry-after": str(RETRY_AFTER_S)} if status == HTTPStatus.SERVICE_UNAVAILABLE else {}
-    return Response(
-        msgspec.json.encode(problem),
-        status_code=status,
-        media_type=PROBLEM_JSON,
-        headers={**(headers or {}), **retry},
-    )

@@ -1,4 +1,4 @@
-"""What the lookup reads from Redis: latest lists, items of the catalogue. One GET each.
+"""What the lookup reads from Redis: latest lists (`latest_lists`), items of the catalogue (one GET each).
 
 Writers: `streams.redis_session_store` (lists), `streams.catalogue` (items). Caller: `streams.lookup.routes`.
 """
@@ -9,8 +9,9 @@ from typing import Any, cast
 from redis.asyncio import Redis
 
 from schemas.errors import Unavailable
-from schemas.ids import ItemId, SessionId
-from schemas.redis_keys import BUCKETS, ITEMS, bucket_of, latest_key
+from schemas.ids import ItemId
+from schemas.redis_keys import BUCKETS, ITEMS
+from streams.lookup.latest_lists import LatestLists
 from streams.redis_clients import available
 
 TIMEOUT_S = 1.0
@@ -29,15 +30,7 @@ class RedisReading:
         """
         self._redis = redis
         self._buckets = buckets
-
-    async def latest_list(self, session_id: SessionId) -> bytes | None:
-        """The session's latest RecommendationList as it was emitted; None where none is stored.
-
-        Raises:
-            Unavailable: Redis does not answer.
-        """
-        key = latest_key(bucket_of(session_id, self._buckets), session_id)
-        return cast(bytes | None, await available(self._redis.get(key)))
+        self.latest_lists = LatestLists(redis, buckets)
 
     async def item(self, item_id: ItemId) -> bytes | None:
         """The item's ItemMetadata as the shop sent it; None where the catalogue has none.

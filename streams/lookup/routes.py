@@ -26,12 +26,15 @@ from schemas.lookup_responses import (
 )
 from schemas.recommendation_list import cut_recommendation_list
 from streams.health import Health
+from streams.lookup.admission import Admission
+from streams.lookup.answer_headers import JSON, PROBLEM_JSON
 from streams.lookup.lookup_metrics import LookupMetrics
-from streams.lookup.problems import PROBLEM_JSON, ProblemError
+from streams.lookup.problems import ProblemError
 from streams.lookup.redis_reading import RedisReading
 from streams.lookup.served_tables import CurrentTables, ServedTables
 
-JSON = "application/json"
+RECOMMENDATIONS = "/sessions/{session_id}/recommendations"
+"""The route of the latest lists, as the metrics call it."""
 K = Annotated[
     int | None,
     QueryParameter(ge=1, le=1000, description="Items at most, 1 to 1000; by default what MILLRACE_K says."),
@@ -52,6 +55,7 @@ class Lookup:
     current: CurrentTables
     health: Health
     metrics: LookupMetrics
+    admission: Admission
     k: int
     """The length of a list where the request names none."""
 
@@ -81,7 +85,7 @@ async def session_recommendations(
 ) -> Response[bytes] | SessionRecommendations:
     """The session's latest list as the worker emitted it, cut to k; popular items where there is none."""
     session = SessionId(decode_id(session_id, "session_id"))
-    stored = await lookup.redis.latest_list(session)
+    stored = await lookup.redis.latest_lists.ask(session)
     if stored is not None:
         return Response(cut_recommendation_list(stored, k or lookup.k), media_type=JSON)
     if fallback == "none":

@@ -10,12 +10,16 @@ from typing import Any
 from litestar import Request
 from litestar.openapi.plugins import OpenAPIRenderPlugin
 
+from streams.lookup.answer_headers import page_headers
+
 _STYLE = (
     "body{font:16px/1.5 system-ui,sans-serif;max-width:64rem;margin:2rem auto;padding:0 1rem;color:#222}"
     "h2{margin-top:2rem;font-size:1.1rem}table{border-collapse:collapse;width:100%}"
     "th,td{text-align:left;vertical-align:top;padding:.25rem .75rem .25rem 0;border-top:1px solid #ddd}"
     "th{width:14rem;font-weight:normal}"
 )
+PAGE_HEADERS = page_headers(_STYLE)
+"""What an answer bears that is a page."""
 
 
 class SchemaPage(OpenAPIRenderPlugin):

@@ -6,13 +6,12 @@ Composition root of `millrace lookup`. Redis and Kafka must answer once at the s
 
 import asyncio
 import contextlib
-import signal
 import socket
-from collections.abc import Iterator
-from contextlib import AsyncExitStack, contextmanager
+import time
+from contextlib import AsyncExitStack
 
+import structlog
 import typer
-import uvicorn
 import uvloop
 from prometheus_client import CollectorRegistry
 from redis.asyncio import Redis
@@ -24,7 +23,8 @@ from streams.announcement_topic import AnnouncementTopic
 from streams.availability import load_availability
 from streams.health import Health
 from streams.logs import configure_logs
-from streams.lookup.application import create_application
+from streams.lookup.admission import Admission, listens_openly
+from streams.lookup.http_server import lookup_server
 from streams.lookup.lookup_metrics import LookupMetrics
 from streams.lookup.redis_reading import TIMEOUT_S, RedisReading
 from streams.lookup.routes import Lookup
@@ -34,8 +34,8 @@ from streams.redis_clients import open_redis
 from streams.release_watcher import ReleaseWatcher
 from streams.settings import LookupSettings
 
+log = structlog.get_logger("millrace.lookup")
 REFRESH_S = 1.0
-_DRAIN_S = 10
 
 
 def serve_lookup(settings: LookupSettings) -> None:
@@ -45,6 +45,8 @@ def serve_lookup(settings: LookupSettings) -> None:
         UsageError: the port is in use, Redis or Kafka does not answer, or a setting cannot work.
     """
     configure_logs(settings.log_level, settings.log_format)
+    if listens_openly(settings):
+        log.warning("open to whoever reaches it; set MILLRACE_LOOKUP_API_KEYS", host=settings.lookup_host)
     with (
         _listen(settings.lookup_host, settings.lookup_port) as listening,
         asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
@@ -77,8 +79,9 @@ async def _serve(settings: LookupSettings, listening: socket.socket) -> None:
         health = Health(metrics.ready)
         watcher = _watcher(settings, current, metrics, health)
         stack.push_async_callback(watcher.stop)
-        lookup = Lookup(reading, current, health, metrics, settings.k)
-        server = _server(lookup)
+        admission = Admission(settings, time.monotonic)
+        lookup = Lookup(reading, current, health, metrics, admission, settings.k)
+        server = lookup_server(lookup)
         serving = asyncio.create_task(server.serve([listening]))
         background = asyncio.create_task(_keep_current(watcher, redis, current))
         await asyncio.wait({serving, background}, return_when=asyncio.FIRST_COMPLETED)
@@ -119,29 +122,3 @@ async def _keep_current(
             if availability is not current.availability:
                 current.use_availability(availability)
         await asyncio.sleep(REFRESH_S)
-
-
-class _Server(uvicorn.Server):
-    """uvicorn, with a clean exit: by itself it would raise the signal that stopped it once more."""
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self.handle_exit, number, None)
-        yield
-
-
-def _server(lookup: Lookup) -> _Server:
-    return _Server(
-        uvicorn.Config(
-            create_application(lookup),
-            http="httptools",
-            ws="none",
-            lifespan="off",
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            timeout_graceful_shutdown=_DRAIN_S,
-        )
-    )

@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import time
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,6 +26,7 @@ from schemas.redis_keys import ITEMS, bucket_of, latest_key
 from streams.availability import Availability
 from streams.dev.ports import free_port
 from streams.health import Health
+from streams.lookup.admission import Admission
 from streams.lookup.application import create_application
 from streams.lookup.lookup_metrics import LookupMetrics
 from streams.lookup.redis_reading import TIMEOUT_S, RedisReading
@@ -100,7 +102,14 @@ def a_lookup(redis_url: str, current: CurrentTables) -> tuple[Lookup, "Redis"]:
     settings = LookupSettings(redis_url=redis_url)
     redis = open_redis(settings, TIMEOUT_S)
     metrics = LookupMetrics(CollectorRegistry())
-    return Lookup(RedisReading(redis, BUCKETS), current, Health(metrics.ready), metrics, k=2), redis
+    return Lookup(
+        RedisReading(redis, BUCKETS),
+        current,
+        Health(metrics.ready),
+        metrics,
+        Admission(settings, time.monotonic),
+        k=2,
+    ), redis
 
 
 async def serve(redis_url: str, current: CurrentTables) -> AsyncIterator[Shop]:
@@ -234,7 +243,7 @@ async def test_wrong_method_is_a_problem(shop: Shop) -> None:
     response = await shop.raw("POST", "/popular")
     assert response.status_code == 405
     assert response.headers["content-type"] == "application/problem+json"
-    assert response.headers["allow"] == "GET, OPTIONS"
+    assert response.headers["allow"] == "GET, HEAD, OPTIONS"
     assert response.json()["detail"].startswith("POST is not possible here")
 
 
