@@ -91,7 +91,7 @@ def _floor_figures(worker_us: float, io_us: float, model_us: float) -> dict[str,
 def _about(stand: BenchStand, log: BenchLog) -> dict[str, Figure]:
     in_a_thousand = log.backlog.head(1000)["session_id"].n_unique()
     return {
-        "pinning": stand.cores.described(),
+        "pinning": stand.cores.described("worker"),
         "broker": stand.broker.described,
         "log": log.described,
         "events": log.backlog.height,

@@ -18,11 +18,11 @@ class Cores(NamedTuple):
     pinned: bool
     """False: the system pins nothing, or there is one core only; both sets are then the same."""
 
-    def described(self) -> str:
-        """For a report."""
+    def described(self, measured: str) -> str:
+        """For a report; `measured` names what has the first core."""
         if not self.pinned:
             return "nothing is pinned (it takes Linux and two cores)"
-        return f"worker: core {_named(self.measured)}; broker, Redis, clients: {_named(self.others)}"
+        return f"{measured}: core {_named(self.measured)}; broker, Redis, clients: {_named(self.others)}"
 
 
 def split_cores() -> Cores:

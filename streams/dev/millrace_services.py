@@ -128,7 +128,7 @@ def services_on(
         )
 
 
-# What the environment of the caller may set for another Kafka must not reach the children.
+# What the environment of the caller may set for other services must not reach the children.
 _OWN_TOPICS = {
     "MILLRACE_KAFKA_SECURITY_PROTOCOL": "PLAINTEXT",
     "MILLRACE_REDIS_BUCKETS": "1",
@@ -140,6 +140,8 @@ _OWN_TOPICS = {
     "MILLRACE_CONSUMER_GROUP": "millrace",
     "MILLRACE_WORKER_HOST": "127.0.0.1",
     "MILLRACE_LOOKUP_HOST": "127.0.0.1",
+    "MILLRACE_LOOKUP_API_KEYS": "",
+    "MILLRACE_LOOKUP_RATE_LIMIT": "0",
     "MILLRACE_K": "20",
 }
 

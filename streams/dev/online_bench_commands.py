@@ -46,12 +46,12 @@ def bench_stream_command(
 
 @app.command("lookup")
 def bench_lookup_command(
-    connections: Annotated[int, typer.Option(min=1, max=256, help="Requests in flight.")] = 8,
-    seconds: Annotated[float, typer.Option(min=0.1, max=30)] = 5.0,
+    connections: Annotated[int, typer.Option(min=1, max=256, help="Requests in flight.")] = 32,
+    seconds: Annotated[float, typer.Option(min=0.1, max=30, help="Of each measurement.")] = 5.0,
     k: Annotated[int, typer.Option(min=1, max=1000, help="Items in an answer.")] = 20,
     json_file: JsonOption = None,
 ) -> None:
-    """Measure one lookup on loopback: requests a second and their latencies."""
+    """Measure one lookup on one core: requests a second, and latencies at fixed rates."""
     from schemas.bench_report import report_text, write_report
     from schemas.output_paths import check_output_file
     from streams.dev.bench_lookup import bench_lookup

@@ -7,10 +7,12 @@ import asyncio
 from collections.abc import Awaitable, Sequence
 from typing import cast
 
+from redis.asyncio import Redis
+
 from schemas.errors import Unavailable
 from schemas.ids import SessionId
 from schemas.redis_keys import bucket_of, latest_key
-from streams.redis_clients import RedisClient, available
+from streams.redis_clients import available
 
 Asked = tuple[str, "asyncio.Future[bytes | None]"]
 
@@ -22,7 +24,7 @@ class LatestLists:
     bucket's keys share a hash slot, so that the same holds on a Redis Cluster.
     """
 
-    def __init__(self, redis: RedisClient, buckets: int) -> None:
+    def __init__(self, redis: "Redis", buckets: int) -> None:
         """Use a client; it is neither opened nor closed here.
 
         Args:

@@ -2,41 +2,25 @@
 
 import asyncio
 import re
-import time
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
 from urllib.parse import quote
 
 import httpx
 import pytest
-from prometheus_client import CollectorRegistry
 from redis.asyncio import Redis
 
-from models.release import load_tables
-from schemas.ids import ItemId, ReleaseId, SessionId
-from schemas.recommendation_list import (
-    RecommendationList,
-    ScoredItem,
-    Source,
-    encode_recommendation_list,
-)
+from schemas.ids import ItemId, SessionId
 from schemas.redis_keys import ITEMS, bucket_of, latest_key
 from streams.availability import Availability
 from streams.dev.ports import free_port
-from streams.health import Health
-from streams.lookup.admission import Admission
 from streams.lookup.application import create_application
-from streams.lookup.lookup_metrics import LookupMetrics
-from streams.lookup.redis_reading import TIMEOUT_S, RedisReading
 from streams.lookup.routes import Lookup
 from streams.lookup.served_tables import CurrentTables
-from streams.redis_clients import open_redis
 from streams.settings import LookupSettings
-from tests.release_builder import write_release_tables
+from tests.streams.lookup.shop_server import BUCKETS, a_lookup, current_tables, store_list
 
-BUCKETS = 16
 AWKWARD_IDS = [
     "plain",
     "a/b",
@@ -77,43 +61,12 @@ class Shop:
         return await self._client.request(method, path, headers=headers)
 
     async def store_list(self, session_id: str, items: list[str]) -> bytes:
-        value = encode_recommendation_list(a_list(session_id, items))
-        await self.redis.set(
-            latest_key(bucket_of(SessionId(session_id), BUCKETS), SessionId(session_id)), value
-        )
-        return value
-
-
-def a_list(session_id: str, items: list[str]) -> RecommendationList:
-    source = Source("events", 3, 41)
-    return RecommendationList(
-        recommendation_id=source.recommendation_id,
-        source=source,
-        session_id=SessionId(session_id),
-        release_id=ReleaseId("r0"),
-        strategy="gru4rec",
-        items=[ScoredItem(ItemId(item), 1.0 - at / 8) for at, item in enumerate(items)],
-        occurred_at=datetime(2026, 1, 1, tzinfo=UTC),
-        produced_at=datetime(2026, 1, 1, 0, 0, 1, tzinfo=UTC),
-    )
-
-
-def a_lookup(redis_url: str, current: CurrentTables) -> tuple[Lookup, "Redis"]:
-    settings = LookupSettings(redis_url=redis_url)
-    redis = open_redis(settings, TIMEOUT_S)
-    metrics = LookupMetrics(CollectorRegistry())
-    return Lookup(
-        RedisReading(redis, BUCKETS),
-        current,
-        Health(metrics.ready),
-        metrics,
-        Admission(settings, time.monotonic),
-        k=2,
-    ), redis
+        return await store_list(self.redis, session_id, items)
 
 
 async def serve(redis_url: str, current: CurrentTables) -> AsyncIterator[Shop]:
-    lookup, redis = a_lookup(redis_url, current)
+    settings = LookupSettings(redis_url=redis_url, redis_buckets=BUCKETS)
+    lookup, redis = a_lookup(settings, current)
     transport = httpx.ASGITransport(cast(Any, create_application(lookup)))
     async with httpx.AsyncClient(transport=transport, base_url="http://lookup") as client:
         yield Shop(client, redis, lookup)
@@ -122,10 +75,7 @@ async def serve(redis_url: str, current: CurrentTables) -> AsyncIterator[Shop]:
 
 @pytest.fixture
 async def shop(redis_url: str, tmp_path: Path) -> AsyncIterator[Shop]:
-    write_release_tables(tmp_path, "r1", ["a", "b", "c", "d/e"])
-    current = CurrentTables()
-    current.use_release(load_tables(tmp_path / "r1"))
-    async for shop in serve(redis_url, current):
+    async for shop in serve(redis_url, current_tables(tmp_path)):
         yield shop
 
 
