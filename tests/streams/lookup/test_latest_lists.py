@@ -77,15 +77,3 @@ async def test_redis_that_is_away_fails_all_who_wait_and_nobody_after(
             await waiting
     private_redis.resume()
     assert await lists.ask(SESSIONS[0]) == b"list of s0"
-
-
-async def test_reader_that_is_cancelled_leaves_nobody_waiting(redis: "Redis") -> None:
-    lists = LatestLists(redis, BUCKETS)
-    first, second = lists.ask(SESSIONS[0]), lists.ask(SESSIONS[0])
-    await asyncio.sleep(0)
-    (reader,) = lists._readers
-    reader.cancel()
-    for waiting in (first, second):
-        with pytest.raises(asyncio.CancelledError):
-            await waiting
-    assert await lists.ask(SESSIONS[0]) == b"list of s0"
