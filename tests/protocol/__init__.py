@@ -1,0 +1,1 @@
+"""The save protocol as a model: every interleaving within stated bounds."""

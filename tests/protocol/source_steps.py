@@ -1,0 +1,118 @@
+"""What the event source does: poll batches, follow their outcomes in order, go where the watermarks say.
+
+The model of `streams.event_source` and `streams.taking_over`. Caller: `explorer`.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from streams.micro_batch import Watermarks, advanced, lowest
+from tests.protocol.batch_steps import Step
+from tests.protocol.chained_states import inherit
+from tests.protocol.modelled_log import Log
+from tests.protocol.protocol_rules import Rules
+from tests.protocol.world_state import Batch, Fate, Stage, Worker, World
+
+
+@dataclass(frozen=True)
+class SourceSteps:
+    """The source's steps.
+
+    Attributes:
+        log: what it polls.
+        rules: the protocol.
+        batch_sizes: how many events a batch may have.
+        in_flight: how many batches at most.
+        refill: how far behind the committed offset a session gap may reach, in events.
+        polls_at_once: whether it polls as soon as it may.
+    """
+
+    log: Log
+    rules: Rules
+    batch_sizes: tuple[int, ...]
+    in_flight: int
+    refill: int
+    polls_at_once: bool
+
+    def at_once(self, world: World, number: int) -> list[Step]:
+        """What a worker's source does before anything else happens: nothing else can tell the difference."""
+        worker = world.workers[number]
+        if _may_leave(worker) and worker.batches[0].fate == Fate.GOOD:
+            return [self._follow(world, number)]
+        if self.polls_at_once and worker.position is not None and len(worker.batches) < self.in_flight:
+            return list(self._poll(world, number))
+        return []
+
+    def of_worker(self, world: World, number: int) -> Iterator[Step]:
+        """Every next step of a worker's source."""
+        worker = world.workers[number]
+        if _may_leave(worker):
+            yield self._follow(world, number)
+        elif worker.position is None:
+            if not worker.batches or not self.rules.turns_when_idle:
+                yield from self._turn(world, number)
+        elif not worker.batches and worker.expected != world.marks:
+            yield f"worker {number} compares", world.with_worker(number, worker._replace(position=None))
+        elif len(worker.batches) < self.in_flight:
+            yield from self._poll(world, number)
+
+    def _poll(self, world: World, number: int) -> Iterator[Step]:
+        worker = world.workers[number]
+        assert worker.position is not None
+        for end in {min(worker.position + size, self.log.end) for size in self.batch_sizes}:
+            if end > worker.position:
+                new = advanced(worker.expected, end)
+                if not self.rules.ahead_stays:
+                    new = (end,) * len(new)
+                batch = Batch(worker.position, end, worker.expected, new, worker.release)
+                after = world.with_worker(
+                    number, worker._replace(position=end, expected=new, batches=(*worker.batches, batch))
+                )
+                if not self.rules.commits_saved:
+                    after = after._replace(committed=end)
+                yield f"worker {number} polls [{batch.begin}, {end})", after
+
+    def _follow(self, world: World, number: int) -> Step:
+        """The outcome of the oldest batch."""
+        worker = world.workers[number]
+        oldest = worker.batches[0]
+        after = worker._replace(batches=inherit(worker.batches, self.rules))
+        said = f"worker {number} follows [{oldest.begin}, {oldest.end})"
+        if oldest.fate == Fate.GOOD:
+            return said, self._applied(world, number, after, oldest)
+        if not oldest.stale or not self.rules.turns_once:
+            after = _turning(after)
+        return f"{said}, which was dropped", world.with_worker(number, after)
+
+    def _applied(self, world: World, number: int, after: Worker, oldest: Batch) -> World:
+        if oldest.stale and not self.rules.turns_once and after.position is not None:
+            after = after._replace(expected=advanced(after.expected, oldest.end))
+        world = world.with_worker(number, after)
+        return world if oldest.stale else world._replace(committed=oldest.end)
+
+    def _turn(self, world: World, number: int) -> Iterator[Step]:
+        """Read the watermarks and go there; where there are none, back to where Redis is refilled from."""
+        low = lowest(world.marks)
+        gap_ago = max(0, world.committed - self.refill)
+        for position in [low] if low is not None else sorted({gap_ago, world.committed}):
+            worker = world.workers[number]._replace(position=position, expected=world.marks)
+            after = world.with_worker(number, worker)
+            if None in world.marks:
+                after = after._replace(starts=world.starts | {position})
+            yield f"worker {number} goes to {position}, expecting {_said(world.marks)}", after
+
+
+def _may_leave(worker: Worker) -> bool:
+    """Whether the oldest batch is done; it stays where another looks back at it in the midst of its load."""
+    looked_at = any(batch.stage == Stage.READING for batch in worker.batches)
+    return bool(worker.batches) and worker.batches[0].stage == Stage.DONE and not looked_at
+
+
+def _turning(worker: Worker) -> Worker:
+    """The worker when it must read the watermarks: what is in flight was polled before that."""
+    stale = tuple(batch._replace(stale=True) for batch in worker.batches)
+    return worker._replace(position=None, expected=(), batches=stale)
+
+
+def _said(marks: Watermarks) -> str:
+    return ", ".join("none" if mark is None else str(mark) for mark in marks)
