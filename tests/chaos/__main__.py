@@ -17,6 +17,8 @@ from tests.services.kafka_choice import look_around
 USUAL_PER_S = 50.0
 """Beside the bursts, which come to three times as many."""
 
+BUCKETS = (1, 4)
+
 
 def main(
     seed: int = typer.Option(-1, help="of the traffic and of the faults; -1: a new one"),
@@ -31,13 +33,15 @@ def main(
         raise typer.BadParameter(
             "the broker of a chaos run is stopped and started: install Java 17 and Maven"
         )
+    seed = SystemRandom().randrange(1_000_000) if seed < 0 else seed
     plan = ChaosPlan(
-        seed=SystemRandom().randrange(1_000_000) if seed < 0 else seed,
+        seed=seed,
         faults=(*WORKER_FAULTS, *SERVICE_FAULTS, *RELEASE_FAULTS),
         events=events,
         least_s=60 * minutes,
         most_s=60 * at_most,
         rate=USUAL_PER_S,
+        buckets=BUCKETS[seed % len(BUCKETS)],
     )
     folder = folder or Path(tempfile.mkdtemp(prefix="millrace-chaos-"))
     outcome = run_chaos(plan, machine, folder, typer.echo)

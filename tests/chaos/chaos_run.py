@@ -35,6 +35,8 @@ class ChaosPlan:
     rate: float
     in_order: bool = False
     workers: int = 2
+    buckets: int = 1
+    """Into how many the sessions are hashed; a save is one step in each only."""
     settle_s: float = 300.0
     """How long the workers may take to work through what is left when all faults are healed."""
 
@@ -166,7 +168,7 @@ def run_chaos(plan: ChaosPlan, machine: Machine, folder: Path, say: Callable[[st
     """
     with (
         (folder / "faults.log").open("w") as log,
-        chaos_stage(machine, folder, plan.seed, plan.rate, plan.workers + 1) as chaos,
+        chaos_stage(machine, folder, plan.seed, plan.rate, plan.workers + 1, plan.buckets) as chaos,
     ):
 
         def tell(line: str) -> None:
@@ -174,7 +176,7 @@ def run_chaos(plan: ChaosPlan, machine: Machine, folder: Path, say: Callable[[st
             log.write(line + "\n")
             log.flush()
 
-        tell(f"seed {plan.seed}, logs in {folder}")
+        tell(f"seed {plan.seed}, {plan.buckets} buckets, logs in {folder}")
         run = ChaosRun(plan, chaos, tell)
         run.start_workers()
         with chaos.traffic:

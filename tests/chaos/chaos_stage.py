@@ -59,7 +59,9 @@ class ChaosStage:
 
 
 @contextmanager
-def chaos_stage(machine: Machine, folder: Path, seed: int, rate: float, places: int) -> Iterator[ChaosStage]:
+def chaos_stage(
+    machine: Machine, folder: Path, seed: int, rate: float, places: int, buckets: int
+) -> Iterator[ChaosStage]:
     """Start everything but workers and traffic.
 
     Args:
@@ -68,6 +70,7 @@ def chaos_stage(machine: Machine, folder: Path, seed: int, rate: float, places: 
         seed: of the traffic.
         rate: usual events a second.
         places: for how many workers.
+        buckets: `MILLRACE_REDIS_BUCKETS`.
     """
     with ExitStack() as stack:
         for name in ("logs", "kafka", "releases"):
@@ -82,6 +85,7 @@ def chaos_stage(machine: Machine, folder: Path, seed: int, rate: float, places: 
         stage = make_stage(kafka, redis_url, "chaos.", children, folder / "releases")
         stage.environment |= {
             "MILLRACE_KAFKA_BOOTSTRAP_SERVERS": f"127.0.0.1:{kafka_link.port}",
+            "MILLRACE_REDIS_BUCKETS": str(buckets),
             "MILLRACE_RELEASES": site.url,
             "MILLRACE_RELEASE_CACHE": str(folder / "cache"),
         }
