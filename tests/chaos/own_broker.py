@@ -15,8 +15,13 @@ from tests.services.kafka_broker import PROPERTIES, Kafka, topic_creator
 from tests.services.kafka_choice import Machine
 
 _JVM_OPTIONS = ("-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
-_QUICK_RETURN = {"broker.session.timeout.ms": "3000", "broker.heartbeat.interval.ms": "500"}
-"""A killed broker's successor waits until the controller has given the killed one up: 9 s by default."""
+_QUICK_RETURN = {
+    # A killed broker's successor waits until the controller has given the killed one up: 9 s by default.
+    "broker.session.timeout.ms": "3000",
+    "broker.heartbeat.interval.ms": "500",
+    # Alone it has nobody to hand its partitions to, and would try for some time.
+    "controlled.shutdown.enable": "false",
+}
 
 
 class OwnBroker:
