@@ -11,6 +11,7 @@ from confluent_kafka import Consumer
 
 from tests.chaos.chaos_stage import GAP_S, RELEASES, ChaosStage, chaos_stage
 from tests.chaos.fault import Fault
+from tests.chaos.fault_log import FaultLog
 from tests.chaos.oracle import Verdict, judge
 from tests.chaos.whole_topic import log_ends
 from tests.services.kafka_choice import Machine
@@ -37,6 +38,8 @@ class ChaosPlan:
     workers: int = 2
     buckets: int = 1
     """Into how many the sessions are hashed; a save is one step in each only."""
+    pause_s: tuple[float, float] = (0.5, 3.0)
+    """The shortest and the longest time from one fault to the next."""
     settle_s: float = 300.0
     """How long the workers may take to work through what is left when all faults are healed."""
 
@@ -60,23 +63,20 @@ class ChaosRun:
     """A run that goes on.
 
     Attributes:
-        say: where the fault log goes, line by line.
-        notes: times (epoch seconds) and lines of the fault log.
+        struck: the faults so far, by kind.
     """
 
     plan: ChaosPlan
     chaos: ChaosStage
-    say: Callable[[str], None]
-    notes: list[tuple[float, str]] = field(default_factory=list)
+    log: FaultLog
     struck: Counter[str] = field(default_factory=Counter)
-    started_s: float = field(default_factory=time.time)
 
     def rage(self) -> None:
         """Faults, until the plan is fulfilled."""
         random = Random(self.plan.seed)
         for fault in self._faults(random):
             self._inject(fault, random, alone=self.plan.in_order)
-            self._pass_time(random.uniform(0.5, 3.0))
+            self._pass_time(random.uniform(*self.plan.pause_s))
             if self._is_enough() and not self.plan.in_order:
                 return
         while not self._is_enough():
@@ -86,31 +86,26 @@ class ChaosRun:
         """All faults are healed: wait until everything is applied; what was not, in words."""
         deadline = time.time() + self.plan.settle_s
         ends = self._log_ends()
-        while (marks := self._watermarks()) != ends and time.time() < deadline:
+        while (marks := self.chaos.stage.watermarks()) != ends and time.time() < deadline:
             self._pass_time(0.5)
-        self.note("settled" if marks == ends else f"NOT settled: watermarks {marks}, ends {ends}")
+        self.log.note("settled" if marks == ends else f"NOT settled: watermarks {marks}, ends {ends}")
         return [] if marks == ends else [f"after {self.plan.settle_s:g} s watermarks {marks}, ends {ends}"]
 
     def start_workers(self) -> None:
         """The first workers, ready."""
         for place in self.chaos.crew.places[: self.plan.workers]:
             self.chaos.crew.employ(place)
-        self.note("workers start")
+        self.log.note("workers start")
         deadline = time.time() + READY_WITHIN_S
         while self.chaos.crew.ready() < self.plan.workers:
             assert time.time() < deadline, f"the workers were not ready after {READY_WITHIN_S:g} s"
             self._pass_time(0.2)
 
-    def moment(self, at_s: float) -> str:
-        """A time of the run in words: how far into it, and the line of the fault log before it."""
-        line = next((line for noted_s, line in reversed(self.notes) if noted_s <= at_s), "the start")
-        return f"from {at_s - self.started_s:.0f} s on, after: {line}"
-
-    def note(self, line: str) -> None:
-        """Write a line into the fault log."""
-        now = time.time()
-        self.notes.append((now, line))
-        self.say(f"{now - self.started_s:7.1f} s  {line}")
+    def dismiss_workers(self) -> None:
+        """All leave."""
+        for place in self.chaos.crew.places:
+            self.chaos.crew.dismiss(place)
+        self.log.note("the workers have ended")
 
     def _faults(self, random: Random) -> Iterator[Fault]:
         yield from self.plan.faults if self.plan.in_order else ()
@@ -119,20 +114,20 @@ class ChaosRun:
 
     def _inject(self, fault: Fault, random: Random, alone: bool) -> None:
         hold_s = random.uniform(*fault.hold_s)
-        with fault.strike(self.chaos, random) as target:
+        own = Random(random.random())  # what a strike draws depends on who is there to be struck
+        with fault.strike(self.chaos, own) as target:
             self.struck[fault.name] += 1
-            self.note(f"{fault.name}: {target}")
+            self.log.note(f"{fault.name}: {target}")
             self._pass_time(hold_s / 2)
             others = [one for one in self.plan.faults if one.family != fault.family]
             if not alone and others and random.random() < TOGETHER:
                 self._inject(random.choice(others), random, alone=True)
             self._pass_time(hold_s / 2)
-        self.note(f"{fault.name}: over")
+        self.log.note(f"{fault.name}: over")
 
     def _is_enough(self) -> bool:
-        passed_s = time.time() - self.started_s
-        enough = self.chaos.traffic.acknowledged >= self.plan.events and passed_s >= self.plan.least_s
-        return enough or passed_s >= self.plan.most_s
+        passed_s, sent = self.log.seconds, self.chaos.traffic.acknowledged
+        return (sent >= self.plan.events and passed_s >= self.plan.least_s) or passed_s >= self.plan.most_s
 
     def _pass_time(self, seconds: float) -> None:
         """Let a while pass, and look after the workers meanwhile."""
@@ -143,9 +138,6 @@ class ChaosRun:
             if left <= 0:
                 return
             time.sleep(min(LOOK_S, left))
-
-    def _watermarks(self) -> dict[int, int]:
-        return self.chaos.stage.watermarks()
 
     def _log_ends(self) -> dict[int, int]:
         stage = self.chaos.stage
@@ -163,35 +155,27 @@ def run_chaos(plan: ChaosPlan, machine: Machine, folder: Path, say: Callable[[st
     Args:
         plan: what to do.
         machine: has Java and Maven.
-        folder: an empty one, for data and logs; `faults.log` in it is what `say` was told.
+        folder: an empty one, for data and logs; the fault log is `faults.log` in it.
         say: told each line of the fault log.
     """
-    with (
-        (folder / "faults.log").open("w") as log,
-        chaos_stage(machine, folder, plan.seed, plan.rate, plan.workers + 1, plan.buckets) as chaos,
-    ):
-
-        def tell(line: str) -> None:
-            say(line)
-            log.write(line + "\n")
-            log.flush()
-
-        tell(f"seed {plan.seed}, {plan.buckets} buckets, logs in {folder}")
-        run = ChaosRun(plan, chaos, tell)
+    log, places = FaultLog(folder / "faults.log", say), plan.workers + 1
+    log.note(f"seed {plan.seed}, {plan.buckets} buckets, logs in {folder}")
+    with chaos_stage(machine, folder, plan.seed, plan.rate, places, plan.buckets) as chaos:
+        run = ChaosRun(plan, chaos, log)
         run.start_workers()
         with chaos.traffic:
             run.rage()
-        left, seconds = run.settle(), time.time() - run.started_s
-        counts, crew = chaos.crew.counts(), chaos.crew
-        for place in crew.places:
-            crew.dismiss(place)
-        run.note("the workers have ended")
+        left, seconds, counts = run.settle(), log.seconds, chaos.crew.counts()
+        run.dismiss_workers()
         verdict = judge(chaos.stage, RELEASES, GAP_S)
-        for kind, found in (("worker", crew.faults), ("stuck", left), ("not produced", chaos.traffic.failed)):
-            for one in found:
-                verdict.violated(kind, one)
-        if chaos.traffic.acknowledged > verdict.events:
-            verdict.violated("Kafka lost events", f"{chaos.traffic.acknowledged} of {verdict.events}")
-        run.note("judged")
-        silence = run.moment(verdict.longest_gap_at_ms / 1000)
-        return ChaosOutcome(verdict, run.struck, counts, crew.started, silence, seconds)
+    for kind, found in {
+        "worker": chaos.crew.faults,
+        "stuck": left,
+        "not produced": chaos.traffic.failed,
+    }.items():
+        for one in found:
+            verdict.violated(kind, one)
+    if chaos.traffic.acknowledged > verdict.events:
+        verdict.violated("Kafka lost events", f"{chaos.traffic.acknowledged} sent, {verdict.events} there")
+    silence = log.moment(verdict.longest_gap_at_ms / 1000)
+    return ChaosOutcome(verdict, run.struck, counts, chaos.crew.started, silence, seconds)

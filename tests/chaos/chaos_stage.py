@@ -89,12 +89,16 @@ def chaos_stage(
             "MILLRACE_RELEASES": site.url,
             "MILLRACE_RELEASE_CACHE": str(folder / "cache"),
         }
-        for release, items in RELEASES.items():
-            write_successor_release(folder / "releases", release, items, GAP_S)
-        stage.announce(FIRST)
+        _publish_all(stage)
         traffic = MixedTraffic(broker.address, stage.environment["MILLRACE_EVENT_TOPICS"], seed, rate)
         crew = WorkerCrew(stage, places)
         yield ChaosStage(folder, children, broker, redis, kafka_link, redis_link, site, stage, crew, traffic)
+
+
+def _publish_all(stage: Stage) -> None:
+    for release, items in RELEASES.items():
+        write_successor_release(stage.releases, release, items, GAP_S)
+    stage.announce(FIRST)
 
 
 def _a_redis(children: ChildProcesses, folder: Path) -> PrivateRedis:

@@ -18,6 +18,7 @@ SHORT = ChaosPlan(
     least_s=0,
     most_s=120,
     rate=150,
+    pause_s=(0.2, 1.0),
 )
 
 
