@@ -3,7 +3,7 @@
 import sys
 import tempfile
 from pathlib import Path
-from random import SystemRandom
+from random import Random, SystemRandom
 
 import typer
 
@@ -17,7 +17,13 @@ from tests.services.kafka_choice import look_around
 USUAL_PER_S = 50.0
 """Beside the bursts, which come to three times as many."""
 
-BUCKETS = (1, 4)
+SETTINGS = {
+    "MILLRACE_REDIS_BUCKETS": ("1", "4"),
+    "MILLRACE_MAX_BATCH_EVENTS": ("16", "128", "1024"),
+    "MILLRACE_REBALANCE_TIMEOUT_S": ("8", "60"),
+}
+"""One of each is the seed's choice: a save is one step in each bucket only; small batches are more often in
+flight together; with little time to give partitions back, batches are given up."""
 
 
 def main(
@@ -41,7 +47,7 @@ def main(
         least_s=60 * minutes,
         most_s=60 * at_most,
         rate=USUAL_PER_S,
-        buckets=BUCKETS[seed % len(BUCKETS)],
+        settings={name: Random(f"{seed} {name}").choice(values) for name, values in SETTINGS.items()},
     )
     folder = folder or Path(tempfile.mkdtemp(prefix="millrace-chaos-"))
     outcome = run_chaos(plan, machine, folder, typer.echo)

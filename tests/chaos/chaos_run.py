@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -36,8 +36,8 @@ class ChaosPlan:
     rate: float
     in_order: bool = False
     workers: int = 2
-    buckets: int = 1
-    """Into how many the sessions are hashed; a save is one step in each only."""
+    settings: Mapping[str, str] = field(default_factory=dict)
+    """`MILLRACE_*` variables of the workers."""
     pause_s: tuple[float, float] = (0.5, 3.0)
     """The shortest and the longest time from one fault to the next."""
     settle_s: float = 300.0
@@ -159,8 +159,8 @@ def run_chaos(plan: ChaosPlan, machine: Machine, folder: Path, say: Callable[[st
         say: told each line of the fault log.
     """
     log, places = FaultLog(folder / "faults.log", say), plan.workers + 1
-    log.note(f"seed {plan.seed}, {plan.buckets} buckets, logs in {folder}")
-    with chaos_stage(machine, folder, plan.seed, plan.rate, places, plan.buckets) as chaos:
+    log.note(f"seed {plan.seed}, {dict(plan.settings)}, logs in {folder}")
+    with chaos_stage(machine, folder, plan.seed, plan.rate, places, plan.settings) as chaos:
         run = ChaosRun(plan, chaos, log)
         run.start_workers()
         with chaos.traffic:

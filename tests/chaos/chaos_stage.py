@@ -4,7 +4,7 @@ Made by `chaos_stage`, which also ends it. Owns the pieces and their wiring; `wo
 and `release_faults` own what is done to them.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,7 +60,7 @@ class ChaosStage:
 
 @contextmanager
 def chaos_stage(
-    machine: Machine, folder: Path, seed: int, rate: float, places: int, buckets: int
+    machine: Machine, folder: Path, seed: int, rate: float, places: int, settings: Mapping[str, str]
 ) -> Iterator[ChaosStage]:
     """Start everything but workers and traffic.
 
@@ -70,7 +70,7 @@ def chaos_stage(
         seed: of the traffic.
         rate: usual events a second.
         places: for how many workers.
-        buckets: `MILLRACE_REDIS_BUCKETS`.
+        settings: of the workers, beside those that lead to the rest.
     """
     with ExitStack() as stack:
         for name in ("logs", "kafka", "releases"):
@@ -85,7 +85,7 @@ def chaos_stage(
         stage = make_stage(kafka, redis_url, "chaos.", children, folder / "releases")
         stage.environment |= {
             "MILLRACE_KAFKA_BOOTSTRAP_SERVERS": f"127.0.0.1:{kafka_link.port}",
-            "MILLRACE_REDIS_BUCKETS": str(buckets),
+            **settings,
             "MILLRACE_RELEASES": site.url,
             "MILLRACE_RELEASE_CACHE": str(folder / "cache"),
         }

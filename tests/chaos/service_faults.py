@@ -12,6 +12,8 @@ from tests.chaos.fault import Fault
 from tests.chaos.slow_network import Link
 
 SYNCED_WITHIN_S = 30.0
+PATIENCE_S = 10.0
+"""After so long a worker gives up waiting for Redis's answer; for Kafka's after 15 s."""
 EMPTIED_AT_MOST = 2
 """Each time all of the log is read again."""
 
@@ -141,14 +143,14 @@ REDIS_CUT = Fault("connections to Redis cut", "redis", (0.1, 3.0), cut(_redis_li
 SERVICE_FAULTS = (
     REDIS_SET_BACK,
     Fault("Redis stopped", "redis", (0.5, 6.0), redis_stopped),
-    Fault("Redis paused", "redis", (0.5, 8.0), redis_paused),
+    Fault("Redis paused", "redis", (0.5, PATIENCE_S + 3), redis_paused),
     Fault("Redis emptied", "redis", (0.0, 1.0), redis_emptied),
     Fault("Redis failover to a replica behind", "redis", (0.3, 3.0), redis_failover),
     Fault("slow network to Redis", "redis", (2.0, 8.0), slow(_redis_link)),
     REDIS_CUT,
     Fault("Kafka stopped", "kafka", (0.5, 5.0), kafka_stopped),
     KAFKA_KILLED,
-    Fault("Kafka paused", "kafka", (1.0, 12.0), kafka_paused),
+    Fault("Kafka paused", "kafka", (1.0, PATIENCE_S + 8), kafka_paused),
     Fault("slow network to Kafka", "kafka", (2.0, 8.0), slow(_kafka_link)),
     Fault("connections to Kafka cut", "kafka", (0.1, 3.0), cut(_kafka_link)),
 )

@@ -19,6 +19,7 @@ SHORT = ChaosPlan(
     most_s=120,
     rate=150,
     pause_s=(0.2, 1.0),
+    settings={"MILLRACE_MAX_BATCH_EVENTS": "64"},  # so that several are in flight
 )
 
 
