@@ -43,7 +43,7 @@ class OwnBroker:
         self._children = children
         self._properties = folder / "server.properties"
         self._folder = folder
-        self._port, self.worker_port, self._controller_port = free_port(), free_port(), free_port()
+        self._port, self.worker_port, self._controller_port = _different_ports(3)
         self.address = f"127.0.0.1:{self._port}"
         jars = fetch_jars(machine.maven, cache_folder())
         self._command: list[str | Path] = [machine.java, *_JVM_OPTIONS, "-cp", f"{jars}/*"]
@@ -94,3 +94,11 @@ class OwnBroker:
     def _running(self) -> Child:
         assert self._broker is not None, "format it first"
         return self._broker
+
+
+def _different_ports(count: int) -> list[int]:
+    """Free ports; one that nobody listens on yet may be named twice."""
+    ports: set[int] = set()
+    while len(ports) < count:
+        ports.add(free_port())
+    return list(ports)
