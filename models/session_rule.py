@@ -4,12 +4,13 @@ The same functions online (one event onto one state) and offline (`starts_sessio
 `models.recommender`, `retrain.training.sessionize`. The encoder state is the recommender's business.
 
 The rule: events count in log order. A gap of more than `session_gap_s` since the session's latest event time
-starts it
-anew. Repeats of an item are not collapsed. An event that is older than the latest one joins the session, and
-does not
-turn its clock back. An event whose id is among the session's last 50 is a repeat and adds nothing.
+starts it anew. Repeats of an item are not collapsed. An event that is older than the latest one joins the
+session, and does not turn its clock back. An event whose id is among the session's last 50 is a repeat and
+adds nothing. A time that cannot be right counts as the time at which the log took the event.
 """
 
+from collections import deque
+from collections.abc import Iterable
 from typing import overload
 
 import numpy as np
@@ -21,6 +22,9 @@ from schemas.session_state import HASH_BYTES, MAX_ITEMS, TIME_BYTES, SessionStat
 
 EVENT_TYPE_CODES: dict[str, int] = {name: code for code, name in enumerate(EVENT_TYPES)}
 """The code of each event type, in states, training data and the encoder's input."""
+
+EARLIEST_MS = 631_152_000_000
+"""1990, before the web and its shops: an event time before it is a clock or a unit that is wrong."""
 
 _MAX_TIME_S = 2 ** (8 * TIME_BYTES) - 1
 
@@ -46,6 +50,23 @@ def starts_session(
         True where the gap is longer than `session_gap_s`; a bool, or bool [n].
     """
     return (occurred_at_ms - last_event_at_ms > session_gap_s * 1000) & (session_gap_s > 0)
+
+
+def credible_time_ms(occurred_at_ms: int, logged_at_ms: int, max_skew_s: float) -> int:
+    """The time that counts for an event: its own, or where that cannot be right its record's in the log.
+
+    A time in the far future would hold its session's clock, and with it the session, open until then; one
+    before the web (seconds taken for milliseconds, a clock that was never set) would hide a gap. Such an
+    event is a click all the same, so it is not refused.
+
+    Args:
+        occurred_at_ms: the event's own time, epoch milliseconds.
+        logged_at_ms: Kafka's timestamp of its record, likewise; one before the web decides nothing.
+        max_skew_s: how far the event's time may be ahead of its record's.
+    """
+    if logged_at_ms < EARLIEST_MS or EARLIEST_MS <= occurred_at_ms <= logged_at_ms + max_skew_s * 1000:
+        return occurred_at_ms
+    return logged_at_ms
 
 
 def append_event(state: SessionState, event: ItemEvent, partition: int, session_gap_s: float) -> SessionState:
@@ -89,6 +110,23 @@ def is_repeat(state: SessionState, event_id: EventId | None) -> bool:
         return False
     wanted, seen = hash_event_id(event_id), state.event_hashes
     return any(seen[at : at + HASH_BYTES] == wanted for at in range(0, len(seen), HASH_BYTES))
+
+
+def repeats_in_log(session_ids: Iterable[str], event_ids: Iterable[str | None]) -> list[bool]:
+    """Which events of a log are repeats: the offline form of `is_repeat`.
+
+    Args:
+        session_ids: of the events, in log order.
+        event_ids: likewise; None where an event has none.
+    """
+    recent: dict[str, deque[str]] = {}
+    repeats = []
+    for session_id, event_id in zip(session_ids, event_ids, strict=True):
+        ids = recent.setdefault(session_id, deque(maxlen=MAX_ITEMS))
+        repeats.append(event_id is not None and event_id in ids)
+        if event_id is not None and not repeats[-1]:
+            ids.append(event_id)
+    return repeats
 
 
 def items_of_types(state: SessionState, event_types: frozenset[int]) -> set[ItemId]:

@@ -82,7 +82,7 @@ async def _read(
         await consumer.start()
         consumer.assign(partitions)
         ranges = await _ranges(consumer, partitions, since)
-        recorder = EventRecorder(settings.event_type_map)
+        recorder = EventRecorder(settings.event_type_map, settings.max_clock_skew_s)
         await _record(consumer, ranges, recorder, progress)
     finally:
         await consumer.stop()

@@ -12,6 +12,8 @@ from typing import Any, NamedTuple, TypeAlias
 import polars as pl
 from aiokafka import ConsumerRecord
 
+from models.session_rule import credible_time_ms
+from retrain.repeated_events import without_repeats
 from schemas.errors import InvalidEvent
 from schemas.item_event import EraseSession, ItemEvent, decode_event
 from schemas.topics import MAX_EVENT_BYTES
@@ -56,18 +58,23 @@ class RecordedEvents:
     erased: int
     """Events of sessions that were erased."""
     repeats: int
+    skewed: int
+    """Not left out: events whose time cannot be right, so that their record's counts."""
 
 
 class EventRecorder:
     """Takes records one by one, in offset order within each partition."""
 
-    def __init__(self, event_type_map: Mapping[str, str]) -> None:
+    def __init__(self, event_type_map: Mapping[str, str], max_clock_skew_s: float) -> None:
         """Begin with nothing.
 
         Args:
             event_type_map: other names of event types.
+            max_clock_skew_s: see `models.session_rule.credible_time_ms`.
         """
         self._event_type_map = event_type_map
+        self._max_clock_skew_s = max_clock_skew_s
+        self._skewed = 0
         self._chunks: list[pl.DataFrame] = []
         self._rows: list[_Row] = []
         self._erased: set[str] = set()
@@ -85,7 +92,7 @@ class EventRecorder:
         elif not event.consent:
             self._left_out["without_consent"] += 1
         else:
-            self._rows.append(_row(event, record))
+            self._rows.append(self._row(event, record))
             if len(self._rows) == _CHUNK_ROWS:
                 self._chunks.append(self._chunk())
 
@@ -93,13 +100,14 @@ class EventRecorder:
         """All that was taken, as one log."""
         everything = pl.concat([*self._chunks, self._chunk()])
         kept = everything.filter(~pl.col("session_id").is_in(list(self._erased)))
-        once = _without_repeats(kept)
+        once = without_repeats(kept)
         return RecordedEvents(
             events=_merged(once),
             invalid=self._left_out["invalid"],
             without_consent=self._left_out["without_consent"],
             erased=len(everything) - len(kept),
             repeats=len(kept) - len(once),
+            skewed=self._skewed,
         )
 
     def _decoded(self, record: Record) -> ItemEvent | EraseSession:
@@ -107,28 +115,23 @@ class EventRecorder:
             raise InvalidEvent("$", f"the event has {len(record.value)} bytes")
         return decode_event(record.value, record.headers, self._event_type_map)
 
+    def _row(self, event: ItemEvent, record: Record) -> _Row:
+        time_ms = credible_time_ms(event.occurred_at_ms, record.timestamp, self._max_clock_skew_s)
+        self._skewed += time_ms != event.occurred_at_ms
+        return _Row(
+            event.session_id,
+            event.item_id,
+            event.event_type,
+            time_ms,
+            event.event_id,
+            f"{record.topic}-{record.partition}",
+            record.offset,
+            record.timestamp,
+        )
+
     def _chunk(self) -> pl.DataFrame:
         rows, self._rows = self._rows, []
         return pl.DataFrame(rows, schema=_SCHEMA, orient="row")
-
-
-def _row(event: ItemEvent, record: Record) -> _Row:
-    return _Row(
-        event.session_id,
-        event.item_id,
-        event.event_type,
-        event.occurred_at_ms,
-        event.event_id,
-        f"{record.topic}-{record.partition}",
-        record.offset,
-        record.timestamp,
-    )
-
-
-def _without_repeats(events: pl.DataFrame) -> pl.DataFrame:
-    """The first of the events that bear the same `event_id` in a session; those without an id all stay."""
-    again = pl.col("event_id").is_not_null() & ~pl.struct("session_id", "event_id").is_first_distinct()
-    return events.filter(~again).drop("event_id")
 
 
 def _merged(events: pl.DataFrame) -> pl.DataFrame:

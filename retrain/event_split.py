@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import polars as pl
 
+from retrain.repeated_events import without_repeats
 from schemas.errors import UsageError
 from schemas.event_files import TEST, TRAIN, read_events
 
@@ -29,7 +30,7 @@ class ValidationSplit(NamedTuple):
 
 
 def read_log(path: Path, event_type_map: Mapping[str, str]) -> pl.DataFrame:
-    """The events of a file in log order: by time, or as the rows stand where any time is missing.
+    """The events of a file in log order, repeats left out: by time, or by row where any time is missing.
 
     Args:
         path: see `schemas.event_files.read_events`.
@@ -40,7 +41,7 @@ def read_log(path: Path, event_type_map: Mapping[str, str]) -> pl.DataFrame:
     """
     events = read_events(path, event_type_map)
     has_all_times = events["occurred_at_ms"].null_count() == 0
-    return events.sort("occurred_at_ms", maintain_order=True) if has_all_times else events
+    return without_repeats(events.sort("occurred_at_ms", maintain_order=True) if has_all_times else events)
 
 
 def train_events(log: pl.DataFrame, test_share: float) -> pl.DataFrame:

@@ -97,7 +97,8 @@ def _topic_window(settings: "RetrainSettings", since: datetime | None) -> "Windo
     typer.echo(
         f"{len(recorded.events):,} events from {', '.join(settings.event_topics)}; left out: "
         f"{recorded.invalid:,} invalid, {recorded.without_consent:,} without consent, "
-        f"{recorded.erased:,} of erased sessions, {recorded.repeats:,} repeats"
+        f"{recorded.erased:,} of erased sessions, {recorded.repeats:,} repeats; "
+        f"{recorded.skewed:,} have a time that cannot be right, their record's counts"
     )
     source = RunSource(name=",".join(settings.event_topics))
     return Window(recorded.events, source, log.ranges)

@@ -119,6 +119,11 @@ class SharedSettings(BaseSettings):
         dict(DEFAULT_EVENT_TYPE_MAP),
         description="more names of event types, as in addtocart=cart,order=purchase; extends the default map",
     )
+    max_clock_skew_s: float = Field(
+        3600,
+        ge=0,
+        description="how far an event's time may be ahead of its Kafka record's; beyond, the record's counts",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="the least level that is logged"
     )

@@ -9,14 +9,16 @@ from dataclasses import dataclass
 
 import structlog
 from aiokafka import TopicPartition
-from prometheus_client import Counter
+from msgspec import structs
 
 from models.recommender import SessionEvent
+from models.session_rule import credible_time_ms
 from schemas.errors import InvalidEvent
 from schemas.ids import SessionId
 from schemas.item_event import ERASE, EraseSession, ItemEvent, decode_event
 from schemas.topics import MAX_EVENT_BYTES
 from streams.dead_letters import DeadLetter, dead_letter
+from streams.metrics import WorkerMetrics
 from streams.micro_batch import Record
 from streams.unreadable_records import why_unreadable
 
@@ -54,17 +56,25 @@ class DecodedEvent:
 class EventDecoder:
     """The decoding of a worker's batches under its settings."""
 
-    def __init__(self, event_type_map: Mapping[str, str], require_key: bool, unkeyed: Counter) -> None:
+    def __init__(
+        self,
+        event_type_map: Mapping[str, str],
+        require_key: bool,
+        max_clock_skew_s: float,
+        metrics: WorkerMetrics,
+    ) -> None:
         """Bind the settings.
 
         Args:
             event_type_map: other names of event types.
             require_key: whether an event whose key is not its session_id is a dead letter.
-            unkeyed: counts such events.
+            max_clock_skew_s: see `models.session_rule.credible_time_ms`.
+            metrics: counts events under another key, and with another time than their own.
         """
         self._event_type_map = event_type_map
         self._require_key = require_key
-        self._unkeyed = unkeyed
+        self._max_clock_skew_s = max_clock_skew_s
+        self._metrics = metrics
         self._warned = False
 
     def decode(
@@ -93,6 +103,10 @@ class EventDecoder:
         event = decode_event(record.value, record.headers, self._event_type_map)
         if record.key != event.session_id.encode():
             self._wrong_key(record, event.session_id)
+        time_ms = credible_time_ms(event.occurred_at_ms, record.timestamp, self._max_clock_skew_s)
+        if time_ms != event.occurred_at_ms:
+            self._metrics.skewed.inc()
+            return structs.replace(event, occurred_at_ms=time_ms)
         return event
 
     def _wrong_key(self, record: Record, session_id: SessionId) -> None:
@@ -100,7 +114,7 @@ class EventDecoder:
             raise InvalidEvent(
                 "$.session_id", f"the key is {(record.key or b'')[:64]!r}, not the session_id {session_id!r}"
             )
-        self._unkeyed.inc()
+        self._metrics.unkeyed.inc()
         if not self._warned:
             self._warned = True
             log.warning(

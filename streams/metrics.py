@@ -34,6 +34,11 @@ class WorkerMetrics:
         self.unkeyed = Counter(
             "millrace_unkeyed_events", "Events whose key is not their session_id", registry=registry
         )
+        self.skewed = Counter(
+            "millrace_skewed_events",
+            "Events whose time cannot be right, so that their record's counts",
+            registry=registry,
+        )
         self.batch_events = Histogram(
             "millrace_batch_events", "Messages in a micro-batch", buckets=_SIZE_BUCKETS, registry=registry
         )

@@ -194,7 +194,9 @@ class _Worker:
     def _processor(self, store: RedisSessionStore) -> BatchProcessor:
         settings = self._settings
         return BatchProcessor(
-            EventDecoder(settings.event_type_map, settings.require_key, self._metrics.unkeyed),
+            EventDecoder(
+                settings.event_type_map, settings.require_key, settings.max_clock_skew_s, self._metrics
+            ),
             store,
             self._current,
             self._emitter,

@@ -1,8 +1,8 @@
 """What the event topic as it stands in Kafka must have led to: the fold of its events in log order.
 
 Written anew from the event contract, without the worker's code: the session rule (a gap, the last 50 items
-and event ids), repeats, erasures, consent. Only whether a message is an event is asked of the contract's
-decoder. Caller: `tests.chaos.oracle`.
+and event ids, times that cannot be right), repeats, erasures, consent. Only whether a message is an event is
+asked of the contract's decoder. Caller: `tests.chaos.oracle`.
 """
 
 from collections.abc import Iterable, Mapping
@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 from confluent_kafka import Message
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from schemas.errors import InvalidEvent
@@ -19,6 +20,7 @@ from schemas.item_event import EraseSession, ItemEvent, decode_event
 from tests.successor_release import successor_list, successor_step
 
 KEPT = 50
+MAX_SKEW_MS = 3_600_000
 Vector = NDArray[np.float32]
 
 
@@ -83,7 +85,9 @@ class LogFold:
             except InvalidEvent:
                 self.invalid.add(at)
             else:
-                self._add(at, event)
+                logged_at_ms = message.timestamp()[1]
+                ahead = event.occurred_at_ms > logged_at_ms + MAX_SKEW_MS
+                self._add(at, replace(event, occurred_at_ms=logged_at_ms) if ahead else event)
 
     def _add(self, at: Position, event: ItemEvent | EraseSession) -> None:
         if isinstance(event, EraseSession):

@@ -6,10 +6,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.session_rule import (
+    EARLIEST_MS,
     EVENT_TYPE_CODES,
     append_event,
+    credible_time_ms,
     is_repeat,
     items_of_types,
+    repeats_in_log,
     starts_session,
 )
 from schemas.ids import EventId, ItemId, SessionId
@@ -159,3 +162,41 @@ def test_online_fold_equals_offline_sessions(offsets_ms: list[int], session_gap_
     session = np.cumsum(starts)
     offline = [int((session[: at + 1] == session[at]).sum()) for at in range(len(times))]
     assert online == offline
+
+
+@pytest.mark.parametrize(
+    ("occurred_at_ms", "counts"),
+    [
+        (T0, T0),
+        (T0 - 86_400_000_000, T0 - 86_400_000_000),
+        (T0 + 3_600_000, T0 + 3_600_000),
+        (T0 + 3_600_001, T0),
+        (253_402_300_799_999, T0),
+        (EARLIEST_MS, EARLIEST_MS),
+        (EARLIEST_MS - 1, T0),
+        (T0 // 1000, T0),
+        (0, T0),
+    ],
+    ids=["now", "late", "ahead", "too far ahead", "year 9999", "1990", "1989", "seconds", "epoch 0"],
+)
+def test_time_that_cannot_be_right_gives_way_to_that_of_its_record(occurred_at_ms: int, counts: int) -> None:
+    assert credible_time_ms(occurred_at_ms, T0, max_skew_s=3600) == counts
+
+
+@pytest.mark.parametrize("logged_at_ms", [-1, 0])
+def test_record_without_a_time_decides_nothing(logged_at_ms: int) -> None:
+    assert credible_time_ms(T0, logged_at_ms, max_skew_s=3600) == T0
+
+
+@given(st.lists(st.tuples(st.sampled_from("ab"), st.none() | st.integers(0, 60)), max_size=200))
+def test_repeats_of_a_log_are_those_that_the_fold_meets(log: list[tuple[str, int | None]]) -> None:
+    states: dict[str, SessionState] = {}
+    online = []
+    for session_id, number in log:
+        state = states.get(session_id, SessionState())
+        event = an_event(event_id=None if number is None else f"e{number}")
+        online.append(is_repeat(state, event.event_id))
+        if not online[-1]:
+            states[session_id] = append_event(state, event, 0, GAP_S)
+    ids = [None if number is None else f"e{number}" for _, number in log]
+    assert repeats_in_log([session_id for session_id, _ in log], ids) == online

@@ -21,7 +21,7 @@ def a_record(
 
 
 def recorded(*records: ConsumerRecord) -> RecordedEvents:
-    recorder = EventRecorder(DEFAULT_EVENT_TYPE_MAP)
+    recorder = EventRecorder(DEFAULT_EVENT_TYPE_MAP, max_clock_skew_s=3600)
     for record in records:
         recorder.add(record)
     return recorder.recorded()
@@ -74,6 +74,22 @@ def test_repeated_event_id_counts_once_in_its_session() -> None:
         a_record(an_event("s1", "d"), 4),
     )
     assert (outcome.repeats, items(outcome.events)) == (1, ["a", "c", "d", "d"])
+
+
+def test_event_id_that_comes_again_after_fifty_others_counts_again_as_it_does_online() -> None:
+    ids = [*map(str, range(51)), "50", "0"]
+    outcome = recorded(*(a_record(an_event(event_id=one), at) for at, one in enumerate(ids)))
+    assert (outcome.repeats, len(outcome.events)) == (1, 52)
+
+
+def test_time_that_cannot_be_right_counts_as_the_records_as_it_does_online() -> None:
+    logged_at_ms = 1_767_225_600_000
+    times = [logged_at_ms - 5, logged_at_ms // 1000, logged_at_ms + 3_600_001]
+    outcome = recorded(
+        *(a_record(an_event(occurred_at=one), at, 0, logged_at_ms) for at, one in enumerate(times))
+    )
+    assert outcome.events["occurred_at_ms"].to_list() == [logged_at_ms - 5, logged_at_ms, logged_at_ms]
+    assert outcome.skewed == 2
 
 
 def test_partitions_are_merged_by_kafkas_time_and_keep_their_own_order() -> None:

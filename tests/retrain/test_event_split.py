@@ -126,3 +126,10 @@ def test_fit_validation_and_test_part_the_log(
     sessions = [set(part["session_id"]) for part in (*parts, held_out(log, test_share))]
     assert sum(map(len, sessions)) == log["session_id"].n_unique()
     assert sum(map(len, (*parts, held_out(log, test_share)))) == len(log)
+
+
+def test_repeated_event_id_of_a_file_is_neither_trained_on_nor_evaluated(tmp_path: Path) -> None:
+    path = tmp_path / "events.csv"
+    path.write_text("session_id,item_id,event_id\na,x,1\na,x,1\nb,x,1\na,y,\na,y,\n")
+    log = read_log(path, DEFAULT_EVENT_TYPE_MAP)
+    assert log.select("session_id", "item_id").rows() == [("a", "x"), ("b", "x"), ("a", "y"), ("a", "y")]

@@ -48,7 +48,7 @@ class Workbench:
         self.current = CurrentRecommender(self.k, self.excluded_types, self.metrics)
         self.current.use_release(self.release)
         self.processor = BatchProcessor(
-            EventDecoder({"order": "purchase"}, self.require_key, self.metrics.unkeyed),
+            EventDecoder({"order": "purchase"}, self.require_key, 3600, self.metrics),
             self.store,
             self.current,
             self.emitter,

@@ -233,6 +233,22 @@ async def test_event_under_another_key_is_dead_lettered_where_the_key_is_require
     assert len(strict.emitter.on("dead-letter")) == 1
 
 
+async def test_time_that_cannot_be_right_neither_ends_the_session_nor_keeps_it_open(bench: Workbench) -> None:
+    ahead, seconds = FIRST_EVENT_AT_MS + 10**12, FIRST_EVENT_AT_MS // 1000
+    records = [a_record(an_event("s", "a"), 0)]
+    records += [
+        a_record(an_event("s", "b", occurred_at=one), at + 1) for at, one in enumerate([ahead, seconds])
+    ]
+    await bench.processor.process(a_batch(*records))
+    assert memory(bench).states[S].item_ids == ("a", "b", "b")
+    assert memory(bench).states[S].last_event_at_ms == FIRST_EVENT_AT_MS
+    assert bench.count("millrace_skewed_events_total") == 2
+    next_day = FIRST_EVENT_AT_MS + 86_400_000
+    later = a_record(an_event("s", "c", occurred_at=next_day), 3, timestamp=next_day)
+    await bench.processor.process(a_batch(later, expected={a_partition(): (3,)}))
+    assert memory(bench).states[S].item_ids == ("c",)
+
+
 async def test_events_of_several_topics_are_merged_by_time(bench: Workbench) -> None:
     view = a_record(an_event("s", "a"), 0, topic="views", timestamp=5)
     later = a_record(an_event("s", "b"), 1, topic="views", timestamp=9)
