@@ -50,6 +50,13 @@ class SimilarItems(msgspec.Struct, frozen=True, kw_only=True):
     items: list[ScoredItem]
 
 
+class ErasureAccepted(msgspec.Struct, frozen=True, kw_only=True):
+    """The answer of DELETE: erase events were produced and acknowledged; the worker erases in log order."""
+
+    sessions: int
+    """How many sessions are being erased."""
+
+
 class ServiceStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The answer of `/healthz` and, where requests can be answered, of `/readyz`."""
 

@@ -28,6 +28,7 @@ from schemas.recommendation_list import cut_recommendation_list
 from streams.health import Health
 from streams.lookup.admission import Admission
 from streams.lookup.answer_headers import JSON, PROBLEM_JSON
+from streams.lookup.erasing import Erasing
 from streams.lookup.lookup_metrics import LookupMetrics
 from streams.lookup.problems import ProblemError
 from streams.lookup.redis_reading import RedisReading
@@ -40,6 +41,7 @@ K = Annotated[
     QueryParameter(ge=1, le=1000, description="Items at most, 1 to 1000; by default what MILLRACE_K says."),
 ]
 SessionPath = Annotated[str, PathParameter(description="The session's id, percent-encoded where need be.")]
+UserPath = Annotated[str, PathParameter(description="The user's id, percent-encoded where need be.")]
 ItemPath = Annotated[str, PathParameter(description="The item's id, percent-encoded where need be.")]
 Fallback = Annotated[
     Literal["popular", "none"],
@@ -56,6 +58,7 @@ class Lookup:
     health: Health
     metrics: LookupMetrics
     admission: Admission
+    erasing: Erasing
     k: int
     """The length of a list where the request names none."""
 
@@ -63,12 +66,13 @@ class Lookup:
 Parts = NamedDependency[SkipValidation[Lookup]]
 
 
-def _problems(*statuses: int) -> dict[int, ResponseSpec]:
+def problem_responses(*statuses: int) -> dict[int, ResponseSpec]:
+    """For the OpenAPI document: the problems of a route, those of who may not ask among them."""
     return {
         status: ResponseSpec(
             Problem, media_type=PROBLEM_JSON, description=HTTPStatus(status).phrase, generate_examples=False
         )
-        for status in statuses
+        for status in sorted({401, 429, *statuses})
     }
 
 
@@ -78,7 +82,7 @@ def _ok(body: type) -> dict[int, ResponseSpec]:
 
 @get(
     "/sessions/{session_id:str}/recommendations",
-    responses=_ok(SessionRecommendations) | _problems(400, 404, 503),
+    responses=_ok(SessionRecommendations) | problem_responses(400, 404, 503),
 )
 async def session_recommendations(
     lookup: Parts, session_id: SessionPath, k: K = None, fallback: Fallback = "popular"
@@ -105,7 +109,7 @@ async def session_recommendations(
     )
 
 
-@get("/items/{item_id:str}/similar", responses=_problems(400, 404, 503))
+@get("/items/{item_id:str}/similar", responses=problem_responses(400, 404, 503))
 async def similar_items(lookup: Parts, item_id: ItemPath, k: K = None) -> SimilarItems:
     """The items nearest to this one, those left out that must not be shown."""
     item, tables = ItemId(decode_id(item_id, "item_id")), _tables(lookup)
@@ -120,7 +124,7 @@ async def similar_items(lookup: Parts, item_id: ItemPath, k: K = None) -> Simila
     return SimilarItems(release_id=tables.release.release_id, item_id=item, items=items)
 
 
-@get("/items/{item_id:str}", responses=_ok(ItemMetadata) | _problems(400, 404, 503))
+@get("/items/{item_id:str}", responses=_ok(ItemMetadata) | problem_responses(400, 404, 503))
 async def item_metadata(lookup: Parts, item_id: ItemPath) -> Response[bytes]:
     """What the shop says of an item: title, category, price, availability."""
     item = ItemId(decode_id(item_id, "item_id"))
@@ -131,11 +135,18 @@ async def item_metadata(lookup: Parts, item_id: ItemPath) -> Response[bytes]:
     return Response(stored, media_type=JSON)
 
 
-@get("/popular", responses=_problems(400, 503))
+@get("/popular", responses=problem_responses(400, 503))
 async def popular_items(lookup: Parts, k: K = None) -> PopularItems:
     """The most popular items of the release, those left out that must not be shown."""
     tables = _tables(lookup)
     return PopularItems(release_id=tables.release.release_id, items=tables.popular[: k or lookup.k])
+
+
+_NOT_READY = {
+    503: ResponseSpec(
+        Problem, media_type=PROBLEM_JSON, description="Service Unavailable", generate_examples=False
+    )
+}
 
 
 @get("/healthz")
@@ -144,7 +155,7 @@ async def healthz() -> ServiceStatus:
     return ServiceStatus(status="alive")
 
 
-@get("/readyz", responses=_problems(503))
+@get("/readyz", responses=_NOT_READY)
 async def readyz(lookup: Parts) -> ServiceStatus:
     """Whether requests can be answered: Redis is there and a release is loaded.
 

@@ -24,6 +24,8 @@ from streams.availability import load_availability
 from streams.health import Health
 from streams.logs import configure_logs
 from streams.lookup.admission import Admission, listens_openly
+from streams.lookup.erase_producer import EraseProducer
+from streams.lookup.erasing import Erasing
 from streams.lookup.http_server import lookup_server
 from streams.lookup.lookup_metrics import LookupMetrics
 from streams.lookup.redis_reading import TIMEOUT_S, RedisReading
@@ -79,9 +81,19 @@ async def _serve(settings: LookupSettings, listening: socket.socket) -> None:
         health = Health(metrics.ready)
         watcher = _watcher(settings, current, metrics, health)
         stack.push_async_callback(watcher.stop)
-        admission = Admission(settings, time.monotonic)
-        lookup = Lookup(reading, current, health, metrics, admission, settings.k)
-        server = lookup_server(lookup)
+        eraser = EraseProducer(settings)
+        stack.push_async_callback(eraser.stop)
+        server = lookup_server(
+            Lookup(
+                redis=reading,
+                current=current,
+                health=health,
+                metrics=metrics,
+                admission=Admission(settings, time.monotonic),
+                erasing=Erasing(redis, settings.redis_buckets, eraser, time.time),
+                k=settings.k,
+            )
+        )
         serving = asyncio.create_task(server.serve([listening]))
         background = asyncio.create_task(_keep_current(watcher, redis, current))
         await asyncio.wait({serving, background}, return_when=asyncio.FIRST_COMPLETED)

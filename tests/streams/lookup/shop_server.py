@@ -25,6 +25,8 @@ from schemas.recommendation_list import (
 from schemas.redis_keys import bucket_of, latest_key
 from streams.health import Health
 from streams.lookup.admission import Admission
+from streams.lookup.erase_producer import EraseProducer
+from streams.lookup.erasing import Erasing
 from streams.lookup.http_server import LookupServer, lookup_server
 from streams.lookup.lookup_metrics import LookupMetrics
 from streams.lookup.redis_reading import TIMEOUT_S, RedisReading
@@ -51,12 +53,15 @@ def a_list(session_id: str, items: list[str]) -> RecommendationList:
     )
 
 
-def a_lookup(settings: LookupSettings, current: CurrentTables) -> tuple[Lookup, "Redis"]:
+def a_lookup(
+    settings: LookupSettings, current: CurrentTables, eraser: EraseProducer
+) -> tuple[Lookup, "Redis"]:
     redis = open_redis(settings, TIMEOUT_S)
     metrics = LookupMetrics(CollectorRegistry())
     admission = Admission(settings, time.monotonic)
     reading = RedisReading(redis, settings.redis_buckets)
-    return Lookup(reading, current, Health(metrics.ready), metrics, admission, k=2), redis
+    erasing = Erasing(redis, settings.redis_buckets, eraser, time.time)
+    return Lookup(reading, current, Health(metrics.ready), metrics, admission, erasing, k=2), redis
 
 
 async def store_list(redis: "Redis", session_id: str, items: list[str]) -> bytes:
@@ -156,11 +161,14 @@ async def shop_server(redis_url: str, current: CurrentTables, **settings: Any) -
         current: the release.
         settings: of the lookup.
     """
-    lookup, redis = a_lookup(LookupSettings(redis_url=redis_url, redis_buckets=BUCKETS, **settings), current)
+    of_lookup = LookupSettings(redis_url=redis_url, redis_buckets=BUCKETS, **settings)
+    eraser = EraseProducer(of_lookup)
+    lookup, redis = a_lookup(of_lookup, current, eraser)
     server = lookup_server(lookup)
     with socket.create_server(("127.0.0.1", 0)) as listening:
         serving = asyncio.create_task(server.serve([listening]))
         yield ShopServer(listening.getsockname()[1], lookup, redis, server)
         server.should_exit = True
         await serving
+    await eraser.stop()
     await redis.aclose()

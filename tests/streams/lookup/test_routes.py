@@ -16,11 +16,13 @@ from schemas.redis_keys import ITEMS, bucket_of, latest_key
 from streams.availability import Availability
 from streams.dev.ports import free_port
 from streams.lookup.application import create_application
+from streams.lookup.erase_producer import EraseProducer
 from streams.lookup.routes import Lookup
 from streams.lookup.served_tables import CurrentTables
 from streams.settings import LookupSettings
 from tests.streams.lookup.shop_server import BUCKETS, a_lookup, current_tables, store_list
 
+ERASABLE = ("/sessions/{session_id}", "/users/{user_id}")
 AWKWARD_IDS = [
     "plain",
     "a/b",
@@ -66,7 +68,7 @@ class Shop:
 
 async def serve(redis_url: str, current: CurrentTables) -> AsyncIterator[Shop]:
     settings = LookupSettings(redis_url=redis_url, redis_buckets=BUCKETS)
-    lookup, redis = a_lookup(settings, current)
+    lookup, redis = a_lookup(settings, current, EraseProducer(settings))
     transport = httpx.ASGITransport(cast(Any, create_application(lookup)))
     async with httpx.AsyncClient(transport=transport, base_url="http://lookup") as client:
         yield Shop(client, redis, lookup)
@@ -180,9 +182,7 @@ async def test_id_that_is_no_text_is_a_problem(shop: Shop) -> None:
     assert "percent-encode" in (await shop.get("/items/%ff/similar", status=400))["detail"]
 
 
-@pytest.mark.parametrize(
-    "path", ["/nope", "/", "/sessions//recommendations", "/sessions/s", "/items/a/b/similar"]
-)
+@pytest.mark.parametrize("path", ["/nope", "/", "/sessions//recommendations", "/users", "/items/a/b/similar"])
 async def test_unknown_path_is_a_problem(shop: Shop, path: str) -> None:
     body = await shop.get(path, status=404)
     assert body["type"] == "about:blank"
@@ -256,7 +256,7 @@ async def test_schema_page_is_complete_in_itself(shop: Shop) -> None:
     assert re.findall(r"(?:https?:)?//[\w.]+|<script|@import", response.text) == []
     document = (await shop.raw("GET", "/schema/openapi.json")).json()
     for path in document["paths"]:
-        assert f"GET {path}" in response.text
+        assert f"{'DELETE' if path in ERASABLE else 'GET'} {path}" in response.text
     for name in document["components"]["schemas"]:
         assert f"id='{name}'" in response.text
 
@@ -270,10 +270,12 @@ async def test_openapi_describes_lists_and_problems(shop: Shop) -> None:
         "/items/{item_id}/similar",
         "/popular",
         "/readyz",
+        "/sessions/{session_id}",
         "/sessions/{session_id}/recommendations",
+        "/users/{user_id}",
     ]
     page = (Path(__file__).parents[3] / "docs" / "lookup.md").read_text()
-    assert [path for path in document["paths"] if f"GET {path}" not in page] == []
+    assert [path for path in document["paths"] if f" {path}" not in page] == []
     responses = document["paths"]["/sessions/{session_id}/recommendations"]["get"]["responses"]
     assert responses["200"]["content"]["application/json"]["schema"] == {
         "$ref": "#/components/schemas/SessionRecommendations"
