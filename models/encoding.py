@@ -4,6 +4,7 @@ Owns the conversion between a state's bytes and the encoder's arrays. Caller: `m
 """
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from msgspec.structs import replace
@@ -13,9 +14,11 @@ from models.encoder import NO_STEP
 from models.release import Release
 from models.session_rule import EVENT_TYPE_CODES
 from models.vocabulary import UNKNOWN
-from schemas.ids import SessionId
+from schemas.ids import ItemId, ReleaseId, SessionId
 from schemas.item_event import ItemEvent
 from schemas.session_state import SessionState
+
+_NO_ITEM = ItemId("")
 
 
 class StateEncoder:
@@ -38,17 +41,22 @@ class StateEncoder:
             session
             has any item that the release knows. An unknown item makes no step.
         """
-        rows = [UNKNOWN if event is None else self._release.vocabulary.row(event.item_id) for event in events]
+        rows = self._release.vocabulary.rows(_NO_ITEM if event is None else event.item_id for event in events)
+        known = (rows != UNKNOWN) | np.array([bool(state.encoder_state) for state in states])
+        if not known.any():
+            return (
+                list(states),
+                np.zeros((len(rows), self._release.manifest.encoder.index_dim), np.float32),
+                known,
+            )
         codes = [0 if event is None else EVENT_TYPE_CODES[event.event_type] for event in events]
-        queries, encoded = self._run(np.array(rows), np.array(codes), self._unpack(states))
-        known = np.array(
-            [row != UNKNOWN or bool(state.encoder_state) for row, state in zip(rows, states, strict=True)]
-        )
+        queries, encoded = self._run(rows, np.array(codes), self._unpack(states))
+        packed, size = encoded.tobytes(), encoded[:1].nbytes
         after = [
-            replace(state, encoder_state=encoded[at].tobytes(), release_id=self._release.release_id)
-            if known[at]
+            _encoded(state, packed[at * size : (at + 1) * size], self._release.release_id)
+            if is_known
             else state
-            for at, state in enumerate(states)
+            for at, (state, is_known) in enumerate(zip(states, known.tolist(), strict=True))
         ]
         return after, queries, known
 
@@ -90,7 +98,7 @@ class StateEncoder:
         return encoded
 
     def _run(
-        self, rows: NDArray[np.int_], codes: NDArray[np.int_], encoded: NDArray[np.float16]
+        self, rows: NDArray[np.integer[Any]], codes: NDArray[np.int_], encoded: NDArray[np.float16]
     ) -> tuple[NDArray[np.float32], NDArray[np.float16]]:
         event_type = np.where(rows == UNKNOWN, NO_STEP, codes.astype(np.int64))
         item = self._release.item_vectors[np.maximum(rows, 0)]
@@ -102,3 +110,18 @@ class StateEncoder:
         return np.frombuffer(b"".join(state.encoder_state or zero for state in states), np.float16).reshape(
             -1, size
         )
+
+
+def _encoded(state: SessionState, encoder_state: bytes, release_id: ReleaseId) -> SessionState:
+    """The session with another encoder state; by position, which takes a third of the time of `replace`."""
+    return SessionState(
+        state.version,
+        release_id,
+        state.item_ids,
+        state.event_types,
+        state.times_s,
+        state.event_hashes,
+        encoder_state,
+        state.last_event_at_ms,
+        state.home_partition,
+    )

@@ -5,6 +5,7 @@ comes about (`models.encoding`). Caller: `models.recommender`.
 """
 
 from collections.abc import Sequence
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,9 +59,17 @@ class ListRanker:
 
     def popular(self, state: SessionState) -> RankedRows:
         """The list where nothing of the session is known."""
+        excluded = self._excluded_rows(state)
+        return self._most_popular if excluded is None else self._popular_without(excluded)
+
+    @cached_property
+    def _most_popular(self) -> RankedRows:
+        return self._popular_without(None)
+
+    def _popular_without(self, excluded: NDArray[np.int32] | None) -> RankedRows:
         popular = self._release.popular
         rows, scores = popular["row"][None, :], popular["score"][None, :]
-        allowed = allowed_candidates(rows, [self._excluded_rows(state)], self._unavailable)
+        allowed = allowed_candidates(rows, [excluded], self._unavailable)
         return top_allowed(rows, scores, allowed, self._k)[0]
 
     def last_items(
@@ -76,10 +85,10 @@ class ListRanker:
             The items, none where the release has no repeat bias, and float32 [sessions, RECENCIES], -inf
             where there is no item.
         """
-        table, row = self._release.repeat_bias, self._release.vocabulary.row
+        table, row = self._release.repeat_bias, self._release.vocabulary.known_rows.get
         if table is None:
             return no_items(len(states)), np.full((len(states), RECENCIES), -np.inf, dtype=np.float32)
-        last = last_items([[row(item_id) for item_id in state.item_ids] for state in states])
+        last = last_items([[row(item_id, UNKNOWN) for item_id in state.item_ids] for state in states])
         plain = np.empty(last.rows.shape, dtype=np.float32)
         for recency in range(RECENCIES):  # at once they would take eight times the memory of the queries
             vectors = self._vectors[np.maximum(last.rows[:, recency], 0)]
@@ -110,7 +119,6 @@ class ListRanker:
         return ranked
 
     def _excluded_rows(self, state: SessionState) -> NDArray[np.int32] | None:
-        if not self._excluded_types:
+        if not any(code in state.event_types for code in self._excluded_types):
             return None
-        items = items_of_types(state, self._excluded_types)
-        return self._release.vocabulary.rows(items) if items else None
+        return self._release.vocabulary.rows(items_of_types(state, self._excluded_types))

@@ -8,6 +8,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from index.score_keys import SPARE_BITS, numbers_of, scores_of, sort_keys
+
+_NO_ROW = (1 << SPARE_BITS) - 1
+"""Stands for -1 in sort keys; no catalogue has so many items."""
 SCORED_ROW = np.dtype([("row", "<i4"), ("score", "<f4")])
 """One entry of `popular.npy` and `similar.npy`."""
 
@@ -70,8 +74,11 @@ def with_last_items(
     joined = np.concatenate([kept, last_scores], axis=1)
     joined_rows = np.concatenate([rows, last_rows], axis=1)
     joined_rows[np.isneginf(joined)] = -1
-    order = np.lexsort((joined_rows, -joined), axis=1)
-    return np.take_along_axis(joined_rows, order, axis=1), np.take_along_axis(joined, order, axis=1)
+    keys = sort_keys(joined, np.where(joined_rows < 0, _NO_ROW, joined_rows))
+    keys.sort(axis=1)
+    keys = keys[:, ::-1]
+    sorted_rows = numbers_of(keys)
+    return np.where(sorted_rows == _NO_ROW, -1, sorted_rows).astype(np.int32), scores_of(keys)
 
 
 def top_allowed(

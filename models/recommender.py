@@ -28,16 +28,14 @@ from schemas.recommendation_list import Strategy
 from schemas.session_state import SessionState
 
 
-@dataclass(frozen=True)
-class SessionEvent:
+class SessionEvent(NamedTuple):
     """An event and the partition that it came from."""
 
     event: ItemEvent | EraseSession
     partition: int
 
 
-@dataclass(frozen=True, eq=False)
-class Recommendation:
+class Recommendation(NamedTuple):
     """The list for one event."""
 
     ranked: RankedRows

@@ -74,17 +74,22 @@ def last_items(sessions: Sequence[Iterable[int]]) -> LastItems:
     Args:
         sessions: of each the rows of its items in order; `UNKNOWN` ones count for nothing.
     """
-    last = no_items(len(sessions))
-    for at, session in enumerate(sessions):
+    rows: list[int] = []
+    occurrences: list[int] = []
+    for session in sessions:
         counts: dict[int, int] = {}
         for row in session:
             if row != UNKNOWN:
                 counts[row] = counts.pop(row, 0) + 1
                 if len(counts) > RECENCIES:
                     del counts[next(iter(counts))]
-        n = len(counts)
-        last.rows[at, :n], last.counts[at, :n] = list(counts)[::-1], list(counts.values())[::-1]
-    return last
+        missing = RECENCIES - len(counts)
+        rows += [*reversed(counts), *[UNKNOWN] * missing]
+        occurrences += [*reversed(counts.values()), *[0] * missing]
+    shape = len(sessions), RECENCIES
+    return LastItems(
+        np.array(rows, dtype=np.int64).reshape(shape), np.array(occurrences, dtype=np.int64).reshape(shape)
+    )
 
 
 def bias_cases(last: LastItems) -> NDArray[np.int64]:

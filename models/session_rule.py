@@ -109,7 +109,10 @@ def is_repeat(state: SessionState, event_id: EventId | None) -> bool:
     if event_id is None or not state.event_hashes:
         return False
     wanted, seen = hash_event_id(event_id), state.event_hashes
-    return any(seen[at : at + HASH_BYTES] == wanted for at in range(0, len(seen), HASH_BYTES))
+    at = seen.find(wanted)
+    while at % HASH_BYTES and at >= 0:  # found across two hashes
+        at = seen.find(wanted, at + 1)
+    return at >= 0
 
 
 def repeats_in_log(session_ids: Iterable[str], event_ids: Iterable[str | None]) -> list[bool]:

@@ -4,7 +4,7 @@ Owns the order of rows in `item_vectors.npy`, the index, `popular` and `similar`
 `models` and `retrain`.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -34,6 +34,11 @@ class Vocabulary:
     def item_ids(self) -> tuple[ItemId, ...]:
         """All ids in the order of their rows."""
         return self._item_ids
+
+    @property
+    def known_rows(self) -> Mapping[ItemId, int]:
+        """Row by id, for loops that ask for many."""
+        return self._rows
 
     def row(self, item_id: ItemId) -> int:
         """The item's row, or `UNKNOWN`."""

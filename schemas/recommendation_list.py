@@ -14,14 +14,14 @@ from schemas.ids import EventId, ItemId, RecommendationId, ReleaseId, SessionId,
 Strategy = Literal["gru4rec", "als", "popular"]
 
 
-class ScoredItem(msgspec.Struct, frozen=True):
+class ScoredItem(msgspec.Struct, frozen=True, gc=False):
     """One recommended item; scores compare within one list only."""
 
     item_id: ItemId
     score: float
 
 
-class Source(msgspec.Struct, frozen=True):
+class Source(msgspec.Struct, frozen=True, gc=False):
     """The position of the event that a list answers."""
 
     topic: str

@@ -19,7 +19,7 @@ HASH_BYTES = 8
 TIME_BYTES = 4
 
 
-class SessionState(msgspec.Struct, frozen=True, array_like=True):
+class SessionState(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A session's history and the encoder's state after it."""
 
     version: int = VERSION

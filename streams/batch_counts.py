@@ -1,6 +1,7 @@
 """What the metrics and the log say of a batch. Caller: `streams.batch_processor`."""
 
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 import structlog
@@ -37,13 +38,14 @@ class BatchCounts:
         for letter in letters:
             self._metrics.dead_letters.labels(letter.reason.stage).inc()
             log.warning("dead letter", **_described(letter))
-        for event, recommendation in zip(isolated.events, isolated.recommendations, strict=True):
-            if event.partition in refused:
-                continue
-            strategy = "none" if recommendation is None else recommendation.strategy
-            self._metrics.events.labels(event.event_type, strategy).inc()
-            if recommendation is not None and recommendation.repeat_of is not None:
-                self._metrics.repeats.inc()
+        saved = [
+            (event.event_type, "none" if one is None else one.strategy, one is not None and one.repeat_of)
+            for event, one in zip(isolated.events, isolated.recommendations, strict=True)
+            if event.partition not in refused
+        ]
+        for (event_type, strategy), count in Counter((kind, strategy) for kind, strategy, _ in saved).items():
+            self._metrics.events.labels(event_type, strategy).inc(count)
+        self._metrics.repeats.inc(sum(bool(repeat_of) for _, _, repeat_of in saved))
 
 
 def _described(letter: DeadLetter) -> dict[str, object]:

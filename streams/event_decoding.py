@@ -4,8 +4,9 @@ Caller: `streams.batch_processor`.
 """
 
 import heapq
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from itertools import chain
+from typing import NamedTuple
 
 import structlog
 from aiokafka import TopicPartition
@@ -25,17 +26,12 @@ from streams.unreadable_records import why_unreadable
 log = structlog.get_logger("millrace.events")
 
 
-@dataclass(frozen=True)
-class DecodedEvent:
-    """A valid event and the record it came in."""
+class DecodedEvent(NamedTuple):
+    """A valid event, and where it came from."""
 
     record: Record
     event: ItemEvent | EraseSession
-
-    @property
-    def partition(self) -> TopicPartition:
-        """Where it came from."""
-        return TopicPartition(self.record.topic, self.record.partition)
+    partition: TopicPartition
 
     @property
     def session_id(self) -> SessionId:
@@ -86,9 +82,9 @@ class EventDecoder:
         """
         events: list[DecodedEvent] = []
         letters: list[DeadLetter] = []
-        for record in _in_order(records):
+        for partition, record in _in_order(records):
             try:
-                events.append(DecodedEvent(record, self._decode(record)))
+                events.append(DecodedEvent(record, self._decode(record), partition))
             except InvalidEvent as error:
                 letters.append(dead_letter(record, "decode", error))
         return events, letters
@@ -126,11 +122,14 @@ class EventDecoder:
             )
 
 
-def _in_order(records: Mapping[TopicPartition, list[Record]]) -> list[Record]:
+def _in_order(
+    records: Mapping[TopicPartition, list[Record]],
+) -> Iterable[tuple[TopicPartition, Record]]:
     """All records.
 
     Several topics are merged by Kafka's timestamp, which keeps the order within each partition.
     """
+    rows = [[(partition, record) for record in found] for partition, found in records.items()]
     if len({partition.topic for partition in records}) > 1:
-        return list(heapq.merge(*records.values(), key=lambda record: record.timestamp))
-    return [record for of_partition in records.values() for record in of_partition]
+        return heapq.merge(*rows, key=lambda one: one[1].timestamp)
+    return chain.from_iterable(rows)

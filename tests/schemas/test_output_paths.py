@@ -41,7 +41,7 @@ def test_file_in_place_of_a_folder_is_refused(tmp_path: Path) -> None:
         "evaluate no-release no-events.csv",
         "bench train --events no-events.csv",
         "bench index --release no-release",
-        "bench stream no-events.csv",
+        "bench stream --events no-events.csv",
         "bench lookup",
         "demo --events no-events.csv",
     ],
