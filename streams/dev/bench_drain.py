@@ -6,7 +6,7 @@ Caller: `bench_stream`.
 import time
 from typing import NamedTuple
 
-from schemas.bench_report import Figure
+from schemas.bench_report import Figure, Nested
 from streams.dev.bench_stand import BenchStand
 from streams.dev.process_usage import cpu_s, peak_rss_mb
 from streams.dev.worker_sampling import WorkerSample, drain_together
@@ -29,6 +29,10 @@ class Drained(NamedTuple):
     """Of one core; 0 where it is not known."""
     redis_cpu_share: float
 
+    def rounded_stages(self) -> dict[str, str | int | float]:
+        """For the report."""
+        return {stage: round(us, 1) for stage, us in sorted(self.stages_us.items())}
+
 
 def drain_backlog(stand: BenchStand, workers: int = 1) -> Drained:
     """Let fresh workers drain the whole backlog.
@@ -44,20 +48,31 @@ def drain_backlog(stand: BenchStand, workers: int = 1) -> Drained:
     broker_share, redis_share = services.of_one_core()
     peak = sum(peak_rss_mb(child.pid) or 0.0 for child in children.values())
     for child in children.values():
-        child.terminate()
+        child.kill()
     return _drained(first, last, peak, broker_share, redis_share)
 
 
-def figures(drained: Drained) -> dict[str, Figure]:
+def drain_figures(drained: Drained) -> dict[str, Figure]:
     """The figures of one worker for the report."""
     return {
         "events_per_s": round(drained.events_per_s, 1),
         "cpu_us_per_event": round(drained.cpu_us_per_event, 1),
         "batch_events": round(drained.batch_events, 1),
-        "stages_us": {stage: round(us, 1) for stage, us in drained.stages_us.items()},
+        "stages_us": drained.rounded_stages(),
         "peak_rss_mb": round(drained.peak_rss_mb, 1),
         "broker_cpu_share": round(drained.broker_cpu_share, 3),
         "redis_cpu_share": round(drained.redis_cpu_share, 3),
+    }
+
+
+def two_workers(one: Drained, two: Drained) -> Nested:
+    """What a second worker brings, which shares its core with broker and Redis where there are but two."""
+    return {
+        "rate_ratio": round(two.events_per_s / one.events_per_s, 3),
+        "cpu_us_per_event": round(two.cpu_us_per_event, 1),
+        "cpu_ratio": round(two.cpu_us_per_event / max(one.cpu_us_per_event, 0.1), 3),
+        "broker_cpu_share": round(two.broker_cpu_share, 3),
+        "redis_cpu_share": round(two.redis_cpu_share, 3),
     }
 
 

@@ -43,8 +43,7 @@ def compute_floor(stand: BenchStand, manifest: ReleaseManifest, batch_events: in
     Raises:
         ChildFailed: the measuring process failed.
     """
-    events = stand.folder / "backlog.jsonl"
-    stand.log.backlog.rename({"occurred_at_ms": "occurred_at"}).write_ndjson(events)
+    events = stand.event_lines()
     release = stand.services.releases / manifest.release_id
     command: list[str | Path] = [
         sys.executable,

@@ -66,6 +66,13 @@ class BenchStand:
         with Redis.from_url(self.services.redis_url) as redis:
             return int(redis.info("server")["process_id"])
 
+    def event_lines(self) -> Path:
+        """A file with the events of the backlog, ItemEvent JSON a line."""
+        path = self.folder / "backlog.jsonl"
+        if not path.exists():
+            self.log.backlog.rename({"occurred_at_ms": "occurred_at"}).write_ndjson(path)
+        return path
+
     def train(self, events: pl.DataFrame, config: Mapping[str, float | str]) -> ReleaseManifest:
         """A quick release of these events, not announced yet."""
         log_file = self.folder / "training.parquet"

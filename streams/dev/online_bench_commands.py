@@ -24,19 +24,36 @@ def bench_stream_command(
         typer.Option(metavar="local|embedded|HOST:PORT", help="local: a real Kafka, by Java 17 and Maven."),
     ] = None,
     only: Annotated[
-        str | None, typer.Option(metavar="PARTS", help="Some of drain, floors, comma-separated.")
+        str | None,
+        typer.Option(metavar="PARTS", help="Some of drain, floors, plain, two, paced; comma-separated."),
+    ] = None,
+    seconds: Annotated[
+        float, typer.Option(min=0.5, max=300, help="Of each paced load, and of the plain Faust agent.")
+    ] = 15.0,
+    rate: Annotated[
+        list[float] | None,
+        typer.Option(min=1, max=100_000, help="A paced load, events/s; may be repeated. [100 500 1000 2000]"),
     ] = None,
     json_file: JsonOption = None,
 ) -> None:
-    """Measure one worker on a backlog: events a second, CPU time an event, where it goes, and its floors."""
+    """Measure one worker: events/s and CPU time an event on a backlog, floors, latencies at fixed rates."""
     from schemas.bench_report import report_text, write_report
     from schemas.output_paths import check_output_file
+    from streams.dev.bench_paced import RATES
     from streams.dev.bench_stream import PARTS, StreamBench, bench_stream
 
     check_output_file("--json", json_file)
     parts = PARTS if only is None else only.split(",")
     wanted = StreamBench(
-        events=events, count=count, items=items, units=units, index=index, broker=broker, parts=parts
+        events=events,
+        count=count,
+        items=items,
+        units=units,
+        index=index,
+        broker=broker,
+        parts=parts,
+        seconds=seconds,
+        rates=rate or RATES,
     )
     report = bench_stream(wanted, lambda line: typer.echo(line, err=True))
     typer.echo(report_text(report))

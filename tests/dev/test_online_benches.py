@@ -3,6 +3,7 @@
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -17,18 +18,44 @@ from streams.dev.worker_sampling import drain
 from tests.services.kafka_broker import Kafka
 
 
-def test_stream_bench_compares_the_worker_with_its_floors(kafka: Kafka, tmp_path: Path) -> None:
-    report = tmp_path / "report.json"
+def measured(kafka: Kafka, folder: Path, *options: str) -> dict[str, Any]:
+    """The figures of a small run of `bench stream` on the tests' Kafka."""
+    report = folder / "report.json"
     broker = ["--broker", "embedded" if kafka.kind == "embedded" else kafka.bootstrap_servers]
     sizes = ["--count", "400", "--items", "400", "--units", "8"]
-    assert millrace.run(["bench", "stream", *sizes, *broker, "--json", str(report)]) == 0
-    figures = json.loads(report.read_bytes())
+    assert millrace.run(["bench", "stream", *sizes, *broker, *options, "--json", str(report)]) == 0
+    figures: dict[str, Any] = json.loads(report.read_bytes())
+    return figures
+
+
+@pytest.mark.timeout(300)
+def test_stream_bench_compares_the_worker_with_its_floors(kafka: Kafka, tmp_path: Path) -> None:
+    figures = measured(kafka, tmp_path, "--only", "floors")
     assert (figures["events"], figures["items"]) == (400, 400)
     assert {"decode", "load", "save"} <= figures["stages_us"].keys()
     for name in ("events_per_s", "io_floor_events_per_s", "compute_floor_events_per_s", "batch_events"):
         assert figures[name] > 0
     topics = AdminClient({"bootstrap.servers": kafka.bootstrap_servers}).list_topics(timeout=30).topics
     assert not [name for name in topics if name.startswith("millrace-bench-")]
+
+
+@pytest.mark.timeout(300)
+def test_stream_bench_compares_with_a_plain_faust_agent(kafka: Kafka, tmp_path: Path) -> None:
+    figures = measured(kafka, tmp_path, "--only", "plain", "--seconds", "0.5")
+    assert figures["plain_faust_events_per_s"] > 0
+    assert figures["plain_faust_no_model_events_per_s"] > 0
+    assert figures["times_plain_faust"] > 0
+
+
+@pytest.mark.timeout(300)
+def test_stream_bench_compares_with_two_workers_and_paces_loads(kafka: Kafka, tmp_path: Path) -> None:
+    figures = measured(kafka, tmp_path, "--only", "two,paced", "--seconds", "0.5", "--rate", "20")
+    assert {"rate_ratio", "cpu_us_per_event"} <= figures["two_workers"].keys()
+    (paced,) = figures["paced"]
+    assert (paced["rate"], paced["events"], paced["unread"]) == (20, 10, 0)
+    assert 0 < paced["topic_ms"]["p50"] <= paced["topic_ms"]["p99_9"]
+    assert paced["http_events"] >= 1
+    assert paced["http_ms"]["p50"] > 0
 
 
 def test_stream_bench_runs_on_the_embedded_broker(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
