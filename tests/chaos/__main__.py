@@ -30,7 +30,9 @@ def main(
     seed: int = typer.Option(-1, help="of the traffic and of the faults; -1: a new one"),
     events: int = typer.Option(100_000, help="how many events at least"),
     minutes: float = typer.Option(15.0, help="how long at least"),
-    at_most: float = typer.Option(20.0, help="minutes, even if there are fewer events"),
+    at_most: float = typer.Option(
+        18.0, help="minutes, even if there are fewer events; then comes the oracle"
+    ),
     folder: Path | None = typer.Option(None, help="for data and logs; a new temporary one by default"),
 ) -> None:
     """Faults of every kind under load, then the oracle."""

@@ -116,6 +116,8 @@ class ChaosRun:
         hold_s = random.uniform(*fault.hold_s)
         own = Random(random.random())  # what a strike draws depends on who is there to be struck
         with fault.strike(self.chaos, own) as target:
+            if target is None:
+                return
             self.struck[fault.name] += 1
             self.log.note(f"{fault.name}: {target}")
             self._pass_time(hold_s / 2)

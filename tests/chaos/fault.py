@@ -18,5 +18,5 @@ class Fault(NamedTuple):
     """Faults of different families may strike at the same time."""
     hold_s: tuple[float, float]
     """The shortest and the longest time from strike to healing."""
-    strike: Callable[[ChaosStage, Random], AbstractContextManager[str]]
-    """Gives the target in words."""
+    strike: Callable[[ChaosStage, Random], AbstractContextManager[str | None]]
+    """Gives the target in words; None where there is nothing to strike."""

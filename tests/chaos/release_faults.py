@@ -21,7 +21,7 @@ def _the_other(chaos: ChaosStage) -> ReleaseId:
 
 
 @contextmanager
-def swapped(chaos: ChaosStage, random: Random) -> Iterator[str]:
+def swapped(chaos: ChaosStage, random: Random) -> Iterator[str | None]:
     """The other release is announced."""
     chaos.serving = _the_other(chaos)
     chaos.stage.announce(chaos.serving)
@@ -29,7 +29,7 @@ def swapped(chaos: ChaosStage, random: Random) -> Iterator[str]:
 
 
 @contextmanager
-def corrupted(chaos: ChaosStage, random: Random) -> Iterator[str]:
+def corrupted(chaos: ChaosStage, random: Random) -> Iterator[str | None]:
     """A release is announced of which a file is not what its manifest says; later a good one."""
     name = f"corrupt-{next(_numbers)}"
     folder = chaos.folder / "releases"
@@ -41,7 +41,7 @@ def corrupted(chaos: ChaosStage, random: Random) -> Iterator[str]:
 
 
 @contextmanager
-def no_room(chaos: ChaosStage, random: Random) -> Iterator[str]:
+def no_room(chaos: ChaosStage, random: Random) -> Iterator[str | None]:
     """A release is announced while the workers' cache takes no file, as on a full disk.
 
     A plain file stands in the folder's place: that stops root too, whom a read-only folder does not. A
@@ -62,7 +62,7 @@ def no_room(chaos: ChaosStage, random: Random) -> Iterator[str]:
 
 
 @contextmanager
-def clock_stepped(chaos: ChaosStage, random: Random) -> Iterator[str]:
+def clock_stepped(chaos: ChaosStage, random: Random) -> Iterator[str | None]:
     """The producer's clock is wrong: `occurred_at` jumps, and jumps back at the end."""
     chaos.traffic.clock_step_s = random.choice(STEPS_S)
     yield f"{chaos.traffic.clock_step_s:+d} s"

@@ -19,7 +19,7 @@ EMPTIED_AT_MOST = 2
 
 
 @contextmanager
-def redis_stopped(chaos: ChaosStage, random: Random) -> Iterator[str]:
+def redis_stopped(chaos: ChaosStage, random: Random) -> Iterator[str | None]:
     """Stopped by an operator, its data kept."""
     chaos.redis.stop()
     yield "Redis"
@@ -27,7 +27,7 @@ def redis_stopped(chaos: ChaosStage, random: Random) -> Iterator[str]:
 
 
 @contextmanager
-def redis_paused(chaos: ChaosStage, random: Random) -> Iterator[str]:
+def redis_paused(chaos: ChaosStage, random: Random) -> Iterator[str | None]:
     """SIGSTOP: it answers nothing, and later everything."""
     chaos.redis.pause()
     yield "Redis"
@@ -35,7 +35,7 @@ def redis_paused(chaos: ChaosStage, random: Random) -> Iterator[str]:
 
 
 @contextmanager
-def redis_set_back(chaos: ChaosStage, random: Random) -> Iterator[str]:
+def redis_set_back(chaos: ChaosStage, random: Random) -> Iterator[str | None]:
     """Killed, and started with what it held at the strike: what was saved meanwhile is lost."""
     snapshot = chaos.redis.snapshot()
     yield "Redis"
@@ -43,10 +43,10 @@ def redis_set_back(chaos: ChaosStage, random: Random) -> Iterator[str]:
 
 
 @contextmanager
-def redis_emptied(chaos: ChaosStage, random: Random) -> Iterator[str]:
+def redis_emptied(chaos: ChaosStage, random: Random) -> Iterator[str | None]:
     """Killed, and started with nothing."""
     if chaos.emptied == EMPTIED_AT_MOST:
-        yield "nothing, it was emptied often enough"
+        yield None
         return
     chaos.emptied += 1
     yield "Redis"
@@ -54,7 +54,7 @@ def redis_emptied(chaos: ChaosStage, random: Random) -> Iterator[str]:
 
 
 @contextmanager
-def redis_failover(chaos: ChaosStage, random: Random) -> Iterator[str]:
+def redis_failover(chaos: ChaosStage, random: Random) -> Iterator[str | None]:
     """A replica that has heard nothing since the strike is promoted; at times both serve for a while."""
     before, promoted = chaos.redis, chaos.new_redis()
     with redis.Redis(port=promoted.port) as client:
@@ -71,7 +71,7 @@ def redis_failover(chaos: ChaosStage, random: Random) -> Iterator[str]:
 
 
 @contextmanager
-def kafka_stopped(chaos: ChaosStage, random: Random) -> Iterator[str]:
+def kafka_stopped(chaos: ChaosStage, random: Random) -> Iterator[str | None]:
     """SIGTERM, and a start with the same data."""
     chaos.broker.stop()
     yield "Kafka"
@@ -79,7 +79,7 @@ def kafka_stopped(chaos: ChaosStage, random: Random) -> Iterator[str]:
 
 
 @contextmanager
-def kafka_killed(chaos: ChaosStage, random: Random) -> Iterator[str]:
+def kafka_killed(chaos: ChaosStage, random: Random) -> Iterator[str | None]:
     """Kill -9, and a start with the same data."""
     chaos.broker.kill()
     yield "Kafka"
@@ -87,18 +87,20 @@ def kafka_killed(chaos: ChaosStage, random: Random) -> Iterator[str]:
 
 
 @contextmanager
-def kafka_paused(chaos: ChaosStage, random: Random) -> Iterator[str]:
+def kafka_paused(chaos: ChaosStage, random: Random) -> Iterator[str | None]:
     """SIGSTOP: it answers nothing, and later everything."""
     chaos.broker.pause()
     yield "Kafka"
     chaos.broker.resume()
 
 
-def slow(which: Callable[[ChaosStage], Link]) -> Callable[[ChaosStage, Random], AbstractContextManager[str]]:
+def slow(
+    which: Callable[[ChaosStage], Link],
+) -> Callable[[ChaosStage, Random], AbstractContextManager[str | None]]:
     """Each piece of bytes is held back."""
 
     @contextmanager
-    def strike(chaos: ChaosStage, random: Random) -> Iterator[str]:
+    def strike(chaos: ChaosStage, random: Random) -> Iterator[str | None]:
         delay_s = random.uniform(0.005, 0.15)
         which(chaos).delay_s = delay_s
         yield f"{delay_s * 1000:.0f} ms each way"
@@ -107,11 +109,13 @@ def slow(which: Callable[[ChaosStage], Link]) -> Callable[[ChaosStage, Random], 
     return strike
 
 
-def cut(which: Callable[[ChaosStage], Link]) -> Callable[[ChaosStage, Random], AbstractContextManager[str]]:
+def cut(
+    which: Callable[[ChaosStage], Link],
+) -> Callable[[ChaosStage, Random], AbstractContextManager[str | None]]:
     """All connections are closed, and at times no new ones come about until the end."""
 
     @contextmanager
-    def strike(chaos: ChaosStage, random: Random) -> Iterator[str]:
+    def strike(chaos: ChaosStage, random: Random) -> Iterator[str | None]:
         link = which(chaos)
         link.refusing = random.random() < 0.5
         link.cut()

@@ -8,8 +8,6 @@ from tests.chaos.chaos_stage import SESSION_TIMEOUT_S, ChaosStage
 from tests.chaos.fault import Fault
 from tests.chaos.worker_crew import Place
 
-NOBODY = "nobody, none runs"
-
 
 def _someone(chaos: ChaosStage, random: Random) -> Place | None:
     working = chaos.crew.working()
@@ -17,19 +15,19 @@ def _someone(chaos: ChaosStage, random: Random) -> Place | None:
 
 
 @contextmanager
-def kill(chaos: ChaosStage, random: Random) -> Iterator[str]:
+def kill(chaos: ChaosStage, random: Random) -> Iterator[str | None]:
     """Kill -9; the crew starts a new one after a second."""
     if place := _someone(chaos, random):
         chaos.crew.kill(place)
-    yield place.name if place else NOBODY
+    yield place.name if place else None
 
 
 @contextmanager
-def pause(chaos: ChaosStage, random: Random) -> Iterator[str]:
+def pause(chaos: ChaosStage, random: Random) -> Iterator[str | None]:
     """SIGSTOP, and SIGCONT at the end: a zombie where that takes longer than the session timeout."""
     place = _someone(chaos, random)
     if place is None:
-        yield NOBODY
+        yield None
         return
     chaos.crew.pause(place)
     yield place.name
@@ -37,11 +35,11 @@ def pause(chaos: ChaosStage, random: Random) -> Iterator[str]:
 
 
 @contextmanager
-def join(chaos: ChaosStage, random: Random) -> Iterator[str]:
+def join(chaos: ChaosStage, random: Random) -> Iterator[str | None]:
     """One worker more, which leaves again (SIGTERM)."""
     free = [place for place in chaos.crew.places if not place.wanted]
     if not free:
-        yield "no place is free"
+        yield None
         return
     chaos.crew.employ(free[0])
     yield free[0].name
@@ -49,11 +47,11 @@ def join(chaos: ChaosStage, random: Random) -> Iterator[str]:
 
 
 @contextmanager
-def leave(chaos: ChaosStage, random: Random) -> Iterator[str]:
+def leave(chaos: ChaosStage, random: Random) -> Iterator[str | None]:
     """SIGTERM, as at a rolling restart; a successor comes at the end."""
     place = _someone(chaos, random)
     if place is None:
-        yield NOBODY
+        yield None
         return
     chaos.crew.dismiss(place)
     yield place.name
