@@ -20,7 +20,8 @@ from schemas.item_event import EraseSession, ItemEvent, decode_event
 from tests.successor_release import successor_list, successor_step
 
 KEPT = 50
-MAX_SKEW_MS = 3_600_000
+EARLIEST_MS, MAX_SKEW_MS = 631_152_000_000, 3_600_000
+"""Between 1990 and an hour ahead of its record a time may be right."""
 Vector = NDArray[np.float32]
 
 
@@ -86,8 +87,8 @@ class LogFold:
                 self.invalid.add(at)
             else:
                 logged_at_ms = message.timestamp()[1]
-                ahead = event.occurred_at_ms > logged_at_ms + MAX_SKEW_MS
-                self._add(at, replace(event, occurred_at_ms=logged_at_ms) if ahead else event)
+                right = EARLIEST_MS <= event.occurred_at_ms <= logged_at_ms + MAX_SKEW_MS
+                self._add(at, event if right else replace(event, occurred_at_ms=logged_at_ms))
 
     def _add(self, at: Position, event: ItemEvent | EraseSession) -> None:
         if isinstance(event, EraseSession):

@@ -1,6 +1,7 @@
 """Faults around releases and clocks: swaps, corrupt releases, no room for a release, clock steps."""
 
 import itertools
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from random import Random
@@ -12,8 +13,8 @@ from tests.release_builder import corrupt
 from tests.successor_release import write_successor_release
 
 _numbers = itertools.count()
-STEPS_S = (-7200, -1700, -30, 30, 1700, 1900, 7200)
-"""About the session gap of half an hour, both ways."""
+STEPS_S = (-7200, -1700, -30, 30, 1700, 1900, 3500, 7200, 315_360_000)
+"""About the session gap of half an hour, both ways; beyond the hour that a clock may be ahead; ten years."""
 
 
 def _the_other(chaos: ChaosStage) -> ReleaseId:
@@ -64,7 +65,8 @@ def no_room(chaos: ChaosStage, random: Random) -> Iterator[str | None]:
 @contextmanager
 def clock_stepped(chaos: ChaosStage, random: Random) -> Iterator[str | None]:
     """The producer's clock is wrong: `occurred_at` jumps, and jumps back at the end."""
-    chaos.traffic.clock_step_s = random.choice(STEPS_S)
+    never_set_s = 100 - int(time.time())  # 1970
+    chaos.traffic.clock_step_s = random.choice((*STEPS_S, never_set_s))
     yield f"{chaos.traffic.clock_step_s:+d} s"
     chaos.traffic.clock_step_s = 0
 
