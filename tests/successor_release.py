@@ -115,8 +115,8 @@ def successor_step(
 
 def successor_list(item_ids: list[str], query: NDArray[np.float32], k: int) -> list[str]:
     """The k best items of a query."""
-    query = np.roll(query, 1)
-    return [item_ids[row] for row in np.lexsort((np.arange(len(query)), -query))[:k]]
+    moved_on = np.concatenate((query[-1:], query[:-1]))
+    return [item_ids[row] for row in np.argsort(-moved_on, kind="stable")[:k]]
 
 
 def _encoder(items: int) -> onnx.ModelProto:
