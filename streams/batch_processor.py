@@ -81,8 +81,6 @@ class BatchProcessor:
             self._unsaved.remove(chained)
 
     async def _process(self, chained: ChainedBatch) -> BatchOutcome:
-        served = self._current.served
-        assert served is not None, "the source polls only once a release is loaded"
         self._metrics.batch_events.observe(sum(map(len, chained.batch.records.values())))
         with self._metrics.stage("decode"):
             events, letters = self._decoder.decode(chained.batch.records)
@@ -95,7 +93,7 @@ class BatchProcessor:
         ]
         letters = [letter for letter in letters if _partition_of(letter) not in chained.refused]
         async with self._computing:
-            isolated, outgoing = await self._compute(chained, served, loaded, events)
+            isolated, outgoing = await self._compute(chained, loaded, events)
         letters += isolated.letters
         async with self._emitting:
             with self._metrics.stage("produce"):
@@ -128,12 +126,21 @@ class BatchProcessor:
         return mark is None or mark == lowest(marks) or event.record.offset >= mark
 
     async def _compute(
-        self, chained: ChainedBatch, served: Served, loaded: Loaded, events: list[DecodedEvent]
+        self, chained: ChainedBatch, loaded: Loaded, events: list[DecodedEvent]
     ) -> tuple[Isolated, Outgoing]:
-        """Lists and changed states, in a thread, and the messages that carry them."""
+        """Lists and changed states, in a thread, and the messages that carry them.
+
+        Where the recommender fails whatever the events, it is tried again, with the release that serves then.
+        """
         states = chained.start(loaded.states)
+
+        async def recommend() -> tuple[Served, Isolated]:
+            served = self._current.served
+            assert served is not None, "the source polls only once a release is loaded"
+            return served, await asyncio.to_thread(recommend_isolating, served.recommender, states, events)
+
         with self._metrics.stage("recommend"):
-            isolated = await asyncio.to_thread(recommend_isolating, served.recommender, states, events)
+            served, isolated = await self._patiently(chained.batch, "recommender", recommend)
         home = {event.session_id: event.partition.partition for event in isolated.events}
         chained.change(isolated.states, home)
         with self._metrics.stage("build"):

@@ -75,11 +75,17 @@ def load_warm(folder: Path, threads: int) -> Release:
         InvalidRelease: see `models.release.load_release`.
     """
     release = load_release(folder, threads)
+    probe(Recommender(release))
+    return release
+
+
+def probe(recommender: Recommender) -> None:
+    """Serve one made-up event; what the recommender raises is raised."""
+    vocabulary = recommender.release.vocabulary
     event = ItemEvent(
-        session_id=SessionId("warm-up"),
-        item_id=release.vocabulary.item_id(0) if len(release.vocabulary) else ItemId(""),
+        session_id=SessionId("made-up"),
+        item_id=vocabulary.item_id(0) if len(vocabulary) else ItemId(""),
         event_type="view",
         occurred_at_ms=0,
     )
-    Recommender(release).recommend({}, [SessionEvent(event, 0)])
-    return release
+    recommender.recommend({}, [SessionEvent(event, 0)])

@@ -1,16 +1,18 @@
 """Isolation: a bug that one event triggers costs that event only.
 
-The batch is halved until the event stands alone.
-
-Caller: `streams.batch_processor`, in a thread.
+The batch is halved until the event stands alone. What is no event's fault becomes no dead letter: memory or
+disk that are wanting, and a recommender that fails for a made-up event too. Caller:
+`streams.batch_processor`, in a thread.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from models.recommender import Recommendation, Recommender
+from schemas.errors import Unavailable
 from schemas.ids import SessionId
 from schemas.session_state import SessionState
+from streams.current_recommender import probe
 from streams.dead_letters import DeadLetter, dead_letter
 from streams.event_decoding import DecodedEvent
 
@@ -37,10 +39,22 @@ def recommend_isolating(
         recommender: serves the batch.
         states: what is stored of its sessions.
         events: in log order.
+
+    Raises:
+        Unavailable: the recommender cannot serve any event now, or lacks memory or a file.
     """
     isolated = Isolated()
     _recommend(recommender, dict(states), events, isolated)
+    if isolated.letters:
+        _see_that_it_works(recommender)
     return isolated
+
+
+def _see_that_it_works(recommender: Recommender) -> None:
+    try:
+        probe(recommender)
+    except Exception as error:  # whatever it is, it is none of the events'
+        raise Unavailable(f"the recommender fails for every event: {error!r}") from error
 
 
 def _recommend(
@@ -53,8 +67,10 @@ def _recommend(
         return
     try:
         outcome = recommender.recommend(states, [event.session_event for event in events])
-    except Exception as error:  # noqa: BLE001  # whatever it is, its event must not take the neighbours along
+    except Exception as error:  # whatever it is, its event must not take the neighbours along
         if len(events) == 1:
+            if isinstance(error, (MemoryError, OSError)):
+                raise Unavailable(f"the recommender lacks memory or a file: {error!r}") from error
             isolated.letters.append(dead_letter(events[0].record, "recommend", error))
             return
         middle = len(events) // 2
