@@ -4,7 +4,6 @@ Owns exit codes (0 done, 2 called wrongly or not possible now, 130 interrupted) 
 the settings of every program. The packages' `cli` modules import what a command needs only when it runs.
 """
 
-import logging
 import os
 import sys
 from collections.abc import Sequence
@@ -19,6 +18,7 @@ import schemas.cli
 import streams.cli
 import streams.dev.online_bench_commands
 from schemas.errors import MillraceError, UsageError
+from schemas.kafka_refusals import show_kafka_client_log
 
 if TYPE_CHECKING:
     from schemas.settings import SharedSettings
@@ -130,7 +130,7 @@ def run(arguments: Sequence[str]) -> int:
     Returns:
         The exit code. Errors that are the caller's to mend have become one line on standard error.
     """
-    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # a command says it as its one line
+    show_kafka_client_log(False)
     _warn_of_misspelt_variables(arguments)
     try:
         return app(arguments, prog_name="millrace", standalone_mode=False) or 0

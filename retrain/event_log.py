@@ -15,8 +15,9 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaConnectionError, KafkaError, for_code
 
 from retrain.event_recording import EventRecorder, RecordedEvents
-from schemas.connections import kafka_arguments, kafka_unreachable
+from schemas.connections import kafka_arguments
 from schemas.errors import Unavailable, UsageError
+from schemas.kafka_refusals import kafka_unreachable
 from schemas.release_manifest import LogRange
 from schemas.settings import SharedSettings
 from schemas.timestamps import to_epoch_ms

@@ -7,6 +7,7 @@ import ssl
 from typing import Any
 
 from schemas.errors import UsageError
+from schemas.kafka_refusals import listen_to_kafka_client
 from schemas.redis_address import RedisAddress, parse_redis_address
 from schemas.settings import SharedSettings
 
@@ -17,6 +18,7 @@ def kafka_arguments(settings: SharedSettings) -> dict[str, Any]:
     Raises:
         UsageError: a certificate or key file cannot be read.
     """
+    listen_to_kafka_client(settings.kafka_security_protocol)
     arguments: dict[str, Any] = {
         "bootstrap_servers": settings.kafka_bootstrap_servers,
         "security_protocol": settings.kafka_security_protocol,
@@ -30,13 +32,6 @@ def kafka_arguments(settings: SharedSettings) -> dict[str, Any]:
             "sasl_plain_password": settings.kafka_sasl_password,
         }
     return arguments
-
-
-def kafka_unreachable(bootstrap_servers: str) -> str:
-    """What a command says where no broker answers: the address and the remedy, in one line."""
-    return (
-        f"Kafka at {bootstrap_servers} cannot be reached; start it, or set MILLRACE_KAFKA_BOOTSTRAP_SERVERS"
-    )
 
 
 def kafka_ssl_context(settings: SharedSettings) -> ssl.SSLContext:

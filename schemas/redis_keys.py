@@ -49,6 +49,11 @@ def watermark_key(bucket: int, topic: str, partition: int) -> str:
     return f"millrace:{{{bucket}}}:watermark:{topic}:{partition}"
 
 
+def instance_key(group: str, instance_id: str) -> str:
+    """Key of the claim to a name in a consumer group. Writer: `streams.instance_claim`."""
+    return f"millrace:instance:{group}:{instance_id}"
+
+
 def by_bucket(session_ids: Iterable[SessionId], buckets: int) -> dict[int, list[SessionId]]:
     """The sessions grouped by bucket, in the order given."""
     grouped: dict[int, list[SessionId]] = {}

@@ -13,8 +13,8 @@ import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaConnectionError, KafkaError
 
-from schemas.connections import kafka_unreachable
 from schemas.errors import Unavailable
+from schemas.kafka_refusals import kafka_unreachable
 from schemas.release_announcement import ReleaseAnnouncement, decode_release_announcement
 
 log = structlog.get_logger("millrace.releases")

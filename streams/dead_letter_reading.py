@@ -12,9 +12,10 @@ from datetime import datetime
 from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import KafkaConnectionError, KafkaError
 
-from schemas.connections import kafka_arguments, kafka_unreachable
+from schemas.connections import kafka_arguments
 from schemas.dead_letter import DeadLetterReason, read_reason
 from schemas.errors import Unavailable
+from schemas.kafka_refusals import kafka_unreachable
 from schemas.settings import SharedSettings
 from streams.micro_batch import Record
 

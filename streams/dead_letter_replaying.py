@@ -15,9 +15,10 @@ from aiokafka.errors import (
     RecordTooLargeError,
 )
 
-from schemas.connections import kafka_arguments, kafka_unreachable
+from schemas.connections import kafka_arguments
 from schemas.dead_letter import HOPS, original_headers
 from schemas.errors import Unavailable
+from schemas.kafka_refusals import kafka_unreachable
 from schemas.settings import SharedSettings
 from schemas.topics import MAX_DEAD_LETTER_BYTES
 from streams.dead_letter_reading import StoredLetter

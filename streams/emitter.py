@@ -17,6 +17,7 @@ from aiokafka.errors import (
 )
 
 from schemas.errors import Unavailable, UsageError
+from schemas.kafka_refusals import lacks_permission
 
 log = structlog.get_logger("millrace.emitter")
 
@@ -86,9 +87,9 @@ class Emitter:
             answers = await asyncio.gather(*acknowledgements, return_exceptions=True)
         except KafkaError as error:
             answers = [error]
-        for answer in answers:
+        for answer, message in zip(answers, messages, strict=False):
             if isinstance(answer, BaseException):
-                await self._failed(answer)
+                await self._failed(answer, message.topic)
 
     async def _connected(self) -> AIOKafkaProducer:
         if self._producer is None:
@@ -101,10 +102,12 @@ class Emitter:
             self._producer = producer
         return self._producer
 
-    async def _failed(self, error: BaseException) -> None:
-        if isinstance(error, (TopicAuthorizationFailedError, UnknownTopicOrPartitionError)):
+    async def _failed(self, error: BaseException, topic: str) -> None:
+        if isinstance(error, TopicAuthorizationFailedError):
+            raise UsageError(lacks_permission("WRITE", "topic", topic)) from error
+        if isinstance(error, UnknownTopicOrPartitionError):
             raise UsageError(
-                f"Kafka refuses to take messages: {error!r}; run `millrace topics create`, check the ACLs"
+                f"topic {topic}: {error!r}; run `millrace topics create`, or give it more partitions"
             ) from error
         if isinstance(error, MessageSizeTooLargeError) or not isinstance(error, KafkaError):
             raise error

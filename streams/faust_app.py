@@ -36,7 +36,7 @@ def build_app(settings: WorkerSettings, data_folder: Path) -> faust.App:
     AIOKafkaConsumerThread.Worker = _DaemonThread
     brokers = [f"kafka://{address.strip()}" for address in settings.kafka_bootstrap_servers.split(",")]
     return faust.App(
-        f"{settings.consumer_group}-catalogue",
+        catalogue_group(settings),
         broker=brokers,
         broker_credentials=_credentials(settings),
         store="memory://",
@@ -50,6 +50,11 @@ def build_app(settings: WorkerSettings, data_folder: Path) -> faust.App:
         broker_heartbeat_interval=settings.session_timeout_s / 4,
         stream_wait_empty=False,
     )
+
+
+def catalogue_group(settings: WorkerSettings) -> str:
+    """The consumer group of the low-rate topics."""
+    return f"{settings.consumer_group}-catalogue"
 
 
 def _credentials(settings: WorkerSettings) -> CredentialsT | None:

@@ -6,6 +6,8 @@ import sys
 import structlog
 from structlog.typing import Processor
 
+from schemas.kafka_refusals import show_kafka_client_log
+
 
 def configure_logs(level: str, log_format: str) -> None:
     """Send every log line of the process to stderr.
@@ -47,7 +49,7 @@ def configure_logs(level: str, log_format: str) -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(logging.WARNING)
-    logging.getLogger("aiokafka").setLevel(logging.WARNING)
+    show_kafka_client_log(True)
     logging.getLogger("millrace").setLevel(level.upper())
 
 

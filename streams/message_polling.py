@@ -20,6 +20,7 @@ from aiokafka.errors import (
 )
 
 from schemas.errors import Unavailable, UsageError
+from schemas.kafka_refusals import lacks_permission
 from streams.micro_batch import Record
 from streams.unreadable_records import UnreadableRecord, unreadable_record, why_unreadable
 
@@ -102,9 +103,8 @@ def sorted_errors() -> Iterator[None]:
     try:
         yield
     except (GroupAuthorizationFailedError, TopicAuthorizationFailedError) as error:
-        raise UsageError(
-            f"Kafka refuses the worker: {error!r}; check the ACLs of group and topics"
-        ) from error
+        kind = "group" if isinstance(error, GroupAuthorizationFailedError) else "topic"
+        raise UsageError(lacks_permission("READ", kind, _named(error))) from error
     except InvalidSessionTimeoutError as error:
         raise UsageError(
             f"Kafka refuses the worker: {error!r}; set MILLRACE_SESSION_TIMEOUT_S between the broker's "
@@ -116,3 +116,9 @@ def sorted_errors() -> Iterator[None]:
         raise Unavailable(f"Kafka: {error!r}") from error
     except ValueError as error:  # aiokafka's parser: a header's name that is not UTF-8, for one
         raise UnreadableRecord(str(error)) from error
+
+
+def _named(error: KafkaError) -> str:
+    """The group or the topics that an error of aiokafka's is about."""
+    about = error.args[0] if error.args else "?"
+    return about if isinstance(about, str) else ", ".join(map(str, about))

@@ -4,6 +4,7 @@ Owns making them and sorting their errors by fate; `schemas.redis_address` owns 
 Callers: `streams.worker`, `streams.lookup`, and every module that asks Redis something.
 """
 
+import re
 from collections.abc import Awaitable
 from typing import Any, TypeVar, cast
 
@@ -15,7 +16,7 @@ from redis.asyncio import (
     UnixDomainSocketConnection,
 )
 from redis.asyncio.retry import Retry
-from redis.asyncio.sentinel import Sentinel, SentinelConnectionPool
+from redis.asyncio.sentinel import MasterNotFoundError, Sentinel, SentinelConnectionPool
 from redis.backoff import NoBackoff
 
 from schemas.connections import redis_arguments, sentinel_arguments
@@ -25,6 +26,8 @@ from schemas.settings import SharedSettings
 from streams.redis_cluster_client import ClusterClient
 
 T = TypeVar("T")
+_SHOWN_CLIENT = re.compile(r"<redis\..*?> - ")
+"""A whole client, in the error of Sentinels that name no master."""
 _CONNECTIONS = 64
 _INCURABLE = (exceptions.AuthenticationError, exceptions.NoPermissionError)
 _ERRORS = (exceptions.RedisError, OSError)
@@ -94,7 +97,18 @@ async def available(command: Awaitable[T]) -> T:
     try:
         return await command
     except _ERRORS as error:
-        raise Unavailable(f"Redis: {error}") from error
+        raise Unavailable(f"Redis: {_in_words(error)}") from error
+
+
+def _in_words(error: Exception) -> str:
+    """What a client's error says, with a remedy where it does not name one."""
+    if isinstance(error, exceptions.MovedError):
+        return f"{error}; it is a node of a Cluster: give redis+cluster:// in MILLRACE_REDIS_URL"
+    if isinstance(error, MasterNotFoundError):
+        said = _SHOWN_CLIENT.sub("", str(error))
+        remedy = "check MILLRACE_REDIS_SENTINEL_PASSWORD" if "Auth" in said else "check MILLRACE_REDIS_URL"
+        return f"{said}; {remedy}"
+    return str(error)
 
 
 async def answered(command: Awaitable[T]) -> T:

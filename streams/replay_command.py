@@ -4,7 +4,6 @@ Owns the connection and what the user sees; the replaying itself is `streams.rep
 """
 
 import asyncio
-import logging
 from collections.abc import Callable
 from pathlib import Path
 
@@ -23,6 +22,7 @@ from rich.progress import (
 from schemas.connections import kafka_arguments
 from schemas.errors import UsageError
 from schemas.event_files import TEST, TRAIN, read_events
+from schemas.kafka_refusals import kafka_unreachable
 from schemas.settings import SharedSettings
 from streams.pacing import MonotonicClock, Pace
 from streams.replaying import PRODUCER_ARGUMENTS, in_log_order, of_split, replay
@@ -53,7 +53,6 @@ def replay_file(
                 f"{path}: no rows with split={split}; leave --split out to replay the whole file"
             )
         events = chosen
-    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # what it says comes as an exception too
     asyncio.run(_replay(settings, in_log_order(events), rate, topic or settings.event_topics[0]))
 
 
@@ -93,10 +92,7 @@ async def _connect(producer: AIOKafkaProducer, settings: SharedSettings, topic: 
         await producer.start()
         known = (await producer.client.fetch_all_metadata()).topics()
     except KafkaError as error:
-        raise UsageError(
-            f"Kafka at {settings.kafka_bootstrap_servers} cannot be reached ({error}); "
-            "start it, or set MILLRACE_KAFKA_BOOTSTRAP_SERVERS"
-        ) from error
+        raise UsageError(kafka_unreachable(settings.kafka_bootstrap_servers)) from error
     if topic not in known:
         raise UsageError(f"topic {topic!r} does not exist; make it with `millrace topics create`")
 

@@ -8,10 +8,16 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
-from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
+from aiokafka.errors import (
+    KafkaConnectionError,
+    KafkaError,
+    TopicAlreadyExistsError,
+    for_code,
+)
 
 from schemas.connections import kafka_arguments
 from schemas.errors import UsageError
+from schemas.kafka_refusals import kafka_unreachable
 from schemas.settings import SharedSettings
 from schemas.topics import TopicDefinition, topic_definitions
 from streams.settings import TopicSettings
@@ -79,7 +85,9 @@ async def check_topics(settings: SharedSettings) -> None:
     async with _admin(settings) as admin:
         counts = await _partition_counts(admin, names)
     if missing := [name for name in names if name not in counts]:
-        raise UsageError(f"topic {', '.join(missing)} does not exist; run `millrace topics create`")
+        known_to_all = settings.kafka_security_protocol == "PLAINTEXT"
+        unseen = "" if known_to_all else ", or Kafka refuses this user DESCRIBE on it"
+        raise UsageError(f"topic {', '.join(missing)} does not exist{unseen}; run `millrace topics create`")
     if problem := topic_problem(counts, settings.event_topics, settings.recommendations_topic):
         raise UsageError(problem)
 
@@ -98,10 +106,9 @@ async def _admin(settings: SharedSettings) -> AsyncIterator[AIOKafkaAdminClient]
     try:
         await admin.start()
         yield admin
-    except (KafkaError, OSError) as error:
-        raise UsageError(
-            f"Kafka at {settings.kafka_bootstrap_servers} cannot be reached: {error}; check "
-            "MILLRACE_KAFKA_BOOTSTRAP_SERVERS"
-        ) from error
+    except (KafkaConnectionError, OSError) as error:
+        raise UsageError(kafka_unreachable(settings.kafka_bootstrap_servers)) from error
+    except KafkaError as error:
+        raise UsageError(f"Kafka at {settings.kafka_bootstrap_servers}: {error!r}") from error
     finally:
         await admin.close()

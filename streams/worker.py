@@ -38,6 +38,8 @@ from streams.event_source import EventSource
 from streams.faust_app import build_app
 from streams.group_member import GroupMember
 from streams.health import Health
+from streams.instance_claim import InstanceClaim
+from streams.kafka_permissions import check_permissions
 from streams.logs import configure_logs
 from streams.message_polling import MessagePolling
 from streams.metrics import WorkerMetrics
@@ -46,6 +48,7 @@ from streams.recommend_agent import add_recommend_agent
 from streams.redis_clients import open_redis
 from streams.redis_session_store import RedisSessionStore
 from streams.release_watcher import ReleaseWatcher
+from streams.retrying import until_available
 from streams.settings import WorkerSettings
 from streams.taking_over import TakeOver
 from streams.topic_admin import check_topics
@@ -102,8 +105,9 @@ class _Worker:
         await self._check(store)
         watcher = await self._watch_releases(stack)
         await watcher.wait_for_release()
+        claims = await self._claim_name(stack, redis)
         source = await self._start(stack, redis, store, topics)
-        await asyncio.shield(source.ended)
+        (await _first_of(source.ended, *claims)).result()
 
     def _serve_http(self, stack: AsyncExitStack) -> None:
         http = WorkerHttp(
@@ -132,6 +136,7 @@ class _Worker:
         except Unavailable as error:
             raise UsageError(f"{error}; start Redis or correct MILLRACE_REDIS_URL") from error
         await check_topics(self._settings)
+        await check_permissions(self._settings)
 
     async def _watch_releases(self, stack: AsyncExitStack) -> ReleaseWatcher[Release]:
         settings = self._settings
@@ -190,6 +195,17 @@ class _Worker:
         self._health.recover("start")
         log.info("serving", release_id=self._current.release_id, topics=settings.event_topics)
         return source
+
+    async def _claim_name(self, stack: AsyncExitStack, redis: "Redis") -> list["asyncio.Future[None]"]:
+        """What ends when another worker takes this one's name in the group; nothing where it has none."""
+        group, name = self._settings.consumer_group, self._settings.group_instance_id
+        if name is None:
+            return []
+        claim = InstanceClaim(redis, group, name)
+        await until_available(claim.make, "redis", self._health)
+        watching = asyncio.create_task(claim.watch(), name="instance-claim")
+        stack.push_async_callback(end_task, watching)
+        return [watching]
 
     def _processor(self, store: RedisSessionStore) -> BatchProcessor:
         settings = self._settings

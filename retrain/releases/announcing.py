@@ -13,9 +13,9 @@ import msgspec
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaConnectionError, KafkaError
 
-from schemas.connections import kafka_unreachable
 from schemas.errors import Unavailable
 from schemas.ids import ReleaseId
+from schemas.kafka_refusals import kafka_unreachable
 from schemas.release_announcement import (
     RELEASE_LINE,
     ReleaseAnnouncement,

@@ -31,7 +31,12 @@ _QUICK_START = ("-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
 
 
 def start_jar_kafka(
-    children: ChildProcesses, java: Path, maven: Path, folder: Path, properties: Mapping[str, str]
+    children: ChildProcesses,
+    java: Path,
+    maven: Path,
+    folder: Path,
+    properties: Mapping[str, str],
+    more_listeners: Mapping[str, int] | None = None,
 ) -> tuple[Child, str]:
     """Start a Kafka and wait until it takes connections.
 
@@ -41,6 +46,7 @@ def start_jar_kafka(
         maven: the mvn program, for the first run.
         folder: for its properties and its log.
         properties: what differs from `KRAFT_PROPERTIES`; listeners of the caller's own come last and win.
+        more_listeners: beside PLAINTEXT, the name and the port of each.
 
     Returns:
         The broker's process, and its bootstrap address.
@@ -50,9 +56,10 @@ def start_jar_kafka(
         ChildFailed: it did not start; the message has the end of its log.
     """
     port, controller_port = free_port(), free_port()
+    more = "".join(f",{name}://127.0.0.1:{its}" for name, its in (more_listeners or {}).items())
     own = {
         "controller.quorum.voters": f"1@127.0.0.1:{controller_port}",
-        "listeners": f"PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}",
+        "listeners": f"PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}{more}",
         "log.dirs": str(folder / "log"),
     }
     file = folder / "server.properties"

@@ -6,8 +6,9 @@ Caller: `streams.lookup.serving`.
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaConnectionError, KafkaError
 
-from schemas.connections import kafka_arguments, kafka_unreachable
+from schemas.connections import kafka_arguments
 from schemas.errors import Unavailable, UsageError
+from schemas.kafka_refusals import kafka_unreachable
 from streams.lookup.redis_reading import RedisReading
 from streams.settings import LookupSettings
 

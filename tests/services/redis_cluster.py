@@ -84,10 +84,16 @@ class RedisCluster:
         """Wait until every node that runs sees all slots served."""
         _until(lambda: all(self._sees_all(node) for node in self._running()), "whole")
 
-    def keys(self) -> dict[int, list[str]]:
-        """The keys on each node that is a master now, by its port."""
+    def keys_by_node(self) -> dict[int, list[str]]:
+        """The keys on each node that is a master now, by the node's port."""
         masters = [node for node in self._running() if node.info("replication", "role") == "master"]
         return {node.port: node.ask("KEYS", "*") for node in masters}
+
+    def give_slot(self, key: str, heir: ClusterNode) -> None:
+        """Let another master serve the slot of a key, which must be empty."""
+        for node in self.masters:
+            slot = int(node.ask("CLUSTER", "KEYSLOT", key))
+            node.ask("CLUSTER", "SETSLOT", slot, "NODE", str(heir.ask("CLUSTER", "MYID")))
 
     def empty(self) -> None:
         """Delete everything: a Cluster has no databases that tests could have of their own."""

@@ -1,6 +1,7 @@
 """The stages that tests of running workers ask for."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,23 @@ def private_stage(
 ) -> Iterator[Stage]:
     """The same on a Redis that the test may break."""
     yield from _staged(make_stage(kafka, private_redis.url, prefix, children, tmp_path / "releases"))
+
+
+@pytest.fixture
+def stage_on(
+    kafka: Kafka, prefix: str, children: ChildProcesses, tmp_path: Path
+) -> Iterator[Callable[..., Stage]]:
+    """Makes the stage on a Redis of the test's choice, by its URL and more settings."""
+    stages = ExitStack()
+
+    def make(redis_url: str, **settings: str) -> Stage:
+        stage = make_stage(kafka, redis_url, prefix, children, tmp_path / "releases")
+        stage.environment.update(settings)
+        stages.enter_context(contextmanager(_staged)(stage))
+        return stage
+
+    with stages:
+        yield make
 
 
 @pytest.fixture

@@ -1,13 +1,19 @@
-"""Clients of the kinds of Redis that the same tests run on: one Redis, and a Cluster of three nodes."""
+"""Clients of the kinds of Redis that tests run on: one Redis, a Cluster, a master that a Sentinel names."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any, cast
 
 import pytest
+from redis import Redis as SyncRedis
+from redis import RedisCluster
 from redis.asyncio import Redis
+from redis.sentinel import Sentinel
 
+from schemas.redis_address import parse_redis_address
 from schemas.settings import SharedSettings
 from streams.redis_clients import open_redis
+from tests.services.redis_sentinels import PASSWORD
 
 KINDS = ["one redis", "cluster"]
 
@@ -25,3 +31,15 @@ async def redis_of_kind(kind: str, request: pytest.FixtureRequest) -> AsyncItera
         yield client
     finally:
         await client.aclose()
+
+
+def client_to_look_in(url: str) -> "SyncRedis":
+    """What a test looks into a worker's Redis with, whatever kind it is; close it."""
+    address = parse_redis_address(url)
+    if address.kind == "cluster":
+        host, port = address.nodes[0]
+        return cast("SyncRedis", RedisCluster(host=host, port=port))
+    if address.kind == "sentinel":
+        asking = cast("type[Any]", Sentinel)(address.nodes, sentinel_kwargs={"password": PASSWORD})
+        return cast("SyncRedis", asking.master_for(address.service))
+    return SyncRedis.from_url(url)

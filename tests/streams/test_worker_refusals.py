@@ -9,17 +9,12 @@ import millrace
 from streams.dev.ports import free_port
 from tests.services.kafka_broker import Kafka
 from tests.streams.worker_stage import DEADLINE_S, Stage
+from tests.streams.worker_troubles import refusal_of
 
 
 def refusal(stage: Stage, **settings: str) -> str:
     """The one line of a worker that does not start."""
-    worker = stage.launch(**settings)
-    assert worker.child.wait(DEADLINE_S) == 2, worker.child.log_tail()
-    lines = worker.child.log_path.read_text().splitlines()
-    assert "Traceback" not in "".join(lines)
-    (line,) = [line for line in lines if line.startswith("millrace: ")]
-    assert line == lines[-1]
-    return line
+    return refusal_of(stage.launch(**settings))
 
 
 def command_refusal(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:

@@ -26,6 +26,7 @@ from streams.dev.ports import free_port
 from tests.services.kafka_broker import Kafka
 from tests.streams.emitted_lists import EmittedLists
 from tests.streams.known_traffic import ITEMS, KnownTraffic
+from tests.streams.redis_kinds import client_to_look_in
 from tests.successor_release import write_successor_release
 
 DEADLINE_S = 60.0
@@ -135,7 +136,7 @@ class Stage:
 
     def redis(self) -> "Redis":
         """A client of the stage's Redis; close it."""
-        return Redis.from_url(self.environment["MILLRACE_REDIS_URL"])
+        return client_to_look_in(self.environment["MILLRACE_REDIS_URL"])
 
     def state(self, session_id: str) -> SessionState | None:
         """What Redis holds of a session."""
@@ -147,11 +148,18 @@ class Stage:
         return self._stored(latest_key(self._bucket(session_id), SessionId(session_id)))
 
     def watermarks(self) -> dict[int, int]:
-        """By partition that has events behind it, the watermark in Redis (of bucket 0)."""
-        topic = self.environment["MILLRACE_EVENT_TOPICS"]
-        found = {number: self._stored(watermark_key(0, topic, number)) for number in range(PARTITIONS)}
-        offsets = {number: read_watermark(value)[0] for number, value in found.items() if value is not None}
-        return {number: offset for number, offset in offsets.items() if offset}
+        """By partition that has events behind it, the watermark in Redis: the lowest of its buckets."""
+        topic, buckets = self.environment["MILLRACE_EVENT_TOPICS"], range(self._buckets)
+        with self.redis() as client:
+            stored = {
+                number: [client.get(watermark_key(bucket, topic, number)) for bucket in buckets]
+                for number in range(PARTITIONS)
+            }
+        lowest = {
+            number: min(read_watermark(value)[0] if isinstance(value, bytes) else 0 for value in values)
+            for number, values in stored.items()
+        }
+        return {number: offset for number, offset in lowest.items() if offset}
 
     def committed(self) -> dict[int, int]:
         """By partition, the offset that the worker's group has committed."""
@@ -178,7 +186,11 @@ class Stage:
             assert list(state.item_ids) == history[-50:], session_id
 
     def _bucket(self, session_id: str) -> int:
-        return bucket_of(SessionId(session_id), int(self.environment["MILLRACE_REDIS_BUCKETS"]))
+        return bucket_of(SessionId(session_id), self._buckets)
+
+    @property
+    def _buckets(self) -> int:
+        return int(self.environment["MILLRACE_REDIS_BUCKETS"])
 
     def _stored(self, key: str) -> bytes | None:
         with self.redis() as client:
