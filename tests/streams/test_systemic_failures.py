@@ -19,24 +19,34 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Workbench:
     return Workbench(a_release(tmp_path_factory.mktemp("releases")))
 
 
-@pytest.mark.parametrize(
-    "error", [MemoryError(), OSError(28, "No space left on device"), RuntimeError("broken")]
-)
+class Failing(Recommender):
+    """Raises an error at its first calls, whatever it is asked."""
+
+    error: Exception
+    failures: int
+
+    def recommend(
+        self, states: Mapping[SessionId, SessionState | None], events: Sequence[SessionEvent]
+    ) -> Recommended:
+        """Fail, or serve."""
+        if self.failures > 0:
+            self.failures -= 1
+            raise self.error
+        return super().recommend(states, events)
+
+
+def fail(bench: Workbench, error: Exception, failures: int) -> None:
+    """Let the bench's recommender fail."""
+    failing = Failing(bench.release, bench.k)
+    failing.error, failing.failures = error, failures
+    bench.current.served = Served(failing, 0)
+
+
+@pytest.mark.parametrize("error", [MemoryError(), OSError(28, "disk full"), RuntimeError("broken")])
 async def test_failure_that_is_no_events_fault_is_waited_for_and_dead_letters_nothing(
     bench: Workbench, error: Exception
 ) -> None:
-    class Failing(Recommender):
-        failures = 7
-
-        def recommend(
-            self, states: Mapping[SessionId, SessionState | None], events: Sequence[SessionEvent]
-        ) -> Recommended:
-            if self.failures:
-                self.failures -= 1
-                raise error
-            return super().recommend(states, events)
-
-    bench.current.served = Served(Failing(bench.release, bench.k), 0)
+    fail(bench, error, failures=7)
     await bench.processor.process(a_batch(*(event_record("s", item, at) for at, item in enumerate("abc"))))
     assert [one.source.offset for one in bench.emitter.lists()] == [0, 1, 2]
     assert bench.emitter.on("dead-letter") == []
@@ -44,13 +54,7 @@ async def test_failure_that_is_no_events_fault_is_waited_for_and_dead_letters_no
 
 
 async def test_release_that_fails_for_every_event_is_left_for_the_next_one(bench: Workbench) -> None:
-    class Broken(Recommender):
-        def recommend(
-            self, states: Mapping[SessionId, SessionState | None], events: Sequence[SessionEvent]
-        ) -> Recommended:
-            raise RuntimeError("broken")
-
-    bench.current.served = Served(Broken(bench.release, bench.k), 0)
+    fail(bench, RuntimeError("broken"), failures=10**9)
     processing = asyncio.create_task(bench.processor.process(a_batch(event_record("s", "a", 0))))
     await until(lambda: "fails for every event" in bench.health.troubles.get("recommender", ""))
     bench.current.use_release(bench.release)
