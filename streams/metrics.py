@@ -88,6 +88,7 @@ class WorkerMetrics:
         self.missed_events = Counter(
             "millrace_missed_events", "Events that retention took before they were read", registry=registry
         )
+        self.tasks = Gauge("millrace_tasks", "asyncio tasks of the worker", registry=registry)
         self.ready = Gauge("millrace_ready", "1 while the worker is ready", registry=registry)
 
     @contextmanager

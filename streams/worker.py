@@ -83,9 +83,10 @@ class _Worker:
 
     async def run(self) -> None:
         """Start, serve until a signal or a failure, stop."""
-        stop = asyncio.Event()
+        stop, loop = asyncio.Event(), asyncio.get_running_loop()
+        self._metrics.tasks.set_function(lambda: len(asyncio.all_tasks(loop)))
         for number in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+            loop.add_signal_handler(number, stop.set)
         stopped = asyncio.create_task(stop.wait())
         async with AsyncExitStack() as stack:
             self._health.fail("start", "the worker is starting")

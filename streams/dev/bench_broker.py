@@ -19,6 +19,12 @@ from streams.dev.java_programs import find_java, find_maven
 from streams.dev.kafka_jars import KAFKA_VERSION
 
 _ANSWER_S = 30.0
+_RETENTION = {
+    "log.retention.bytes": str(128 * 2**20),
+    "log.segment.bytes": str(32 * 2**20),
+    "log.retention.check.interval.ms": "10000",
+}
+"""Of a partition: a soak writes gigabytes."""
 LOCAL, EMBEDDED = "local", "embedded"
 
 
@@ -67,7 +73,7 @@ def running_broker(choice: str, folder: Path) -> Iterator[BenchBroker]:
         assert java is not None
         assert maven is not None
         with ChildProcesses(folder) as children:
-            child, address = start_jar_kafka(children, java, maven, folder, {})
+            child, address = start_jar_kafka(children, java, maven, folder, _RETENTION)
             yield BenchBroker(address, f"Apache Kafka {KAFKA_VERSION} on loopback", pid=child.pid)
     else:
         prefix = f"millrace-bench-{uuid.uuid4().hex[:8]}."

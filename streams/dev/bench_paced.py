@@ -1,10 +1,11 @@
-"""Latencies at fixed rates, with one worker and one lookup. The load is `paced_load`.
+"""Latencies at fixed rates, with one worker and one lookup; the load is `paced_load`.
 
-Caller: `bench_stream`.
+Callers: `bench_stream`, `bench_soak`.
 """
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 
 import msgspec
@@ -12,12 +13,81 @@ import msgspec
 from schemas.bench_report import Nested
 from schemas.errors import UsageError
 from streams.dev.bench_stand import BenchStand
-from streams.dev.child_processes import ChildFailed
-from streams.dev.millrace_services import START_TIMEOUT_S
+from streams.dev.child_processes import Child, ChildFailed
+from streams.dev.millrace_services import START_TIMEOUT_S, MillraceServices
 from streams.dev.paced_load import Latencies, Load
 
 RATES = (100.0, 500.0, 1000.0, 2000.0)
 _END_S = 60.0
+
+
+class LoadedWorker:
+    """A worker and a lookup that serve, and the loads that they have had.
+
+    Attributes:
+        worker_url: the worker's base URL.
+        worker: its process.
+    """
+
+    def __init__(self, stand: BenchStand, run: MillraceServices, worker_url: str, worker: Child) -> None:
+        self._stand = stand
+        self._run = run
+        self._first = 0
+        self.worker_url = worker_url
+        self.worker = worker
+
+    def load(self, rate: float, seconds: float) -> Latencies:
+        """Load them for some seconds.
+
+        Args:
+            rate: events a second.
+            seconds: how long.
+
+        Raises:
+            UsageError: the process that makes the load failed.
+        """
+        load = Load(
+            bootstrap_servers=self._run.bootstrap_servers,
+            events_topic=self._stand.events_topic,
+            lists_topic=self._stand.lists_topic,
+            events=str(self._stand.event_lines()),
+            first=self._first,
+            rate=rate,
+            seconds=seconds,
+            lookup_url=self._run.lookup_url,
+        )
+        self._first += round(rate * seconds) + 1
+        command = [sys.executable, "-m", "streams.dev.paced_load", msgspec.json.encode(load).decode()]
+        child = self._run.children.start("paced-load", command, env=self._run.environment)
+        try:
+            failed = child.wait(seconds + _END_S) != 0
+        except ChildFailed as error:
+            raise UsageError(str(error)) from error
+        if failed:
+            raise UsageError(f"the load of {rate:g} events/s failed\n{child.log_tail()}")
+        return msgspec.json.decode(child.log_tail(1), type=Latencies)
+
+
+@contextmanager
+def loaded_worker(stand: BenchStand) -> Iterator[LoadedWorker]:
+    """A worker, at the end of the log, and a lookup, both ready.
+
+    Raises:
+        UsageError: one of them did not start.
+    """
+    run = stand.fresh_run()
+    run = replace(run, environment={**run.environment, "MILLRACE_START_AT": "latest"})
+    ((worker_url, worker),) = stand.start_workers(run, 1).items()
+    lookup = run.start_lookup()
+    try:
+        worker.wait_until_ready(worker_url, START_TIMEOUT_S)
+        lookup.wait_until_ready(run.lookup_url, START_TIMEOUT_S)
+        yield LoadedWorker(stand, run, worker_url, worker)
+    except ChildFailed as error:
+        raise UsageError(str(error)) from error
+    finally:
+        lookup.kill()
+        worker.kill()
 
 
 def paced(stand: BenchStand, rates: Sequence[float], seconds: float) -> list[Nested]:
@@ -34,41 +104,8 @@ def paced(stand: BenchStand, rates: Sequence[float], seconds: float) -> list[Nes
     Raises:
         UsageError: a process failed.
     """
-    run = stand.fresh_run()
-    run = replace(run, environment={**run.environment, "MILLRACE_START_AT": "latest"})
-    workers = stand.start_workers(run, 1)
-    lookup = run.start_lookup()
-    first, lines = 0, []
-    try:
-        for url, child in [*workers.items(), (run.lookup_url, lookup)]:
-            child.wait_until_ready(url, START_TIMEOUT_S)
-        for rate in rates:
-            load = Load(
-                bootstrap_servers=run.bootstrap_servers,
-                events_topic=stand.events_topic,
-                lists_topic=stand.lists_topic,
-                events=str(stand.event_lines()),
-                first=first,
-                rate=rate,
-                seconds=seconds,
-                lookup_url=run.lookup_url,
-            )
-            lines.append(_line(rate, _run(stand, load)))
-            first += round(rate * seconds) + 1
-    except ChildFailed as error:
-        raise UsageError(str(error)) from error
-    finally:
-        for child in [lookup, *workers.values()]:
-            child.kill()
-    return lines
-
-
-def _run(stand: BenchStand, load: Load) -> Latencies:
-    command = [sys.executable, "-m", "streams.dev.paced_load", msgspec.json.encode(load).decode()]
-    child = stand.services.children.start("paced-load", command, env=stand.services.environment)
-    if child.wait(load.seconds + _END_S) != 0:
-        raise ChildFailed(f"the load of {load.rate:g} events/s failed\n{child.log_tail()}")
-    return msgspec.json.decode(child.log_tail(1), type=Latencies)
+    with loaded_worker(stand) as loaded:
+        return [_line(rate, loaded.load(rate, seconds)) for rate in rates]
 
 
 def _line(rate: float, latencies: Latencies) -> Nested:

@@ -1,4 +1,4 @@
-"""`millrace bench stream|lookup`: the online measurements. Mounted by `millrace.py`."""
+"""`millrace bench stream|soak|lookup`: the online measurements. Mounted by `millrace.py`."""
 
 from pathlib import Path
 from typing import Annotated
@@ -56,6 +56,32 @@ def bench_stream_command(
         rates=rate or RATES,
     )
     report = bench_stream(wanted, lambda line: typer.echo(line, err=True))
+    typer.echo(report_text(report))
+    if json_file:
+        write_report(report, json_file)
+
+
+@app.command("soak")
+def bench_soak_command(
+    minutes: Annotated[int, typer.Option(min=1, max=1440)] = 10,
+    rate: Annotated[
+        float | None, typer.Option(min=1, help="Events/s. [60 % of what one worker drains a second]")
+    ] = None,
+    items: Annotated[int, typer.Option(min=100, help="Items of the simulated shop.")] = 18_000,
+    broker: Annotated[
+        str | None,
+        typer.Option(metavar="local|embedded|HOST:PORT", help="local: a real Kafka, by Java 17 and Maven."),
+    ] = None,
+    json_file: JsonOption = None,
+) -> None:
+    """Load a worker steadily: memory, latencies, open files and tasks, minute by minute."""
+    from schemas.bench_report import report_text, write_report
+    from schemas.output_paths import check_output_file
+    from streams.dev.bench_soak import SoakBench, bench_soak
+
+    check_output_file("--json", json_file)
+    wanted = SoakBench(minutes=minutes, rate=rate, items=items, broker=broker)
+    report = bench_soak(wanted, lambda line: typer.echo(line, err=True))
     typer.echo(report_text(report))
     if json_file:
         write_report(report, json_file)

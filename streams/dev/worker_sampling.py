@@ -32,6 +32,8 @@ class WorkerSample(NamedTuple):
     """Messages in these batches."""
     stage_s: dict[str, float]
     """Stage of a batch -> seconds in it."""
+    tasks: float
+    """asyncio tasks, now."""
 
 
 def drain(
@@ -97,6 +99,7 @@ def worker_sample(worker_url: str, worker: Child) -> WorkerSample | None:
         stage_s={
             one.labels["stage"]: one.value for one in samples if one.name == "millrace_stage_seconds_sum"
         },
+        tasks=sum(one.value for one in samples if one.name == "millrace_tasks"),
     )
 
 
@@ -113,4 +116,5 @@ def _together(samples: Sequence[WorkerSample]) -> WorkerSample | None:
         batches=sum(one.batches for one in samples),
         batch_events=sum(one.batch_events for one in samples),
         stage_s={stage: sum(one.stage_s.get(stage, 0.0) for one in samples) for stage in stages},
+        tasks=sum(one.tasks for one in samples),
     )
