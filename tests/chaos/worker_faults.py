@@ -10,8 +10,10 @@ from tests.chaos.worker_crew import Place
 
 
 def _someone(chaos: ChaosStage, random: Random) -> Place | None:
+    """A running worker, one that has been serving where there is one."""
     working = chaos.crew.working()
-    return random.choice(working) if working else None
+    serving = [place for place in working if place.was_ready]
+    return random.choice(serving or working) if working else None
 
 
 @contextmanager
