@@ -19,10 +19,10 @@ def summary(outcome: ChaosOutcome) -> str:
         f"workers started    {outcome.workers_started}",
         f"metrics, at least  {_counted(outcome.counts)}",
         f"faults             {outcome.faults.total()}: {_counted(outcome.faults)}",
-        f"violations         {_counted(verdict.violations) or 'none'}",
+        f"violations         {_counted(verdict.violations)}",
     ]
     return "\n".join([*lines, *verdict.examples])
 
 
 def _counted(counts: dict[str, int]) -> str:
-    return ", ".join(f"{name} {count}" for name, count in sorted(counts.items()))
+    return ", ".join(f"{name} {count}" for name, count in sorted(counts.items())) or "none"
