@@ -4,7 +4,8 @@ Owns the order retrieve, repeats, filters, cut, and how many candidates are retr
 comes about (`models.encoding`). Caller: `models.recommender`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from functools import cached_property
 
 import numpy as np
@@ -18,11 +19,18 @@ from models.session_rule import items_of_types
 from models.vocabulary import UNKNOWN
 from schemas.session_state import SessionState
 
+Stage = Callable[[str], AbstractContextManager[None]]
+"""Times what runs in its context as a stage of this name."""
 SEARCH_BATCH = 256
 """Queries in one index search; bounds the score matrix."""
 CANDIDATES_PER_ITEM = 2
 """Candidates retrieved at first for each item of the list, beside as many as a session's last items can
 displace; more are fetched for lists that the filters leave short."""
+
+
+def untimed(_: str) -> AbstractContextManager[None]:
+    """The stage of nobody's interest."""
+    return nullcontext()
 
 
 class ListRanker:
@@ -34,8 +42,10 @@ class ListRanker:
         k: int,
         excluded_types: frozenset[int],
         unavailable: NDArray[np.bool_] | None,
+        stage: Stage = untimed,
     ) -> None:
         """See `models.recommender.Recommender`."""
+        self._stage = stage
         self._release = release
         self._k = k
         self._excluded_types = excluded_types
@@ -104,12 +114,10 @@ class ListRanker:
     ) -> list[RankedRows]:
         """Retrieve, filter and rank; where the filters leave a list short, again with more candidates."""
         items = self._release.manifest.items
-        rows, scores = self._release.index.search(queries, min(n, items))
-        if self._release.repeat_bias is not None:
-            rows, scores = with_last_items(rows, scores, *repeats, complete=rows.shape[1] == items)
-        excluded = [self._excluded_rows(state) for state in states]
-        allowed = allowed_candidates(rows, excluded, self._unavailable)
-        ranked = top_allowed(rows, scores, allowed, self._k)
+        with self._stage("retrieve"):
+            rows, scores = self._release.index.search(queries, min(n, items))
+        with self._stage("rank"):
+            ranked = self._filtered(rows, scores, states, repeats)
         short = [at for at, one in enumerate(ranked) if len(one.rows) < self._k and n < items]
         if short:
             of_short = repeats[0][short], repeats[1][short]
@@ -117,6 +125,21 @@ class ListRanker:
             for at, one in zip(short, deeper, strict=True):
                 ranked[at] = one
         return ranked
+
+    def _filtered(
+        self,
+        rows: NDArray[np.int32],
+        scores: NDArray[np.float32],
+        states: Sequence[SessionState],
+        repeats: tuple[NDArray[np.int32], NDArray[np.float32]],
+    ) -> list[RankedRows]:
+        """The first k of the candidates, those with repeat biases among them, that may be shown."""
+        if self._release.repeat_bias is not None:
+            complete = rows.shape[1] == self._release.manifest.items
+            rows, scores = with_last_items(rows, scores, *repeats, complete=complete)
+        excluded = [self._excluded_rows(state) for state in states]
+        allowed = allowed_candidates(rows, excluded, self._unavailable)
+        return top_allowed(rows, scores, allowed, self._k)
 
     def _excluded_rows(self, state: SessionState) -> NDArray[np.int32] | None:
         if not any(code in state.event_types for code in self._excluded_types):

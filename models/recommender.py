@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.encoding import StateEncoder
-from models.list_ranker import ListRanker
+from models.list_ranker import ListRanker, Stage, untimed
 from models.ranking import RankedRows
 from models.release import Release
 from models.repeat_bias import LastItems
@@ -91,6 +91,7 @@ class Recommender:
         k: int = 20,
         excluded_types: frozenset[int] = frozenset(),
         unavailable: NDArray[np.bool_] | None = None,
+        stage: Stage = untimed,
     ) -> None:
         """Bind a release to a policy.
 
@@ -100,11 +101,13 @@ class Recommender:
             excluded_types: event type codes; an item that the session has under one of them is not shown to
             it.
             unavailable: bool [items], True for items that are shown to nobody.
+            stage: times the stages `encode`, `retrieve` and `rank`.
         """
         self.release = release
         self.k = k
+        self._stage = stage
         self._encoder = StateEncoder(release)
-        self._ranker = ListRanker(release, k, excluded_types, unavailable)
+        self._ranker = ListRanker(release, k, excluded_types, unavailable, stage)
 
     def recommend(
         self, states: Mapping[SessionId, SessionState | None], events: Sequence[SessionEvent]
@@ -118,7 +121,8 @@ class Recommender:
         Returns:
             A list an event and the changed sessions. Nothing of `states` is changed.
         """
-        pending, changed = self._encode(states, events)
+        with self._stage("encode"):
+            pending, changed = self._encode(states, events)
         ranked = self._rank(pending)
         return Recommended(
             [self._outcome(at, events[at], pending, ranked) for at in range(len(events))], changed

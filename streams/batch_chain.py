@@ -12,8 +12,10 @@ from collections.abc import Mapping, Sequence
 from aiokafka import TopicPartition
 
 from schemas.ids import SessionId
+from schemas.redis_keys import bucket_of
 from schemas.session_state import SessionState
-from streams.micro_batch import Abandoned, MicroBatch, Watermarks, advanced
+from streams.event_decoding import DecodedEvent
+from streams.micro_batch import Abandoned, MicroBatch, Watermarks, advanced, lowest
 from streams.session_store import UnitSave
 
 States = dict[SessionId, SessionState | None]
@@ -62,6 +64,31 @@ class ChainedBatch:
             begins = [unit, *(one.expected[number] for one in self._past[number])]
             if not all(_is_among(stored[one], [begin[one] for begin in begins]) for one in unit):
                 self.refused |= {one: stored[one] for one in unit}
+
+    def due(self, events: list[DecodedEvent], buckets: int) -> list[DecodedEvent]:
+        """The events that are to be applied: not those of refused partitions.
+
+        Nor those below the watermark of their bucket where it is ahead of the others: they were applied by a
+        save that the other buckets missed.
+
+        Args:
+            events: of the batch.
+            buckets: into how many sessions are hashed.
+        """
+        uneven = {one for one, marks in self.batch.expected.items() if len(set(marks)) > 1}
+        if not uneven and not self.refused:
+            return events
+        return [
+            one
+            for one in events
+            if one.partition not in self.refused
+            and (one.partition not in uneven or self._is_due(one, bucket_of(one.session_id, buckets)))
+        ]
+
+    def _is_due(self, event: DecodedEvent, bucket: int) -> bool:
+        marks = self.batch.expected[event.partition]
+        mark = marks[bucket]
+        return mark is None or mark == lowest(marks) or event.record.offset >= mark
 
     def start(self, loaded: Mapping[SessionId, SessionState]) -> States:
         """The states that the batch starts from; the batches before it are let go.

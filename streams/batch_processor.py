@@ -20,23 +20,24 @@ from aiokafka import TopicPartition
 from aiokafka.errors import MessageSizeTooLargeError
 
 from schemas.ids import SessionId
-from schemas.redis_keys import bucket_of
 from streams.batch_chain import ChainedBatch
 from streams.batch_counts import BatchCounts
 from streams.batch_messages import BatchMessages, Outgoing
-from streams.current_recommender import CurrentRecommender, Served
+from streams.current_recommender import CurrentRecommender
 from streams.dead_letters import DeadLetter
 from streams.emitter import MessageSink
 from streams.event_decoding import DecodedEvent, EventDecoder
 from streams.health import Health
 from streams.isolation import Isolated, recommend_isolating
 from streams.metrics import WorkerMetrics
-from streams.micro_batch import Abandoned, BatchOutcome, MicroBatch, Watermarks, lowest
+from streams.micro_batch import Abandoned, BatchOutcome, MicroBatch, Watermarks
 from streams.retrying import until_available
 from streams.session_store import Loaded, SessionStore, UnitSave
 
 log = structlog.get_logger("millrace.batch")
 T = TypeVar("T")
+ON_THE_LOOP = 8
+"""Up to so many events are computed on the event loop: some milliseconds, and no way to a thread and back."""
 
 
 class BatchProcessor:
@@ -88,9 +89,7 @@ class BatchProcessor:
             with self._metrics.stage("load"):
                 loaded = await self._load(chained, {event.session_id for event in events})
         self._metrics.refusals.labels("load").inc(len(chained.refused))
-        events = [
-            one for one in events if one.partition not in chained.refused and self._is_due(one, chained)
-        ]
+        events = chained.due(events, self._store.buckets)
         letters = [letter for letter in letters if _partition_of(letter) not in chained.refused]
         async with self._computing:
             isolated, outgoing = await self._compute(chained, loaded, events)
@@ -115,37 +114,27 @@ class BatchProcessor:
         chained.refuse_unexpected(loaded.watermarks)
         return loaded
 
-    def _is_due(self, event: DecodedEvent, chained: ChainedBatch) -> bool:
-        """Whether an event is still to be applied.
-
-        Not where its bucket's watermark is ahead of the others and above it: it was applied by a save that
-        the other buckets missed.
-        """
-        marks = chained.batch.expected[event.partition]
-        mark = marks[bucket_of(event.session_id, self._store.buckets)]
-        return mark is None or mark == lowest(marks) or event.record.offset >= mark
-
     async def _compute(
         self, chained: ChainedBatch, loaded: Loaded, events: list[DecodedEvent]
     ) -> tuple[Isolated, Outgoing]:
-        """Lists and changed states, in a thread, and the messages that carry them.
+        """Lists and changed states, and the messages that carry them.
 
         Where the recommender fails whatever the events, it is tried again, with the release that serves then.
         """
         states = chained.start(loaded.states)
 
-        async def recommend() -> tuple[Served, Isolated]:
+        def compute() -> tuple[Isolated, Outgoing]:
             served = self._current.served
             assert served is not None, "the source polls only once a release is loaded"
-            return served, await asyncio.to_thread(recommend_isolating, served.recommender, states, events)
+            isolated = recommend_isolating(served.recommender, states, events)
+            chained.change(isolated.states, {one.event.session_id: one.partition.partition for one in events})
+            with self._metrics.stage("build"):
+                return isolated, self._messages.lists(served, isolated)
 
-        with self._metrics.stage("recommend"):
-            served, isolated = await self._patiently(chained.batch, "recommender", recommend)
-        home = {event.session_id: event.partition.partition for event in isolated.events}
-        chained.change(isolated.states, home)
-        with self._metrics.stage("build"):
-            outgoing = await asyncio.to_thread(self._messages.lists, served, isolated)
-        return isolated, outgoing
+        async def computed() -> tuple[Isolated, Outgoing]:
+            return compute() if len(events) <= ON_THE_LOOP else await asyncio.to_thread(compute)
+
+        return await self._patiently(chained.batch, "recommender", computed)
 
     async def _emit(self, batch: MicroBatch, outgoing: Outgoing, letters: list[DeadLetter]) -> None:
         """Produce lists and dead letters, await the acknowledgements."""

@@ -62,7 +62,7 @@ class CurrentRecommender:
 
     def _bind(self, release: Release) -> None:
         mask = self._availability.mask(release.vocabulary)
-        recommender = Recommender(release, self._k, self._excluded_types, mask)
+        recommender = Recommender(release, self._k, self._excluded_types, mask, self._metrics.stage)
         self.served = Served(recommender, self._availability.version)
 
 

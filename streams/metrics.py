@@ -6,6 +6,8 @@ from contextlib import contextmanager
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from streams.batched_histogram import BatchedHistogram
+
 _STAGE_BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
 _FRESHNESS_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 60.0, 600.0)
 _SIZE_BUCKETS = (1, 2, 5, 10, 25, 50, 100, 250, 500, 1000, 2500)
@@ -49,11 +51,11 @@ class WorkerMetrics:
             buckets=_STAGE_BUCKETS,
             registry=registry,
         )
-        self.freshness_seconds = Histogram(
+        self.freshness_seconds = BatchedHistogram(
             "millrace_freshness_seconds",
             "From the event's Kafka timestamp to the broker's acknowledgement of its list",
-            buckets=_FRESHNESS_BUCKETS,
-            registry=registry,
+            _FRESHNESS_BUCKETS,
+            registry,
         )
         self.consumer_lag = Gauge(
             "millrace_consumer_lag",

@@ -365,5 +365,5 @@ async def test_metrics_tell_batch_stages_and_freshness(bench: Workbench) -> None
     assert bench.count("millrace_events_total", event_type="view", strategy="gru4rec") == 2
     assert bench.count("millrace_batch_events_sum") == 2
     assert bench.count("millrace_freshness_seconds_count") == 2
-    for stage in ("decode", "load", "recommend", "build", "produce", "save"):
+    for stage in ("decode", "load", "encode", "retrieve", "rank", "build", "produce", "save"):
         assert bench.count("millrace_stage_seconds_count", stage=stage) == 1
