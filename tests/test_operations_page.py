@@ -25,7 +25,7 @@ def metrics_table(metrics: WorkerMetrics | LookupMetrics) -> list[str]:
     for metric in (one for name, one in vars(metrics).items() if name != "registry"):
         (family,) = metric.collect()
         exported = f"{family.name}_total" if family.type == "counter" else family.name
-        labels = ", ".join(f"`{label}`" for label in metric._labelnames)
+        labels = ", ".join(f"`{label}`" for label in getattr(metric, "_labelnames", ()))
         row = f"| `{exported}` | {family.type} | {labels} | {family.documentation} |"
         rows.append(row.replace("|  |", "| |"))
     return rows
