@@ -10,7 +10,7 @@ from random import Random
 from confluent_kafka import Consumer
 
 from tests.chaos.chaos_stage import GAP_S, RELEASES, ChaosStage, chaos_stage
-from tests.chaos.fault import Fault
+from tests.chaos.fault import Fault, may_strike_together
 from tests.chaos.fault_log import FaultLog
 from tests.chaos.oracle import Verdict, judge
 from tests.chaos.whole_topic import log_ends
@@ -121,7 +121,7 @@ class ChaosRun:
             self.struck[fault.name] += 1
             self.log.note(f"{fault.name}: {target}")
             self._pass_time(hold_s / 2)
-            others = [one for one in self.plan.faults if one.family != fault.family]
+            others = [one for one in self.plan.faults if may_strike_together(fault, one)]
             if not alone and others and random.random() < TOGETHER:
                 self._inject(random.choice(others), random, alone=True)
             self._pass_time(hold_s / 2)

@@ -155,6 +155,6 @@ SERVICE_FAULTS = (
     Fault("Kafka stopped", "kafka", (0.5, 5.0), kafka_stopped),
     KAFKA_KILLED,
     Fault("Kafka paused", "kafka", (1.0, PATIENCE_S + 8), kafka_paused),
-    Fault("slow network to Kafka", "kafka", (2.0, 8.0), slow(_kafka_link)),
-    Fault("connections to Kafka cut", "kafka", (0.1, 3.0), cut(_kafka_link)),
+    Fault("slow network to Kafka", "kafka link", (2.0, 8.0), slow(_kafka_link)),
+    Fault("connections to Kafka cut", "kafka link", (0.1, 3.0), cut(_kafka_link)),
 )
