@@ -81,6 +81,7 @@ class SlowNetwork:
 
     def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()
+        self._servers: list[asyncio.Server] = []
         self._thread = threading.Thread(target=self._loop.run_forever, name="network", daemon=True)
 
     def __enter__(self) -> Self:
@@ -98,11 +99,14 @@ class SlowNetwork:
     def link(self, target_port: int) -> Link:
         """A new link that leads to a loopback port."""
         link = Link(self._loop, target_port)
-        asyncio.run_coroutine_threadsafe(link.listen(), self._loop).result(10)
+        self._servers.append(asyncio.run_coroutine_threadsafe(link.listen(), self._loop).result(10))
         return link
 
     async def _end(self) -> None:
-        tasks = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        for server in self._servers:
+            server.close()
+        await asyncio.sleep(0)  # what was being accepted becomes a task
+        while tasks := asyncio.all_tasks() - {asyncio.current_task()}:
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks)
