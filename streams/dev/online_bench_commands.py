@@ -18,7 +18,7 @@ def bench_stream_command(
     count: Annotated[int, typer.Option(min=100, max=1_000_000, help="Events in the backlog.")] = 100_000,
     items: Annotated[int, typer.Option(min=100, help="Items of the simulated shop.")] = 18_000,
     units: Annotated[int, typer.Option(min=1, max=512, help="Units of the release's GRU4Rec.")] = 100,
-    index: Annotated[str, typer.Option(help="Index of the release: exact, ivf_flat.")] = "exact",
+    index: Annotated[str, typer.Option(help="Index of the release, as in a model config.")] = "auto",
     broker: Annotated[
         str | None,
         typer.Option(metavar="local|embedded|HOST:PORT", help="local: a real Kafka, by Java 17 and Maven."),
