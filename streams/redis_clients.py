@@ -8,13 +8,16 @@ import re
 from collections.abc import Awaitable
 from typing import Any, TypeVar, cast
 
+import hiredis
 from redis import exceptions
 from redis.asyncio import (
     BlockingConnectionPool,
+    Connection,
     Redis,
     SSLConnection,
     UnixDomainSocketConnection,
 )
+from redis.asyncio.connection import AbstractConnection
 from redis.asyncio.retry import Retry
 from redis.asyncio.sentinel import MasterNotFoundError, Sentinel, SentinelConnectionPool
 from redis.backoff import NoBackoff
@@ -31,6 +34,27 @@ _SHOWN_CLIENT = re.compile(r"<redis\..*?> - ")
 _CONNECTIONS = 64
 _INCURABLE = (exceptions.AuthenticationError, exceptions.NoPermissionError)
 _ERRORS = (exceptions.RedisError, OSError)
+
+
+class _Packed(AbstractConnection):
+    """Packs commands in C; the asyncio client does it in Python, a tenth of the time of a save."""
+
+    def pack_command(self, *args: Any) -> list[bytes]:
+        name, *rest = args
+        words = name.split() if isinstance(name, (str, bytes)) else [name]  # SCRIPT LOAD, for one
+        return [hiredis.pack_command((*words, *rest))]
+
+
+class _PackedConnection(_Packed, Connection):
+    """Over TCP."""
+
+
+class _PackedSslConnection(_Packed, SSLConnection):
+    """Over TLS."""
+
+
+class _PackedUnixConnection(_Packed, UnixDomainSocketConnection):
+    """Over a socket file."""
 
 
 def open_redis(settings: SharedSettings, timeout_s: float | None = None) -> "Redis":
@@ -57,14 +81,15 @@ def open_redis(settings: SharedSettings, timeout_s: float | None = None) -> "Red
     if address.kind == "sentinel":
         return _ThroughSentinels.master_of(address, sentinel_arguments(settings) | timeouts, arguments)
     if address.path is not None:
-        return _client({"connection_class": UnixDomainSocketConnection, "path": address.path}, arguments)
+        return _client({"connection_class": _PackedUnixConnection, "path": address.path}, arguments)
     ((host, port),) = address.nodes
     return _client({"host": host, "port": port}, arguments)
 
 
 def _client(where: dict[str, Any], arguments: dict[str, Any]) -> "Redis":
     """A client of one Redis; who finds all connections in use waits for one."""
-    every = arguments | ({"connection_class": SSLConnection} if "ssl" in arguments else {}) | where
+    connection = _PackedSslConnection if "ssl" in arguments else _PackedConnection
+    every = {"connection_class": connection} | arguments | where
     every.pop("ssl", None)
     return Redis.from_pool(BlockingConnectionPool(**every))
 

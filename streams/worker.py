@@ -6,6 +6,7 @@ batch processor.
 
 import asyncio
 import functools
+import gc
 import signal
 from collections.abc import Coroutine
 from contextlib import AsyncExitStack
@@ -194,6 +195,7 @@ class _Worker:
             starting.result()
         self._keep_running(stack, refresh.run(), topics.run())
         self._health.recover("start")
+        gc.freeze()  # what is there now stays: it need not be looked through again and again
         log.info("serving", release_id=self._current.release_id, topics=settings.event_topics)
         return source
 
