@@ -21,7 +21,8 @@ IndexKind = Literal["exact", "pq_fastscan", "ivf_flat"]
 INDEX_KINDS: tuple[str, ...] = get_args(IndexKind)
 """`exact` scores every item. `pq_fastscan` (FAISS) scores all roughly by codes of half a byte for two
 dimensions, and the best of them exactly. `ivf_flat` (FAISS) visits the nearest lists only."""
-AUTO = "auto"
+IndexChoice = Literal["exact", "pq_fastscan", "ivf_flat", "auto"]
+"""A kind, or the one that suits the number of items."""
 _EXACT_ITEMS = 5_000
 """Up to so many items scoring all of them is fastest, and nothing is lost."""
 
@@ -71,7 +72,7 @@ def build_index(
     Raises:
         ValueError: the kind is not known.
     """
-    if kind == AUTO:
+    if kind == "auto":
         kind = "exact" if len(vectors) <= _EXACT_ITEMS else "pq_fastscan"
     if kind == "exact":
         return ExactIndex(vectors)

@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from index.item_index import IndexKind
+from index.item_index import IndexChoice
 from schemas.errors import UsageError
 
 StrategyName = Literal["gru4rec", "als"]
@@ -129,7 +129,7 @@ class ModelConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """Training events that an item needs to be in the vocabulary."""
     test_share: float = 0.1
     """Share of the sessions, those that end last, kept for evaluation where the file has no split."""
-    index: IndexKind | Literal["auto"] = "auto"
+    index: IndexChoice = "auto"
     """How the release's item vectors are searched."""
     seed: int = 1
     """Of weights, negatives and dropout: the same seed and data give the same model on the same machine."""

@@ -9,7 +9,7 @@ A batch goes in waves: the first event of every session, then the second, and so
 serves many sessions and each event still sees the one before it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -50,7 +50,7 @@ class Recommended:
     """The outcome of a batch."""
 
     recommendations: list[Recommendation | None]
-    """Beside each event its list; None for an erased session."""
+    """Beside each event its list; None for an erased session, and for an event that another supersedes."""
     states: dict[SessionId, SessionState | None]
     """The sessions that changed, as they now are; None: delete what is stored."""
 
@@ -92,6 +92,7 @@ class Recommender:
         excluded_types: frozenset[int] = frozenset(),
         unavailable: NDArray[np.bool_] | None = None,
         stage: Stage = untimed,
+        latest_only: bool = False,
     ) -> None:
         """Bind a release to a policy.
 
@@ -102,10 +103,12 @@ class Recommender:
             it.
             unavailable: bool [items], True for items that are shown to nobody.
             stage: times the stages `encode`, `retrieve` and `rank`.
+            latest_only: make no list for an event that a later one of its session follows in the same batch.
         """
         self.release = release
         self.k = k
         self._stage = stage
+        self._latest_only = latest_only
         self._encoder = StateEncoder(release)
         self._ranker = ListRanker(release, k, excluded_types, unavailable, stage)
 
@@ -123,10 +126,13 @@ class Recommender:
         """
         with self._stage("encode"):
             pending, changed = self._encode(states, events)
-        ranked = self._rank(pending)
-        return Recommended(
-            [self._outcome(at, events[at], pending, ranked) for at in range(len(events))], changed
-        )
+        superseded = _superseded(events) if self._latest_only else frozenset()
+        ranked = self._rank(pending, superseded)
+        recommendations = [
+            None if at in superseded else self._outcome(at, event, pending, ranked)
+            for at, event in enumerate(events)
+        ]
+        return Recommended(recommendations, changed)
 
     def encode(self, events: Sequence[SessionEvent]) -> EncodedEvents:
         """What the lists of events of new sessions are made from.
@@ -192,10 +198,10 @@ class Recommender:
             if step is not None and step.consent:
                 current[step.session_id] = changed[step.session_id] = state
 
-    def _rank(self, pending: _Pending) -> dict[int, RankedRows]:
-        known = np.flatnonzero(pending.known)
-        states = [state for state, is_known in zip(pending.states, pending.known, strict=True) if is_known]
-        return dict(zip(known.tolist(), self._ranker.rank(pending.queries[known], states), strict=True))
+    def _rank(self, pending: _Pending, superseded: Collection[int]) -> dict[int, RankedRows]:
+        ranked = [at for at in np.flatnonzero(pending.known).tolist() if at not in superseded]
+        states = [pending.states[at] for at in ranked]
+        return dict(zip(ranked, self._ranker.rank(pending.queries[ranked], states), strict=True))
 
     def _outcome(
         self, at: int, item: SessionEvent, pending: _Pending, ranked: dict[int, RankedRows]
@@ -209,6 +215,17 @@ class Recommender:
             repeat_of=pending.repeats[at],
             stored=item.event.consent,
         )
+
+
+def _superseded(events: Sequence[SessionEvent]) -> frozenset[int]:
+    """Places of the events that a later one of their session follows; those without consent stand alone."""
+    kept = [
+        at for at, item in enumerate(events) if isinstance(item.event, EraseSession) or item.event.consent
+    ]
+    last = {events[at].event.session_id: at for at in kept}
+    return frozenset(at for at in kept if last[events[at].event.session_id] != at) - {
+        at for at in kept if isinstance(events[at].event, EraseSession)
+    }
 
 
 def _waves(events: Sequence[SessionEvent]) -> list[list[int]]:

@@ -13,7 +13,7 @@ import numpy as np
 from models.recommender import Recommendation
 from models.vocabulary import Vocabulary
 from schemas.ids import SessionId
-from schemas.item_event import ItemEvent
+from schemas.item_event import EraseSession, ItemEvent
 from schemas.recommendation_list import RecommendationList, ScoredItem, Source, encode_recommendation_list
 from schemas.timestamps import from_epoch_ms
 from streams.current_recommender import Served
@@ -32,7 +32,7 @@ class Outgoing(NamedTuple):
     """What the events of a batch send out."""
 
     messages: list[OutgoingMessage]
-    """A list each; a tombstone for an erased session."""
+    """A list each, where they are not superseded; a tombstone for an erased session."""
     latest: dict[SessionId, bytes]
     """The latest list of each session that keeps one."""
 
@@ -63,16 +63,15 @@ class BatchMessages:
         produced_at = from_epoch_ms(int(time.time() * 1000))
         items = _scored_items(served.recommender.release.vocabulary, isolated.recommendations)
         for event, recommendation in zip(isolated.events, isolated.recommendations, strict=True):
-            value = None
             if recommendation is not None:
-                value = encode_recommendation_list(
-                    _list(served, event, recommendation, next(items), produced_at)
-                )
+                made = _list(served, event, recommendation, next(items), produced_at)
+                value = encode_recommendation_list(made)
+                messages.append(self._message(event, value))
                 if recommendation.stored:
                     latest[event.session_id] = value
-            else:
+            elif isinstance(event.event, EraseSession):
+                messages.append(self._message(event, None))
                 latest.pop(event.session_id, None)
-            messages.append(self._message(event, value))
         return Outgoing(messages, latest)
 
     def _message(self, event: DecodedEvent, value: bytes | None) -> OutgoingMessage:

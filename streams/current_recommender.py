@@ -27,8 +27,12 @@ class Served:
 class CurrentRecommender:
     """The current recommender; None until the first release."""
 
-    def __init__(self, k: int, excluded_types: frozenset[int], metrics: WorkerMetrics) -> None:
+    def __init__(
+        self, k: int, excluded_types: frozenset[int], metrics: WorkerMetrics, latest_only: bool = False
+    ) -> None:
+        """Bind the policy; see `models.recommender.Recommender`."""
         self.served: Served | None = None
+        self._latest_only = latest_only
         self._k = k
         self._excluded_types = excluded_types
         self._metrics = metrics
@@ -62,7 +66,9 @@ class CurrentRecommender:
 
     def _bind(self, release: Release) -> None:
         mask = self._availability.mask(release.vocabulary)
-        recommender = Recommender(release, self._k, self._excluded_types, mask, self._metrics.stage)
+        recommender = Recommender(
+            release, self._k, self._excluded_types, mask, self._metrics.stage, self._latest_only
+        )
         self.served = Served(recommender, self._availability.version)
 
 

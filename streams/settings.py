@@ -21,6 +21,11 @@ class WorkerSettings(SharedSettings):
         ["purchase"],
         description="items that the session has under one of these types are not shown to it; empty: all are",
     )
+    emit: Literal["every", "latest"] = Field(
+        "every",
+        description="a list for every event, or for the latest of each session in a micro-batch: cheaper "
+        "behind a backlog",
+    )
     require_key: bool = Field(
         False, description="dead-letter events whose Kafka key is not their session_id, instead of warning"
     )

@@ -79,7 +79,7 @@ class _Worker:
         self._metrics = WorkerMetrics(CollectorRegistry())
         self._health = Health(self._metrics.ready)
         excluded = frozenset(EVENT_TYPE_CODES[name] for name in settings.exclude_event_types)
-        self._current = CurrentRecommender(settings.k, excluded, self._metrics)
+        self._current = CurrentRecommender(settings.k, excluded, self._metrics, settings.emit == "latest")
         self._emitter = Emitter(functools.partial(kafka_clients.producer, settings))
 
     async def run(self) -> None:

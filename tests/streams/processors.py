@@ -41,11 +41,12 @@ class Workbench:
     k: int = 3
     excluded_types: frozenset[int] = frozenset()
     require_key: bool = False
+    latest_only: bool = False
 
     def __post_init__(self) -> None:
         self.metrics = WorkerMetrics(CollectorRegistry())
         self.health = Health(self.metrics.ready)
-        self.current = CurrentRecommender(self.k, self.excluded_types, self.metrics)
+        self.current = CurrentRecommender(self.k, self.excluded_types, self.metrics, self.latest_only)
         self.current.use_release(self.release)
         self.processor = BatchProcessor(
             EventDecoder({"order": "purchase"}, self.require_key, 3600, self.metrics),

@@ -367,3 +367,27 @@ async def test_metrics_tell_batch_stages_and_freshness(bench: Workbench) -> None
     assert bench.count("millrace_freshness_seconds_count") == 2
     for stage in ("decode", "load", "encode", "retrieve", "rank", "build", "produce", "save"):
         assert bench.count("millrace_stage_seconds_count", stage=stage) == 1
+
+
+async def test_latest_event_of_a_session_in_a_batch_has_the_only_list_where_the_setting_says_so(
+    bench_release: Release,
+) -> None:
+    bench = Workbench(bench_release, latest_only=True)
+    records = [event_record("s", "a", 0), event_record("t", "c", 1), event_record("s", "b", 2)]
+    await bench.processor.process(a_batch(*records))
+    lists = [(one.source.offset, [item.item_id for item in one.items]) for one in bench.emitter.lists()]
+    assert lists == [(1, successors(ITEMS, ["c"], 3)), (2, successors(ITEMS, ["a", "b"], 3))]
+    assert memory(bench).states[S].item_ids == ("a", "b")
+    assert bench.emitter.on("recommendations")[-1].value == memory(bench).latest[S]
+
+
+async def test_event_before_an_erasure_has_no_list_where_only_the_latest_is_wanted(
+    bench_release: Release,
+) -> None:
+    bench = Workbench(bench_release, latest_only=True)
+    await bench.processor.process(
+        a_batch(event_record("s", "a", 0), event_record("s", "", 1, event_type="erase"))
+    )
+    (tombstone,) = bench.emitter.on("recommendations")
+    assert tombstone.value is None
+    assert S not in memory(bench).latest
