@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 
 from aiokafka import TopicPartition
 
-from schemas.ids import SessionId
+from schemas.ids import SessionId, UserId
 from schemas.redis_keys import bucket_of
 from schemas.session_state import SessionState
 from streams.event_decoding import DecodedEvent
@@ -121,11 +121,14 @@ class ChainedBatch:
         for session, state in states.items():
             self.changed[home[session]][session] = state
 
-    def saves(self, latest: Mapping[SessionId, bytes]) -> list[UnitSave]:
+    def saves(
+        self, latest: Mapping[SessionId, bytes], owned: Mapping[tuple[UserId, SessionId], bool]
+    ) -> list[UnitSave]:
         """One save for each unit that is not refused.
 
         Args:
             latest: the latest lists of the sessions, which `change` was told the home of.
+            owned: see `UnitSave.owned`; of such sessions.
         """
         assert self.changed is not None
         saves = {
@@ -135,6 +138,8 @@ class ChainedBatch:
         }
         for session, value in latest.items():
             saves[self._home[session]].latest[session] = value
+        for (user, session), is_owned in owned.items():
+            saves[self._home[session]].owned[user, session] = is_owned
         return list(saves.values())
 
     def _continued(self, number: int) -> list["ChainedBatch"]:

@@ -19,7 +19,7 @@ import structlog
 from aiokafka import TopicPartition
 from aiokafka.errors import MessageSizeTooLargeError
 
-from schemas.ids import SessionId
+from schemas.ids import SessionId, UserId
 from streams.batch_chain import ChainedBatch
 from streams.batch_counts import BatchCounts
 from streams.batch_messages import BatchMessages, Outgoing
@@ -100,7 +100,7 @@ class BatchProcessor:
         self._counts.emitted(isolated)
         async with self._saving:
             with self._metrics.stage("save"):
-                await self._save(chained, outgoing.latest)
+                await self._save(chained, outgoing.latest, isolated.owned)
         self._counts.saved(chained.refused, isolated, letters)
         ends = chained.batch.next_offsets
         return BatchOutcome(
@@ -150,9 +150,14 @@ class BatchProcessor:
             bare = [message._replace(value=b"") for message in letter_messages]
             await self._patiently(batch, "kafka", lambda: self._emitter.emit([*outgoing.messages, *bare]))
 
-    async def _save(self, chained: ChainedBatch, latest: dict[SessionId, bytes]) -> None:
+    async def _save(
+        self,
+        chained: ChainedBatch,
+        latest: dict[SessionId, bytes],
+        owned: dict[tuple[UserId, SessionId], bool],
+    ) -> None:
         """Save what was not refused; what is refused now is noted."""
-        saves = chained.saves(latest)
+        saves = chained.saves(latest, owned)
         refused = _unless_applied(
             saves, await self._patiently(chained.batch, "redis", lambda: self._store.save(saves))
         )

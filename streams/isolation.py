@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 
 from models.recommender import Recommendation, Recommender
 from schemas.errors import Unavailable
-from schemas.ids import SessionId
+from schemas.ids import SessionId, UserId
+from schemas.item_event import EraseSession, ItemEvent
 from schemas.session_state import SessionState
 from streams.current_recommender import probe
 from streams.dead_letters import DeadLetter, dead_letter
@@ -28,6 +29,15 @@ class Isolated:
     recommendations: list[Recommendation | None] = field(default_factory=list)
     states: dict[SessionId, SessionState | None] = field(default_factory=dict)
     letters: list[DeadLetter] = field(default_factory=list)
+
+    @property
+    def owned(self) -> dict[tuple[UserId, SessionId], bool]:
+        """Whose the sessions are, as far as their events say so; False for one that was erased."""
+        return {
+            (event.user_id, event.session_id): isinstance(event, ItemEvent)
+            for event in (one.event for one in self.events)
+            if event.user_id is not None and (isinstance(event, EraseSession) or event.consent)
+        }
 
 
 def recommend_isolating(

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 
 from aiokafka import TopicPartition
 
-from schemas.ids import SessionId
+from schemas.ids import SessionId, UserId
 from schemas.session_state import SessionState
 from schemas.watermark import written_watermark
 from streams.micro_batch import Watermarks
@@ -19,6 +19,7 @@ class MemorySessionStore:
         self._topic_ids = {} if topic_ids is None else topic_ids
         self.states: dict[SessionId, SessionState] = {}
         self.latest: dict[SessionId, bytes] = {}
+        self.sessions_of: dict[UserId, set[SessionId]] = {}
         self._watermarks: dict[TopicPartition, bytes] = {}
 
     async def load(self, partitions: Collection[TopicPartition], sessions: Collection[SessionId]) -> Loaded:
@@ -49,6 +50,9 @@ class MemorySessionStore:
             else:
                 self.states[session] = state
         self.latest.update(save.latest)
+        for (user, session), is_owned in save.owned.items():
+            of_user = self.sessions_of.setdefault(user, set())
+            of_user.add(session) if is_owned else of_user.discard(session)
 
     def _loaded(
         self, partitions: Collection[TopicPartition], states: dict[SessionId, SessionState]

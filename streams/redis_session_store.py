@@ -1,7 +1,7 @@
 """The SessionStore on Redis: one MGET to load, one script to save, per bucket.
 
-Writer: this module alone writes the keys `state`, `latest` and `watermark`. Readers: this module;
-`streams.lookup` reads `latest`.
+Writer: this module alone writes the keys `state`, `latest`, `user` and `watermark`. Readers: this module;
+`streams.lookup` reads `latest` and, to erase, `state` and `user`.
 The save script is the one compare-and-set of the design: a partition's watermark, states and lists change
 together or not at all.
 """
@@ -17,7 +17,7 @@ from redis.asyncio import Redis
 
 from schemas.errors import UsageError
 from schemas.ids import SessionId
-from schemas.redis_keys import BUCKETS, bucket_of, by_bucket, latest_key, state_key, watermark_key
+from schemas.redis_keys import BUCKETS, bucket_of, by_bucket, latest_key, state_key, user_key, watermark_key
 from schemas.session_state import SessionState, decode_session_state, encode_session_state
 from schemas.watermark import written_watermark
 from streams.micro_batch import Watermarks
@@ -29,7 +29,8 @@ log = structlog.get_logger("millrace.redis")
 # A unit is compared and written as one. KEYS, per unit: its watermarks, then the keys to write. ARGV: the TTL
 # in seconds, then per unit the number of watermarks, an expected and a new one for each (see
 # `schemas.watermark`; no number for none), the number of keys to write, and a value for each ('' deletes).
-# A stored watermark that counts in another topic is none.
+# A stored watermark that counts in another topic is none. Then, per unit, the number of users' session sets
+# (their keys follow those to write), and for each a session id and whether it is in the set: '1' or '0'.
 _SAVE = """
 local function parts(mark) return string.match(mark, '^(%d*)@?(.*)$') end
 local ttl, refused = ARGV[1], {}
@@ -63,7 +64,17 @@ while key <= #KEYS do
       redis.call('SET', name, value, 'EX', ttl)
     end
   end
-  key, arg = key + marks + count, values + count + 1
+  local sets = tonumber(ARGV[values + count + 1])
+  for i = 1, equal and sets or 0 do
+    local name, session = KEYS[key + marks + count + i - 1], ARGV[values + count + 2 * i]
+    if ARGV[values + count + 2 * i + 1] == '1' then
+      redis.call('SADD', name, session)
+      redis.call('EXPIRE', name, ttl)
+    else
+      redis.call('SREM', name, session)
+    end
+  end
+  key, arg = key + marks + count + sets, values + count + 2 + 2 * sets
 end
 return refused
 """
@@ -151,13 +162,17 @@ class RedisSessionStore:
         names = {watermark_key(bucket, *one): one for save in saves for one in save.expected}
         for save in saves:
             values = self._values(bucket, save)
+            owned = [one for one in save.owned if bucket_of(one[1], self.buckets) == bucket]
             keys += [*(watermark_key(bucket, *partition) for partition in save.expected), *values]
+            keys += [user_key(bucket, user) for user, _ in owned]
             arguments.append(len(save.expected))
             for partition, expected in save.expected.items():
                 topic_id = self._topic_ids.get(partition.topic, "")
                 marks = (expected[bucket], save.new[partition][bucket])
                 arguments += [written_watermark(mark, topic_id) for mark in marks]
-            arguments += [len(values), *values.values()]
+            arguments += [len(values), *values.values(), len(owned)]
+            for user, session in owned:
+                arguments += [session, int(save.owned[user, session])]
         answer: list[bytes] = await answered(self._save_script(keys, arguments))
         pairs = zip(answer[::2], answer[1::2], strict=True)
         return {names[key.decode()]: int(stored) if stored else None for key, stored in pairs}

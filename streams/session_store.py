@@ -11,7 +11,7 @@ from typing import Protocol
 
 from aiokafka import TopicPartition
 
-from schemas.ids import SessionId
+from schemas.ids import SessionId, UserId
 from schemas.session_state import SessionState
 from schemas.watermark import is_of_topic, read_watermark
 from streams.micro_batch import Watermarks
@@ -45,6 +45,8 @@ class UnitSave:
     states: dict[SessionId, SessionState | None] = field(default_factory=dict)
     """None: delete the session's state and latest list."""
     latest: dict[SessionId, bytes] = field(default_factory=dict)
+    owned: dict[tuple[UserId, SessionId], bool] = field(default_factory=dict)
+    """Whether the session is one of the user's; others stay as they are."""
 
 
 def loaded_of(

@@ -7,8 +7,8 @@ from aiokafka import TopicPartition
 from redis.asyncio import Redis
 
 from schemas.errors import Unavailable, UsageError
-from schemas.ids import ItemId, SessionId
-from schemas.redis_keys import bucket_of, latest_key, state_key, watermark_key
+from schemas.ids import ItemId, SessionId, UserId
+from schemas.redis_keys import bucket_of, latest_key, state_key, user_key, watermark_key
 from schemas.session_state import SessionState
 from streams.memory_session_store import MemorySessionStore
 from streams.micro_batch import Watermarks, advanced
@@ -255,3 +255,17 @@ async def test_watermark_with_an_id_is_honoured_where_the_broker_tells_none(
     topic_ids.clear()
     assert (await store.load([one], [])).watermarks == {one: at(store, 100)}
     assert await store.save([a_save(one, at(store, 100), 150)]) == {}
+
+
+async def test_sessions_of_a_user_are_kept_with_a_time_to_live(redis: "Redis") -> None:
+    store = RedisSessionStore(redis, 4, TTL_S)
+    user, bucket = UserId("u1"), bucket_of(A, 4)
+    here, marks = a_partition(), (None,) * 4
+    await store.save([UnitSave({here: marks}, {here: (1,) * 4}, owned={(user, A): True})])
+    assert await redis.smembers(user_key(bucket, user)) == {A.encode()}
+    assert 0 < await redis.ttl(user_key(bucket, user)) <= TTL_S
+    refused = await store.save([UnitSave({here: marks}, {here: (2,) * 4}, owned={(user, A): False})])
+    assert refused
+    assert await redis.smembers(user_key(bucket, user)) == {A.encode()}
+    await store.save([UnitSave({here: (1,) * 4}, {here: (2,) * 4}, owned={(user, A): False})])
+    assert not await redis.exists(user_key(bucket, user))
