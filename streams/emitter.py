@@ -76,12 +76,14 @@ class Emitter:
         producer = await self._connected()
         try:
             await _see_partitions(producer, {(one.topic, one.partition) for one in messages})
-            answers = await asyncio.gather(*await _send(producer, messages), return_exceptions=True)
+            sent = await _send(producer, messages)
         except KafkaError as error:
-            answers = [error]
-        for answer, message in zip(answers, messages, strict=False):
+            await self._failed(error, " or ".join({one.topic for one in messages}))
+            return
+        answers = await asyncio.gather(*(one for _, one in sent), return_exceptions=True)
+        for (topic, _), answer in zip(sent, answers, strict=True):
             if isinstance(answer, BaseException):
-                await self._failed(answer, message.topic)
+                await self._failed(answer, topic)
 
     async def _connected(self) -> AIOKafkaProducer:
         if self._producer is None:
@@ -121,21 +123,24 @@ async def _see_partitions(producer: AIOKafkaProducer, wanted: Collection[tuple[s
 
 async def _send(
     producer: AIOKafkaProducer, messages: Sequence[OutgoingMessage]
-) -> list["asyncio.Future[RecordMetadata]"]:
-    """Hand messages to the producer, those of a partition in batches: one by one costs five times as much."""
-    acknowledgements: list[asyncio.Future[RecordMetadata]] = []
+) -> list[tuple[str, "asyncio.Future[RecordMetadata]"]]:
+    """Hand messages to the producer, those of a partition in batches: one by one costs five times as much.
+
+    Returns:
+        The acknowledgement of each message or batch, and its topic.
+    """
+    sent: list[tuple[str, asyncio.Future[RecordMetadata]]] = []
     placed: dict[tuple[str, int], list[OutgoingMessage]] = {}
     for message in messages:
         topic, partition, key, value, headers = message
         if partition is None:
-            acknowledgements.append(await producer.send(topic, value, key, headers=list(headers)))
+            sent.append((topic, await producer.send(topic, value, key, headers=list(headers))))
         else:
             placed.setdefault((topic, partition), []).append(message)
     for (topic, partition), some in placed.items():
-        acknowledgements += [
-            await producer.send_batch(batch, topic, partition=partition) for batch in _batches(producer, some)
-        ]
-    return acknowledgements
+        for batch in _batches(producer, some):
+            sent.append((topic, await producer.send_batch(batch, topic, partition=partition)))  # noqa: PERF401
+    return sent
 
 
 def _batches(producer: AIOKafkaProducer, messages: Sequence[OutgoingMessage]) -> Iterator[BatchBuilder]:
