@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from models.ranking import RankedRows, allowed_candidates, top_allowed, with_last_items
 from models.release import Release
 from models.repeat_bias import RECENCIES, LastItems, last_items, no_items, rescored
+from models.search_memory import SearchMemory
 from models.servable_model import index_vectors
 from models.session_rule import items_of_types
 from models.vocabulary import UNKNOWN
@@ -50,6 +51,8 @@ class ListRanker:
         self._k = k
         self._excluded_types = excluded_types
         self._unavailable = unavailable
+        self._candidates = CANDIDATES_PER_ITEM * k + RECENCIES
+        self._searches = SearchMemory(release.index, self._candidates, release.manifest.items)
         self._vectors = index_vectors(release.item_vectors, release.manifest.encoder.index_dim)
 
     def rank(self, queries: NDArray[np.float32], states: Sequence[SessionState]) -> list[RankedRows]:
@@ -64,7 +67,7 @@ class ListRanker:
             some, of_these = queries[start : start + SEARCH_BATCH], states[start : start + SEARCH_BATCH]
             last, last_scores = self.last_items(some, of_these)
             repeats = last.rows.astype(np.int32), last_scores
-            ranked += self._search(some, of_these, repeats, CANDIDATES_PER_ITEM * self._k + RECENCIES)
+            ranked += self._search(some, of_these, repeats, self._candidates)
         return ranked
 
     def popular(self, state: SessionState) -> RankedRows:
@@ -115,7 +118,11 @@ class ListRanker:
         """Retrieve, filter and rank; where the filters leave a list short, again with more candidates."""
         items = self._release.manifest.items
         with self._stage("retrieve"):
-            rows, scores = self._release.index.search(queries, min(n, items))
+            if n == self._candidates:
+                begin = np.array([len(state.item_ids) == 1 for state in states], dtype=np.bool_)
+                rows, scores = self._searches.search(queries, begin)
+            else:
+                rows, scores = self._release.index.search(queries, min(n, items))
         with self._stage("rank"):
             ranked = self._filtered(rows, scores, states, repeats)
         short = [at for at, one in enumerate(ranked) if len(one.rows) < self._k and n < items]
