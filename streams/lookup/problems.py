@@ -62,6 +62,12 @@ class ProblemError(Exception):
         return msgspec.json.encode(problem)
 
 
+def unknown_path(path: str) -> ProblemError:
+    """There is nothing at a path."""
+    detail = f"there is no {path}; /schema lists the paths"
+    return ProblemError(_BLANK, HTTPStatus.NOT_FOUND, HTTPStatus.NOT_FOUND.phrase, detail)
+
+
 def answer_problem(request: AnyRequest, error: ProblemError) -> Response[bytes]:
     """A problem that a route has raised."""
     return Response(
@@ -93,7 +99,7 @@ def answer_http_exception(request: AnyRequest, error: HTTPException) -> Response
     status = HTTPStatus(error.status_code)
     match status:
         case HTTPStatus.NOT_FOUND:
-            detail = f"there is no {request.scope['path']}; /schema lists the paths"
+            return answer_problem(request, unknown_path(str(request.scope["path"])))
         case HTTPStatus.METHOD_NOT_ALLOWED:
             allowed = (error.headers or {}).get("allow", "")
             detail = f"{request.method} is not possible here; possible are {allowed}"

@@ -14,7 +14,7 @@ from litestar.types import ASGIApp, Message, Receive, Scope, Send
 from streams.lookup.admission import ADMITTED, Admission
 from streams.lookup.answer_headers import PROBLEM_JSON, STANDING_HEADERS
 from streams.lookup.lookup_metrics import REFUSED, LookupMetrics, RequestMeter
-from streams.lookup.problems import ProblemError
+from streams.lookup.problems import ProblemError, unknown_path
 from streams.lookup.schema_page import PAGE_HEADERS
 
 
@@ -39,6 +39,9 @@ class RequestScope:
             if refusal is not None:
                 inner["path_template"] = REFUSED
                 await _refuse(refusal, inner["path"], answer.send)
+            elif "//" in inner["path"]:
+                # The framework would leave the empty segment out, and take what follows for the id.
+                await _refuse(unknown_path(inner["path"]), inner["path"], answer.send)
             else:
                 await self._app(inner, receive, answer.send)
         finally:

@@ -182,7 +182,18 @@ async def test_id_that_is_no_text_is_a_problem(shop: Shop) -> None:
     assert "percent-encode" in (await shop.get("/items/%ff/similar", status=400))["detail"]
 
 
-@pytest.mark.parametrize("path", ["/nope", "/", "/sessions//recommendations", "/users", "/items/a/b/similar"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/nope",
+        "/",
+        "/sessions//recommendations",
+        "/items//similar",
+        "//popular",
+        "/users",
+        "/items/a/b/similar",
+    ],
+)
 async def test_unknown_path_is_a_problem(shop: Shop, path: str) -> None:
     body = await shop.get(path, status=404)
     assert body["type"] == "about:blank"
