@@ -70,7 +70,7 @@ def plain_faust(stand: BenchStand, manifest: ReleaseManifest | None, seconds: fl
 def _measured(child: Child, done: Callable[[], int], count: int, seconds: float) -> PlainRate:
     """Between two looks, the first a moment after the first list."""
     _wait(child, lambda: done() > 0, _START_S)
-    _wait(child, lambda: done() >= count, _WARM_UP_S)
+    _wait(child, lambda: done() >= count // 2, _WARM_UP_S)
     started_s, first, used_s = time.monotonic(), done(), cpu_s(child.pid) or 0.0
     _wait(child, lambda: done() >= count, seconds)
     took_s, events = time.monotonic() - started_s, done() - first

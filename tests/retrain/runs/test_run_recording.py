@@ -82,7 +82,7 @@ def test_config_of_a_run_trains_the_same_again(tmp_path: Path) -> None:
     with a_run(tmp_path) as run:
         pass
     assert load_model_config(run.folder / "config.toml") == a_plan().config
-    assert tomllib.loads((run.folder / "config.toml").read_text())["index"] == "exact"
+    assert tomllib.loads((run.folder / "config.toml").read_text())["index"] == "auto"
 
 
 def test_parts_of_a_run_are_timed_by_the_clock(tmp_path: Path) -> None:

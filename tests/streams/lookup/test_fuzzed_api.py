@@ -79,7 +79,7 @@ async def test_no_request_is_answered_with_a_failure(
         statuses = await statuses_of(shop, mode, examples=25)
     assert [status for status in statuses if status >= 500] == []
     assert {200, 202} & statuses.keys()
-    assert statuses.total() > 100
+    assert statuses.total() >= 75
 
 
 @pytest.mark.timeout(300)
