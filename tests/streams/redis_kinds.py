@@ -8,6 +8,7 @@ import pytest
 from redis import Redis as SyncRedis
 from redis import RedisCluster
 from redis.asyncio import Redis
+from redis.cluster import ClusterNode
 from redis.sentinel import Sentinel
 
 from schemas.redis_address import parse_redis_address
@@ -37,8 +38,9 @@ def client_to_look_in(url: str) -> "SyncRedis":
     """What a test looks into a worker's Redis with, whatever kind it is; close it."""
     address = parse_redis_address(url)
     if address.kind == "cluster":
-        host, port = address.nodes[0]
-        return cast("SyncRedis", RedisCluster(host=host, port=port))
+        make = cast("type[Any]", ClusterNode)  # untyped
+        nodes = [make(host, port) for host, port in address.nodes]
+        return cast("SyncRedis", RedisCluster(startup_nodes=nodes))
     if address.kind == "sentinel":
         asking = cast("type[Any]", Sentinel)(address.nodes, sentinel_kwargs={"password": PASSWORD})
         return cast("SyncRedis", asking.master_for(address.service))

@@ -134,7 +134,8 @@ async def test_moved_slot_is_found_at_its_new_node(redis_cluster: RedisCluster) 
 
 
 async def test_one_redis_is_no_cluster(redis_url: str) -> None:
-    cluster = open_redis(SharedSettings(redis_url=redis_url.replace("redis://", "redis+cluster://")[:-2]))
+    without_database = redis_url.replace("redis://", "redis+cluster://").rpartition("/")[0]
+    cluster = open_redis(SharedSettings(redis_url=without_database))
     with pytest.raises(Unavailable, match=r"is no node of a Cluster; give redis:// in MILLRACE_REDIS_URL"):
         await available(cluster.get("key"))
     await cluster.aclose()
