@@ -72,7 +72,8 @@ class LookupPolling:
         deadline_s = time.perf_counter() + _PATIENCE_S
         while (now_s := time.perf_counter()) < deadline_s:
             self._connection.request("GET", path)
-            if (number_of(self._connection.getresponse().read()) or -1) >= asked.number:
+            number = number_of(self._connection.getresponse().read())
+            if number is not None and number >= asked.number:
                 self.latencies_s[asked.due_s] = time.perf_counter() - asked.due_s
                 return
             time.sleep(_BETWEEN_S)

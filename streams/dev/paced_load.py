@@ -88,9 +88,9 @@ def _note(messages: list[Message], arrived_s: NDArray[np.float64], first: int) -
     """When the lists of these events were first read."""
     now_s = time.perf_counter()
     for message in messages:
-        at = (number_of(message.value()) or 0) - first
-        if 0 <= at < len(arrived_s) and np.isnan(arrived_s[at]):
-            arrived_s[at] = now_s
+        number = number_of(message.value())
+        if number is not None and 0 <= number - first < len(arrived_s):
+            arrived_s[number - first] = np.fmin(arrived_s[number - first], now_s)
 
 
 def _latencies(
