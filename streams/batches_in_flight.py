@@ -62,8 +62,7 @@ class BatchesInFlight:
         while self._row and (len(self._row) > most or self._row[0].outcome.done()):
             batch = self._row[0]
             await self._member.alive(batch.outcome, lambda: batch.abandoned)  # noqa: B023
-            if self._row and self._row[0] is batch:
-                self._row.popleft()
+            self._row.popleft()
 
     async def finish_or_give_up(self, patience_s: float) -> None:
         """Wait for all outcomes, then give the batches up; a successor repeats them from the watermark."""
