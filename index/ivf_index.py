@@ -11,7 +11,7 @@ import faiss
 import numpy as np
 from numpy.typing import NDArray
 
-from index.score_keys import greatest_keys, numbers_of, scores_of, sort_keys
+from index.faiss_arrays import best_found, padded, padded_dim, read_index
 from schemas.errors import InvalidRelease
 
 _LANES = 16
@@ -48,13 +48,8 @@ class IvfIndex:
         """
         assert n >= 1
         items = int(self._lists.ntotal)
-        scores, rows = self._lists.search(_padded(queries), min(n + _SPARE, items))
-        missing = rows < 0
-        keys = sort_keys(np.where(missing, -np.inf, scores), np.where(missing, items, rows))
-        best = greatest_keys(keys, min(n, items))
-        found = numbers_of(best)
-        found[found == items] = -1
-        return found.astype(np.int32), scores_of(best)
+        scores, rows = self._lists.search(padded(queries, _LANES), min(n + _SPARE, items))
+        return best_found(rows, scores, n, items)
 
 
 def build_ivf_index(vectors: NDArray[np.float32], parameters: Mapping[str, int]) -> IvfIndex:
@@ -64,12 +59,12 @@ def build_ivf_index(vectors: NDArray[np.float32], parameters: Mapping[str, int])
         vectors: float32 [items, dim], at least one item; copied.
         parameters: `nlist` and `nprobe`, where they are not to follow from the number of items.
     """
-    padded = _padded(vectors)
-    items, dim = padded.shape
+    points = padded(vectors, _LANES)
+    items, dim = points.shape
     nlist = parameters.get("nlist", max(1, min(round(2 * sqrt(items)), items // _POINTS_A_LIST)))
     lists = faiss.IndexIVFFlat(faiss.IndexFlatIP(dim), dim, nlist, faiss.METRIC_INNER_PRODUCT)
-    lists.train(padded)
-    lists.add(padded)
+    lists.train(points)
+    lists.add(points)
     return IvfIndex(lists, parameters.get("nprobe", max(1, min(nlist // 8, 64))))
 
 
@@ -84,21 +79,8 @@ def load_ivf_index(path: Path, vectors: NDArray[np.float32], parameters: Mapping
     Raises:
         InvalidRelease: the file is no such index, or one over other vectors.
     """
-    try:
-        lists = faiss.read_index(str(path))
-    except RuntimeError as error:
-        raise InvalidRelease(f"{path}: FAISS cannot read it ({error})") from error
-    shape = (len(vectors), _padded_dim(vectors.shape[1]))
+    lists = read_index(path)
+    shape = (len(vectors), padded_dim(vectors.shape[1], _LANES))
     if not isinstance(lists, faiss.IndexIVF) or (lists.ntotal, lists.d) != shape:
         raise InvalidRelease(f"{path}: not an inverted file of {shape[0]} vectors of {shape[1]} dimensions")
     return IvfIndex(lists, parameters.get("nprobe", int(lists.nprobe)))
-
-
-def _padded_dim(dim: int) -> int:
-    return -(-dim // _LANES) * _LANES
-
-
-def _padded(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-    padded = np.zeros((len(vectors), _padded_dim(vectors.shape[1])), dtype=np.float32)
-    padded[:, : vectors.shape[1]] = vectors
-    return padded

@@ -15,7 +15,7 @@ import faiss
 import numpy as np
 from numpy.typing import NDArray
 
-from index.score_keys import greatest_keys, numbers_of, scores_of, sort_keys
+from index.faiss_arrays import best_found, padded, padded_dim, read_index
 from schemas.errors import InvalidRelease
 
 _BITS = 4
@@ -61,15 +61,10 @@ class PqIndex:
         items = len(self._vectors)
         fetched = self.parameters["refine"] * n
         if 2 * fetched < items:
-            _, candidates = self._codes.search(_padded(queries), fetched)
+            _, candidates = self._codes.search(padded(queries, _DIMS_A_CODE), fetched)
         else:  # a scan leaves out too few, and drops some that it finds worst
             candidates = np.broadcast_to(np.arange(items), (len(queries), items))
-        missing = candidates < 0
-        scores = np.where(missing, np.float32(-np.inf), self._exact_scores(queries, candidates))
-        best = greatest_keys(sort_keys(scores, np.where(missing, items, candidates)), min(n, items))
-        found = numbers_of(best)
-        found[found == items] = -1
-        return found.astype(np.int32), scores_of(best)
+        return best_found(candidates, self._exact_scores(queries, candidates), n, items)
 
     def _exact_scores(
         self, queries: NDArray[np.float32], candidates: NDArray[np.int64]
@@ -97,16 +92,16 @@ def build_pq_index(vectors: NDArray[np.float32], parameters: Mapping[str, int]) 
         parameters: `refine`, `nlist` (0: no lists) and `nprobe`, where they are not to follow from the number
             of items.
     """
-    items, padded = len(vectors), _padded(vectors)
+    items, points = len(vectors), padded(vectors, _DIMS_A_CODE)
     nlist = parameters.get("nlist", round(sqrt(items)) if items > _FLAT_ITEMS else 0)
     sizes = {"refine": parameters.get("refine", _REFINE)}
     if nlist:
         sizes |= {"nlist": nlist, "nprobe": parameters.get("nprobe", max(1, nlist // 8))}
-    codes = _empty(padded.shape[1], nlist)
+    codes = _empty(points.shape[1], nlist)
     codes.train(
-        padded if items >= _TRAINING_POINTS else np.resize(padded, (_TRAINING_POINTS, padded.shape[1]))
+        points if items >= _TRAINING_POINTS else np.resize(points, (_TRAINING_POINTS, points.shape[1]))
     )
-    codes.add(padded)
+    codes.add(points)
     return PqIndex(codes, vectors, sizes)
 
 
@@ -121,11 +116,8 @@ def load_pq_index(path: Path, vectors: NDArray[np.float32], parameters: Mapping[
     Raises:
         InvalidRelease: the file is no such index, or one over other vectors.
     """
-    try:
-        codes = faiss.read_index(str(path))
-    except RuntimeError as error:
-        raise InvalidRelease(f"{path}: FAISS cannot read it ({error})") from error
-    shape = (len(vectors), _padded_dim(vectors.shape[1]))
+    codes = read_index(path)
+    shape = (len(vectors), padded_dim(vectors.shape[1], _DIMS_A_CODE))
     kinds = faiss.IndexPQFastScan, faiss.IndexIVFPQFastScan
     if not isinstance(codes, kinds) or (codes.ntotal, codes.d) != shape:
         raise InvalidRelease(f"{path}: no quantised index of {shape[0]} vectors of {shape[1]} dimensions")
@@ -141,13 +133,3 @@ def _empty(dim: int, nlist: int) -> faiss.Index:
     )
     lists.by_residual = False  # residuals would need tables for each list
     return lists
-
-
-def _padded_dim(dim: int) -> int:
-    return -(-dim // _DIMS_A_CODE) * _DIMS_A_CODE
-
-
-def _padded(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-    padded = np.zeros((len(vectors), _padded_dim(vectors.shape[1])), dtype=np.float32)
-    padded[:, : vectors.shape[1]] = vectors
-    return padded
