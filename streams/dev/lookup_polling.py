@@ -42,7 +42,8 @@ class LookupPolling:
         address = urlsplit(base_url)
         assert address.hostname is not None
         self._connection = http.client.HTTPConnection(address.hostname, address.port, timeout=_PATIENCE_S)
-        self._offered: queue.Queue[_Asked | None] = queue.Queue(maxsize=1)
+        self._offered: queue.Queue[_Asked | None] = queue.Queue()
+        self._rested = threading.Event()
         self._thread = threading.Thread(target=self._run, name="lookup-polling")
         self.latencies_s: dict[float, float] = {}
 
@@ -58,14 +59,17 @@ class LookupPolling:
         self._connection.close()
 
     def offer(self, number: int, session_id: str, due_s: float) -> None:
-        """An event has been sent; it is sampled if none is being asked for."""
-        if not self._offered.full():
+        """An event has been sent; it is sampled if it can be asked for at once."""
+        if self._rested.is_set():
+            self._rested.clear()
             self._offered.put(_Asked(number, session_id, due_s))
 
     def _run(self) -> None:
+        self._rested.set()
         while (asked := self._offered.get()) is not None:
             self._ask(asked)
             time.sleep(_REST_S)
+            self._rested.set()
 
     def _ask(self, asked: _Asked) -> None:
         path = f"/sessions/{quote(asked.session_id, safe='')}/recommendations?k=1"
