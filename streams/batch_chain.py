@@ -15,7 +15,7 @@ from schemas.ids import SessionId, UserId
 from schemas.redis_keys import bucket_of
 from schemas.session_state import SessionState
 from streams.event_decoding import DecodedEvent
-from streams.micro_batch import Abandoned, MicroBatch, Watermarks, advanced, lowest
+from streams.micro_batch import Abandoned, MicroBatch, Watermarks, advanced
 from streams.session_store import UnitSave
 
 States = dict[SessionId, SessionState | None]
@@ -86,9 +86,8 @@ class ChainedBatch:
         ]
 
     def _is_due(self, event: DecodedEvent, bucket: int) -> bool:
-        marks = self.batch.expected[event.partition]
-        mark = marks[bucket]
-        return mark is None or mark == lowest(marks) or event.record.offset >= mark
+        mark = self.batch.expected[event.partition][bucket]
+        return mark is None or event.record.offset >= mark
 
     def start(self, loaded: Mapping[SessionId, SessionState]) -> States:
         """The states that the batch starts from; the batches before it are let go.

@@ -17,12 +17,10 @@ Record: TypeAlias = "ConsumerRecord[bytes | None, bytes | None]"
 def advanced(expected: Watermarks, offset: int) -> Watermarks:
     """The watermarks of a partition after its events below an offset were applied.
 
-    A bucket that is ahead of the others, after a crash between the saves of two buckets, stays ahead: what
-    lies
-    below its watermark was applied to it.
+    A bucket that is ahead of the others stays ahead, for what lies below its watermark was applied to it:
+    after a crash between the saves of two buckets, or where others were lost and are refilled.
     """
-    low = lowest(expected)
-    return tuple(offset if mark is None or mark == low else max(mark, offset) for mark in expected)
+    return tuple(offset if mark is None else max(mark, offset) for mark in expected)
 
 
 def lowest(marks: Watermarks) -> int | None:

@@ -4,20 +4,17 @@ The truth is the watermark in Redis; Kafka's committed offset only helps where R
 `streams.event_source`.
 """
 
-import contextlib
-import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.errors import KafkaError, UnsupportedVersionError
 
-from schemas.errors import Unavailable
 from streams.log_bounds import Bounds, LogBounds, Move
 from streams.metrics import WorkerMetrics
 from streams.micro_batch import Watermarks, advanced, lowest
+from streams.refilling import Refilling, kafka_errors
 from streams.session_store import SessionStore, UnitSave
 from streams.topic_watch import TopicWatch
 
@@ -68,7 +65,7 @@ class TakeOver:
         self._bounds = LogBounds(consumer, metrics)
         self._store = store
         self._topics = topics
-        self._session_gap_s = session_gap_s
+        self._refilling = Refilling(consumer, session_gap_s, metrics)
         self._metrics = metrics
         self._start_at = start_at
 
@@ -106,7 +103,7 @@ class TakeOver:
     async def _find(self, partitions: Collection[TopicPartition]) -> dict[TopicPartition, _Found]:
         """Watermarks first, bounds of the logs after them."""
         loaded = await self._store.load(partitions, ())
-        with _kafka_errors():
+        with kafka_errors():
             bounds = await self._bounds.ask(partitions)
         return {
             one: _Found(loaded.watermarks[one], loaded.topic_ids.get(one, frozenset()), bounds[one])
@@ -119,27 +116,36 @@ class TakeOver:
         low = lowest(found.marks)
         if low is None and found.topic_ids:  # watermarks there are, of a topic that had this name before
             return await self._move(partition, found, Move("recreated", found.bounds.first))
-        if low is None:
+        if low is not None:
+            same_topic = self._topics.ids.get(partition.topic) in found.topic_ids
+            if move := self._bounds.judge(partition, low, found.bounds, same_topic):
+                return await self._move(partition, found, move)
+            self._note_rewind(partition, found.marks, expected)
+        if low is None or None in found.marks:
             return await self._without_watermark(partition, found, expected)
-        same_topic = self._topics.ids.get(partition.topic) in found.topic_ids
-        if move := self._bounds.judge(partition, low, found.bounds, same_topic):
-            return await self._move(partition, found, move)
-        self._note_rewind(partition, found.marks, expected)
-        return await self._set(partition, found, tuple(low if mark is None else mark for mark in found.marks))
+        return Position(low, found.marks)
 
     async def _without_watermark(
         self, partition: TopicPartition, found: _Found, expected: Watermarks | None
     ) -> Position:
-        """A partition that nobody has read, or an emptied Redis."""
-        with _kafka_errors():
+        """A partition that nobody has read, or a Redis, or a node of a Cluster, that came back empty.
+
+        The buckets that are still there are ahead of those that are refilled, and stay so.
+        """
+        with kafka_errors():
             committed = await self._consumer.committed(partition)
-            if committed is None and expected is None:
-                from_end = self._start_at == "latest" and not self._topics.was_added(partition)
-                start = found.bounds.end if from_end else found.bounds.first
-                return await self._set(partition, found, advanced(found.marks, start))
-            return Position(
-                await self._offset_to_refill_from(partition, committed, found.bounds), found.marks
-            )
+        if committed is None and expected is None:
+            low = lowest(found.marks)  # a worker may have died in the midst of giving the buckets their first
+            start = self._first_start(partition, found.bounds) if low is None else low
+            return await self._set(partition, found, advanced(found.marks, start))
+        start = await self._refilling.start(partition, found.marks, committed, found.bounds)
+        if start == found.bounds.end:  # nothing to read: the next take-over is to find it so
+            return await self._set(partition, found, advanced(found.marks, start))
+        return Position(start, found.marks)
+
+    def _first_start(self, partition: TopicPartition, bounds: Bounds) -> int:
+        from_end = self._start_at == "latest" and not self._topics.was_added(partition)
+        return bounds.end if from_end else bounds.first
 
     async def _move(self, partition: TopicPartition, found: _Found, move: Move) -> Position:
         """Go where the log is; the states of its sessions stay, they are the sessions' history."""
@@ -181,39 +187,6 @@ class TakeOver:
                 expected=behind[0][0],
                 stored=behind[0][1],
             )
-
-    async def _offset_to_refill_from(
-        self, partition: TopicPartition, committed: int | None, bounds: Bounds
-    ) -> int:
-        """Redis lost everything: go back as far as a live session can reach, or to the committed offset."""
-        offset = bounds.first if committed is None else min(max(committed, bounds.first), bounds.end)
-        gap_s = self._session_gap_s()
-        if gap_s > 0:
-            found = await self._offset_at(partition, int((time.time() - gap_s) * 1000))
-            offset = offset if found is None else min(offset, found)
-        self._metrics.redis_empty.inc()
-        log.warning(
-            "Redis came back empty, sessions are refilled from Kafka",
-            **_named(partition),
-            committed=committed,
-            offset=offset,
-        )
-        return offset
-
-    async def _offset_at(self, partition: TopicPartition, time_ms: int) -> int | None:
-        try:
-            found = (await self._consumer.offsets_for_times({partition: time_ms})).get(partition)
-        except (UnsupportedVersionError, ValueError):  # a broker without the time index (the embedded one)
-            return None
-        return None if found is None else found.offset
-
-
-@contextlib.contextmanager
-def _kafka_errors() -> Iterator[None]:
-    try:
-        yield
-    except KafkaError as error:
-        raise Unavailable(f"Kafka: {error!r}") from error
 
 
 def _named(partition: TopicPartition) -> dict[str, object]:

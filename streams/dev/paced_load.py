@@ -29,9 +29,9 @@ _PATIENCE_S = 20.0
 """How long lists are waited for after the last event."""
 _LOOK_S = 0.01
 _AT_ONCE_IN_BATCHES = {"linger.ms": 0, "max.in.flight": 5}
-"""Nothing waits while a request is free to go, and what then waits goes together. With librdkafka's million of
+"""Nothing waits while a request is free to go, and what then waits goes together. With librdkafka's million
 requests in flight each event would be one, and the broker takes a connection's one by one: at thousands a
-second they wait for seconds in its socket, and the load measures itself."""
+second they would wait for seconds in its socket, and the load would measure itself."""
 _AT_ONCE = 500
 _QUANTILES = {"p50": 0.5, "p90": 0.9, "p99": 0.99, "p99_9": 0.999}
 

@@ -37,6 +37,9 @@ BOUNDS: dict[str, Bounds] = {
     "a bucket goes back": Bounds(SPREAD, Faults(rewinds=1), batch_sizes=(2,), in_flight=3),
     "Redis emptied": Bounds(CLICKS, Faults(foreign_saves=1, emptyings=1)),
     "a bucket emptied": Bounds(SPREAD, Faults(emptyings=1, kills=1), batch_sizes=(2,)),
+    "a bucket emptied, another worker": Bounds(
+        SPREAD, Faults(emptyings=1, foreign_saves=1), batch_sizes=(2,)
+    ),
     "given up": Bounds(
         CLICKS, Faults(foreign_saves=1, give_ups=1), batch_sizes=(2,), in_flight=3, computes_at_once=False
     ),

@@ -28,12 +28,13 @@ BROKEN: dict[str, Broken] = {
     "what a batch continues is asked again": Broken(Rules(overlays="asked again"), "given up", "D"),
     "unsaved deletions are not seen": Broken(Rules(overlays="no deletions"), "every kind of event", "D"),
     "batches need not join": Broken(Rules(accepts="unjoined", turns_when_idle=False), "refusals", "D"),
-    "a later outcome moves the position": Broken(
-        Rules(turns_once=False, turns_when_idle=False), "refusals", "D"
-    ),
     "a batch goes on without one that was given up": Broken(Rules(give_up_spreads=False), "given up", "D"),
     "applied events are not skipped": Broken(Rules(skips_applied=False), "two buckets", "D"),
+    "a refill applies again what other buckets hold": Broken(
+        Rules(skips_applied=False), "a bucket emptied", "D"
+    ),
     "a bucket ahead is set back": Broken(Rules(ahead_stays=False), "two buckets", "S"),
+    "a refill sets back the other buckets": Broken(Rules(ahead_stays=False), "a bucket emptied", "S"),
     "polled offsets are committed": Broken(Rules(commits_saved=False), "Redis emptied", "E"),
     "states of other releases are not replayed": Broken(
         Rules(replays_releases=False), "every kind of event", "D"

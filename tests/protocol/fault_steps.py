@@ -41,16 +41,17 @@ class FaultSteps:
     def _foreign_saves(self, world: World) -> Iterator[Step]:
         left = world.left._replace(foreign_saves=world.left.foreign_saves - 1)
         low = lowest(world.marks)
-        begins = [low] if low is not None else [world.committed]
-        for begin in begins:
-            for bucket, shard in enumerate(world.store):
-                first = begin if shard.mark is None else shard.mark
-                for end in range(first + 1, self.log.end + 1):
-                    emitted = sum(1 << offset for offset in range(begin, end))
-                    after = world.with_shard(bucket, self._advanced(shard, bucket, first, end))
-                    starts = world.starts | {first} if shard.mark is None else world.starts
-                    after = after._replace(emitted=world.emitted | emitted, starts=starts, left=left)
-                    yield f"another worker moves bucket {bucket} from {shard.mark} to {end}", _trimmed(after)
+        applied = world.committed if low is None else min(low, world.committed)
+        refilled_from = max(0, applied - self.refill)
+        for bucket, shard in enumerate(world.store):
+            first = refilled_from if shard.mark is None else shard.mark
+            begin = refilled_from if None in world.marks else first if low is None else low
+            for end in range(first + 1, self.log.end + 1):
+                emitted = sum(1 << offset for offset in range(begin, end))
+                after = world.with_shard(bucket, self._advanced(shard, bucket, first, end))
+                starts = world.starts | {first} if shard.mark is None else world.starts
+                after = after._replace(emitted=world.emitted | emitted, starts=starts, left=left)
+                yield f"another worker moves bucket {bucket} from {shard.mark} to {end}", _trimmed(after)
 
     def _advanced(self, shard: Shard, bucket: int, begin: int, end: int) -> Shard:
         """A bucket after another worker has applied its events, under the first release."""

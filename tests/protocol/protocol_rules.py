@@ -33,8 +33,6 @@ class Rules:
     """A batch that needs the states of one that was given up is given up too."""
     turns_when_idle: bool = True
     """After a refusal nothing is polled before all batches in flight are done and the watermarks are read."""
-    turns_once: bool = True
-    """The outcomes of batches polled before a turn move nothing; only of use where turns do not wait."""
     commits_saved: bool = True
     """What is committed to Kafka is saved; without it, it is only polled."""
     replays_releases: bool = True

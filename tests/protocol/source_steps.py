@@ -80,26 +80,30 @@ class SourceSteps:
         said = f"worker {number} follows [{oldest.begin}, {oldest.end})"
         if oldest.fate == Fate.GOOD:
             return said, self._applied(world, number, after, oldest)
-        if not oldest.stale or not self.rules.turns_once:
+        if not oldest.stale:
             after = _turning(after)
         return f"{said}, which was dropped", world.with_worker(number, after)
 
     def _applied(self, world: World, number: int, after: Worker, oldest: Batch) -> World:
-        if oldest.stale and not self.rules.turns_once and after.position is not None:
-            after = after._replace(expected=advanced(after.expected, oldest.end))
         world = world.with_worker(number, after)
         return world if oldest.stale else world._replace(committed=oldest.end)
 
     def _turn(self, world: World, number: int) -> Iterator[Step]:
-        """Read the watermarks and go there; where there are none, back to where Redis is refilled from."""
-        low = lowest(world.marks)
-        gap_ago = max(0, world.committed - self.refill)
-        for position in [low] if low is not None else sorted({gap_ago, world.committed}):
+        """Read the watermarks and go to the lowest; where one is missing, to where Redis is refilled from."""
+        for position in self._positions(world):
             worker = world.workers[number]._replace(position=position, expected=world.marks)
             after = world.with_worker(number, worker)
             if None in world.marks:
                 after = after._replace(starts=world.starts | {position})
             yield f"worker {number} goes to {position}, expecting {_said(world.marks)}", after
+
+    def _positions(self, world: World) -> list[int]:
+        """Where a worker may go: a session gap may be short or long."""
+        low = lowest(world.marks)
+        if low is not None and None not in world.marks:
+            return [low]
+        applied = world.committed if low is None else min(low, world.committed)
+        return sorted({max(0, applied - self.refill), applied})
 
 
 def _may_leave(worker: Worker) -> bool:
