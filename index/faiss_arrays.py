@@ -1,4 +1,4 @@
-"""What the FAISS indexes share: padded vectors in, files read, and what was found in the order of `ItemIndex`.
+"""What the FAISS indexes share: padded vectors, files, and what was found in the order of `ItemIndex`.
 
 Callers: `index.ivf_index`, `index.pq_index`.
 """

@@ -3,11 +3,11 @@
 Several batches are in flight at once, so what the store holds when a batch is loaded may be older than where
 the batch begins, by those before it that are not saved yet. A batch accepts a watermark where one of these
 begins too, and takes the states that they computed in place of the loaded ones. It continues a batch only
-where their watermarks join: one that was refused, or lies elsewhere in the log, is none of its past.
-Caller: `streams.batch_processor`.
+where their watermarks join: one that lies elsewhere in the log is none of its past. Behind one that was
+refused nothing is applied, see `BucketMarks`. Caller: `streams.batch_processor`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 
 from aiokafka import TopicPartition
 
@@ -15,7 +15,7 @@ from schemas.ids import SessionId, UserId
 from schemas.redis_keys import bucket_of
 from schemas.session_state import SessionState
 from streams.event_decoding import DecodedEvent
-from streams.micro_batch import Abandoned, MicroBatch, Watermarks, advanced
+from streams.micro_batch import Abandoned, BatchOutcome, MicroBatch, Watermarks
 from streams.session_store import UnitSave
 
 States = dict[SessionId, SessionState | None]
@@ -28,20 +28,30 @@ class ChainedBatch:
 
     Attributes:
         batch: what the event source has handed over.
+        buckets: by partition number, the buckets that the batch reads, compares and writes.
         expected: by partition number, the watermarks at which the batch begins.
         new: by partition number, those at which it ends.
         refused: the partitions of which nothing may be done, with their stored watermarks.
         changed: by partition number, the sessions that the batch has changed; None before that is computed.
     """
 
-    def __init__(self, batch: MicroBatch) -> None:
-        ends = batch.next_offsets
+    def __init__(self, batch: MicroBatch, buckets: Mapping[int, Set[int]]) -> None:
+        """Let the batch begin; batches begin in log order.
+
+        Args:
+            batch: see above.
+            buckets: see above; those of the sessions of its events among them.
+        """
         self.batch = batch
+        self.buckets = buckets
         self.expected: dict[int, Unit] = {}
         self.new: dict[int, Unit] = {}
-        for one, marks in batch.expected.items():
-            self.expected.setdefault(one.partition, {})[one] = marks
-            end = advanced(marks, ends[one]) if one in ends else marks
+        for one, marks in batch.marks.items():
+            if one in batch.ends:
+                begin, end = marks.begin(batch.ends[one], buckets[one.partition])
+            else:
+                begin = end = marks.current
+            self.expected.setdefault(one.partition, {})[one] = begin
             self.new.setdefault(one.partition, {})[one] = end
         self.refused: Unit = {}
         self.changed: dict[int, States] | None = None
@@ -62,32 +72,46 @@ class ChainedBatch:
         self._past = {number: self._continued(number) for number in self.expected}
         for number, unit in self.expected.items():
             begins = [unit, *(one.expected[number] for one in self._past[number])]
-            if not all(_is_among(stored[one], [begin[one] for begin in begins]) for one in unit):
-                self.refused |= {one: stored[one] for one in unit}
+            if any(self.batch.marks[one].refused for one in unit) or not all(
+                self._is_accepted(stored[one], [begin[one] for begin in begins], number) for one in unit
+            ):
+                self.refuse({one: stored[one] for one in unit})
+
+    def refuse(self, stored: Mapping[TopicPartition, Watermarks]) -> None:
+        """Do nothing, or nothing more, of these partitions, which have other watermarks than expected."""
+        self.refused |= stored
+        for one in stored:
+            self.batch.marks[one].refused = True
+
+    def _is_accepted(self, stored: Watermarks, begins: Sequence[Watermarks], number: int) -> bool:
+        """Whether each bucket's watermark is an accepted one; buckets are saved one after the other."""
+        return all(stored[bucket] in {marks[bucket] for marks in begins} for bucket in self.buckets[number])
 
     def due(self, events: list[DecodedEvent], buckets: int) -> list[DecodedEvent]:
         """The events that are to be applied: not those of refused partitions.
 
-        Nor those below the watermark of their bucket where it is ahead of the others: they were applied by a
-        save that the other buckets missed.
+        Nor those below the watermark of their bucket where it is ahead of where the batch begins: they were
+        applied by a save that other buckets missed.
 
         Args:
             events: of the batch.
             buckets: into how many sessions are hashed.
         """
-        uneven = {one for one, marks in self.batch.expected.items() if len(set(marks)) > 1}
-        if not uneven and not self.refused:
+        first = {one: records[0].offset for one, records in self.batch.records.items()}
+        ahead = {
+            one: marks
+            for unit in self.expected.values()
+            for one, marks in unit.items()
+            if one in first and any(mark is not None and mark > first[one] for mark in marks)
+        }
+        if not ahead and not self.refused:
             return events
         return [
             one
             for one in events
             if one.partition not in self.refused
-            and (one.partition not in uneven or self._is_due(one, bucket_of(one.session_id, buckets)))
+            and (one.partition not in ahead or _is_due(one, ahead[one.partition], buckets))
         ]
-
-    def _is_due(self, event: DecodedEvent, bucket: int) -> bool:
-        mark = self.batch.expected[event.partition][bucket]
-        return mark is None or event.record.offset >= mark
 
     def start(self, loaded: Mapping[SessionId, SessionState]) -> States:
         """The states that the batch starts from; the batches before it are let go.
@@ -131,7 +155,7 @@ class ChainedBatch:
         """
         assert self.changed is not None
         saves = {
-            number: UnitSave(unit, self.new[number], self.changed[number])
+            number: UnitSave(unit, self.new[number], self.changed[number], buckets=self.buckets[number])
             for number, unit in self.expected.items()
             if self.refused.keys().isdisjoint(unit)
         }
@@ -141,19 +165,25 @@ class ChainedBatch:
             saves[self._home[session]].owned[user, session] = is_owned
         return list(saves.values())
 
+    def outcome(self) -> BatchOutcome:
+        """What became of the batch, when all is done."""
+        applied = {one: end for one, end in self.batch.ends.items() if one not in self.refused}
+        expected = {one: self.expected[one.partition][one] for one in self.refused}
+        return BatchOutcome(applied, self.refused, expected)
+
     def _continued(self, number: int) -> list["ChainedBatch"]:
         """The unsaved batches whose watermarks of a unit lead to this one's, the nearest first."""
         continued: list[ChainedBatch] = []
         begin = self.expected[number]
         for before in reversed(self._ahead):
             if number in before.expected:
-                if before.new[number] != begin or not before.refused.keys().isdisjoint(begin):
+                if before.new[number] != begin:
                     break
                 continued.append(before)
                 begin = before.expected[number]
         return continued
 
 
-def _is_among(stored: Watermarks, accepted: Sequence[Watermarks]) -> bool:
-    """Whether each bucket's watermark is an accepted one; buckets are saved one after the other."""
-    return all(mark in {marks[bucket] for marks in accepted} for bucket, mark in enumerate(stored))
+def _is_due(event: DecodedEvent, marks: Watermarks, buckets: int) -> bool:
+    mark = marks[bucket_of(event.session_id, buckets)]
+    return mark is None or event.record.offset >= mark

@@ -20,6 +20,7 @@ from aiokafka import TopicPartition
 from aiokafka.errors import MessageSizeTooLargeError
 
 from schemas.ids import SessionId, UserId
+from schemas.redis_keys import bucket_of
 from streams.batch_chain import ChainedBatch
 from streams.batch_counts import BatchCounts
 from streams.batch_messages import BatchMessages, Outgoing
@@ -74,17 +75,32 @@ class BatchProcessor:
             Abandoned: the batch was given up, or one before it whose states it needs.
             UsageError: Kafka or Redis refuse what waiting cannot cure.
         """
-        chained = ChainedBatch(batch)
+        if batch.records:
+            self._metrics.batch_events.observe(sum(map(len, batch.records.values())))
+        with self._metrics.stage("decode"):
+            events, letters = self._decoder.decode(batch.records)
+        chained = ChainedBatch(batch, self._buckets(batch, events))
         self._unsaved.append(chained)
         try:
-            return await self._process(chained)
+            return await self._process(chained, events, letters)
         finally:
             self._unsaved.remove(chained)
 
-    async def _process(self, chained: ChainedBatch) -> BatchOutcome:
-        self._metrics.batch_events.observe(sum(map(len, chained.batch.records.values())))
-        with self._metrics.stage("decode"):
-            events, letters = self._decoder.decode(chained.batch.records)
+    def _buckets(self, batch: MicroBatch, events: list[DecodedEvent]) -> dict[int, set[int]]:
+        """By partition number, the buckets of a batch's events; of one without records all.
+
+        Where no message is an event it is the first: its watermark moves behind the dead letters.
+        """
+        buckets: dict[int, set[int]] = {one.partition: set() for one in batch.marks}
+        if not batch.records:
+            return {number: set(range(self._store.buckets)) for number in buckets}
+        for event in events:
+            buckets[event.partition.partition].add(bucket_of(event.session_id, self._store.buckets))
+        return {number: some or {0} for number, some in buckets.items()}
+
+    async def _process(
+        self, chained: ChainedBatch, events: list[DecodedEvent], letters: list[DeadLetter]
+    ) -> BatchOutcome:
         async with self._loading:  # a lock lets the batches through in the order in which they came
             with self._metrics.stage("load"):
                 loaded = await self._load(chained, {event.session_id for event in events})
@@ -102,15 +118,14 @@ class BatchProcessor:
             with self._metrics.stage("save"):
                 await self._save(chained, outgoing.latest, isolated.owned)
         self._counts.saved(chained.refused, isolated, letters)
-        ends = chained.batch.next_offsets
-        return BatchOutcome(
-            {one: end for one, end in ends.items() if one not in chained.refused}, chained.refused
-        )
+        return chained.outcome()
 
     async def _load(self, chained: ChainedBatch, sessions: set[SessionId]) -> Loaded:
         chained.follow(self._unsaved[: self._unsaved.index(chained)])
-        partitions = chained.batch.expected.keys()
-        loaded = await self._patiently(chained.batch, "redis", lambda: self._store.load(partitions, sessions))
+        partitions, buckets = chained.batch.marks.keys(), chained.buckets
+        loaded = await self._patiently(
+            chained.batch, "redis", lambda: self._store.load(partitions, sessions, buckets)
+        )
         chained.refuse_unexpected(loaded.watermarks)
         return loaded
 
@@ -162,7 +177,7 @@ class BatchProcessor:
             saves, await self._patiently(chained.batch, "redis", lambda: self._store.save(saves))
         )
         self._metrics.refusals.labels("save").inc(len(refused))
-        chained.refused |= refused
+        chained.refuse(refused)
 
     async def _patiently(self, batch: MicroBatch, part: str, operation: Callable[[], Awaitable[T]]) -> T:
         return await until_available(

@@ -23,7 +23,7 @@ class BatchesInFlight:
         self,
         member: GroupMember,
         hand_over: Callable[[MicroBatch], Awaitable[None]],
-        follow: Callable[[MicroBatch, BatchOutcome], None],
+        follow: Callable[[BatchOutcome], None],
     ) -> None:
         """Bind the parts.
 
@@ -39,7 +39,7 @@ class BatchesInFlight:
 
     def __contains__(self, partition: TopicPartition) -> bool:
         """Whether a partition is part of a batch in flight."""
-        return any(partition in batch.expected for batch in self._row)
+        return any(partition in batch.marks for batch in self._row)
 
     async def launch(self, batch: MicroBatch) -> None:
         """Hand a batch over.
@@ -48,7 +48,7 @@ class BatchesInFlight:
             Abandoned: it was given up meanwhile.
         """
         self._row.append(batch)
-        batch.outcome.add_done_callback(lambda outcome: self._done(batch, outcome))
+        batch.outcome.add_done_callback(self._done)
         handing_over = asyncio.ensure_future(self._hand_over(batch))
         await self._member.alive(handing_over, lambda: batch.abandoned)
 
@@ -86,6 +86,6 @@ class BatchesInFlight:
         for batch in self._row:
             batch.hurried = True
 
-    def _done(self, batch: MicroBatch, outcome: "asyncio.Future[BatchOutcome]") -> None:
+    def _done(self, outcome: "asyncio.Future[BatchOutcome]") -> None:
         if not outcome.cancelled() and outcome.exception() is None:
-            self._follow(batch, outcome.result())
+            self._follow(outcome.result())

@@ -19,8 +19,9 @@ from streams.ending_tasks import stop_in_time
 from streams.group_member import GroupMember
 from streams.health import Health
 from streams.message_polling import MessagePolling, PositionLost
-from streams.micro_batch import Abandoned, BatchOutcome, MicroBatch, Record, Watermarks, advanced
+from streams.micro_batch import Abandoned, BatchOutcome, MicroBatch, Record, Watermarks
 from streams.offset_commits import OffsetCommits
+from streams.positions import Positions
 from streams.retrying import until_available
 from streams.taking_over import Position, TakeOver
 from streams.unreadable_records import UnreadableRecord
@@ -69,7 +70,7 @@ class EventSource(Service):
         self._commits = commits
         self._patience_s = patience_s
         self._in_flight = BatchesInFlight(member, hand_over, self._follow)
-        self._positions: dict[TopicPartition, Position] = {}
+        self._positions = Positions()
         self._astray: dict[TopicPartition, Watermarks] = {}
         self._running = False
         self._draining = False
@@ -97,7 +98,7 @@ class EventSource(Service):
     async def _give_back(self, revoked: Collection[TopicPartition]) -> None:
         """Partitions go: their positions are void at once, the batches in flight finished or given up."""
         for partition in revoked:
-            self._positions.pop(partition, None)
+            self._positions.forget(partition)
         await self._in_flight.finish_or_give_up(self._patience_s)
         await self._commits.commit()
         self._commits.forget(revoked)
@@ -129,14 +130,14 @@ class EventSource(Service):
         await self._settle(IN_FLIGHT - 1)
         if self._astray:
             await self._turn_back()
-        if new := self._member.assignment - self._positions.keys():
+        if new := self._member.assignment - set(self._positions):
             await self._take(new)
         if time.monotonic() >= self._compare_at_s:
             await self._compare()
         fetched = await until_available(self._poll, "kafka", self._health, given_up=self._is_draining)
         records = {partition: found for partition, found in fetched.items() if partition in self._positions}
         if records:
-            await self._launch(records)
+            await self._launch(self._positions.batch(records))
 
     async def _settle(self, most: int) -> None:
         """Wait until no more than so many batches are in flight; where one was given up, none is."""
@@ -152,7 +153,7 @@ class EventSource(Service):
     async def _poll(self) -> dict[TopicPartition, list[Record]]:
         """The next messages; after an error all positions are void, for the client may have dropped some."""
         try:
-            return await self._polling.poll(self._member.assignment & self._positions.keys())
+            return await self._polling.poll(self._positions.among(self._member.assignment))
         except (UnreadableRecord, PositionLost):
             self._void_positions()
             return {}
@@ -161,7 +162,7 @@ class EventSource(Service):
             raise
 
     def _void_positions(self) -> None:
-        self._member.pause(self._positions.keys())
+        self._member.pause(frozenset(self._positions))
         self._positions.clear()
 
     async def _take(self, partitions: Collection[TopicPartition]) -> None:
@@ -180,8 +181,10 @@ class EventSource(Service):
         idle = [one for one in self._positions if one not in self._in_flight]
         stored = await self._patiently("redis", lambda: self._take_over.stored(idle))
         for partition, marks in stored.items():
-            if partition in self._positions and marks != self._positions[partition].expected:
-                self._astray.setdefault(partition, self._positions[partition].expected)
+            if partition in self._positions and marks != self._positions.expected(partition):
+                self._astray.setdefault(partition, self._positions.expected(partition))
+        if not self._astray and (catching_up := self._positions.catching_up()):
+            await self._launch(catching_up)
         self._compare_at_s = time.monotonic() + COMPARE_EVERY_S
 
     @Service.task
@@ -203,32 +206,25 @@ class EventSource(Service):
             await self._commits.commit()
             await self.sleep(COMMIT_EVERY_S)
 
-    async def _launch(self, records: dict[TopicPartition, list[Record]]) -> None:
-        """Hand a batch over, and move the positions behind it."""
-        numbers = {
-            partition.partition for partition in records
-        }  # of all event topics: they are saved together
-        expected = {one: self._positions[one].expected for one in self._positions if one.partition in numbers}
-        batch = MicroBatch(records, expected, asyncio.get_running_loop().create_future())
-        for partition, offset in batch.next_offsets.items():
-            self._positions[partition] = Position(offset, advanced(expected[partition], offset))
+    async def _launch(self, batch: MicroBatch) -> None:
+        """Hand a batch over."""
         try:
             await self._in_flight.launch(batch)
         except Abandoned:
             self._give_up()
 
-    def _follow(self, batch: MicroBatch, outcome: BatchOutcome) -> None:
+    def _follow(self, outcome: BatchOutcome) -> None:
         """Note what was applied, and which partitions are not where they were expected."""
         self._commits.note(outcome.applied)
-        for partition in outcome.refused.keys() & self._positions.keys():
-            self._astray.setdefault(partition, batch.expected[partition])
+        for partition in self._positions.among(outcome.refused):
+            self._astray.setdefault(partition, outcome.expected[partition])
 
     async def _turn_back(self) -> None:
         """The store has other watermarks than expected: another worker went on, or Redis went back."""
         self._member.pause(self._astray)
         await self._settle(0)
         astray, self._astray = self._astray, {}
-        gone = {one: marks for one, marks in astray.items() if self._positions.pop(one, None)}
+        gone = {one: marks for one, marks in astray.items() if self._positions.forget(one)}
         for partition, expected in gone.items():
             position = await self._patiently(
                 "redis",
@@ -238,7 +234,7 @@ class EventSource(Service):
 
     def _go_to(self, partition: TopicPartition, position: Position) -> None:
         if self._member.seek(partition, position.offset):
-            self._positions[partition] = position
+            self._positions.start(partition, position)
             self._commits.start_at(partition, position.offset)
 
     async def _patiently(self, part: str, operation: Callable[[], Awaitable[T]]) -> T:

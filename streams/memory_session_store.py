@@ -22,7 +22,12 @@ class MemorySessionStore:
         self.sessions_of: dict[UserId, set[SessionId]] = {}
         self._watermarks: dict[TopicPartition, bytes] = {}
 
-    async def load(self, partitions: Collection[TopicPartition], sessions: Collection[SessionId]) -> Loaded:
+    async def load(
+        self,
+        partitions: Collection[TopicPartition],
+        sessions: Collection[SessionId],
+        buckets: Mapping[int, Collection[int]] | None = None,  # noqa: ARG002  # there is but one
+    ) -> Loaded:
         """See `SessionStore.load`."""
         states = {session: self.states[session] for session in sessions if session in self.states}
         return self._loaded(partitions, states)

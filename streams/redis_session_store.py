@@ -115,21 +115,38 @@ class RedisSessionStore:
                 f"set it to {stored}, or start with an empty Redis"
             )
 
-    async def load(self, partitions: Collection[TopicPartition], sessions: Collection[SessionId]) -> Loaded:
+    async def load(
+        self,
+        partitions: Collection[TopicPartition],
+        sessions: Collection[SessionId],
+        buckets: Mapping[int, Collection[int]] | None = None,
+    ) -> Loaded:
         """See `SessionStore.load`: one MGET per bucket."""
         grouped = by_bucket(sessions, self.buckets)
         answers = await asyncio.gather(
             *(
-                self._load_bucket(bucket, partitions, grouped.get(bucket, []))
+                self._load_bucket(
+                    bucket,
+                    [one for one in partitions if buckets is None or bucket in buckets[one.partition]],
+                    grouped.get(bucket, []),
+                )
                 for bucket in range(self.buckets)
             )
         )
         states = {session: state for _, found in answers for session, state in found.items()}
-        return loaded_of(partitions, [marks for marks, _ in answers], self._topic_ids, states)
+        marks = [[found.get(one) for one in partitions] for found, _ in answers]
+        return loaded_of(partitions, marks, self._topic_ids, states)
 
     async def save(self, saves: Collection[UnitSave]) -> dict[TopicPartition, Watermarks]:
         """See `SessionStore.save`: one script per bucket."""
-        answers = await asyncio.gather(*(self._save_bucket(bucket, saves) for bucket in range(self.buckets)))
+        answers = await asyncio.gather(
+            *(
+                self._save_bucket(
+                    bucket, [one for one in saves if one.buckets is None or bucket in one.buckets]
+                )
+                for bucket in range(self.buckets)
+            )
+        )
         return {
             partition: tuple(
                 answer.get(partition, save.new[partition][bucket]) for bucket, answer in enumerate(answers)
@@ -140,42 +157,46 @@ class RedisSessionStore:
         }
 
     async def _load_bucket(
-        self, bucket: int, partitions: Collection[TopicPartition], sessions: list[SessionId]
-    ) -> tuple[list[bytes | None], dict[SessionId, SessionState]]:
+        self, bucket: int, partitions: list[TopicPartition], sessions: list[SessionId]
+    ) -> tuple[dict[TopicPartition, bytes | None], dict[SessionId, SessionState]]:
         keys = [watermark_key(bucket, *partition) for partition in partitions]
         keys += [state_key(bucket, session) for session in sessions]
         if not keys:
-            return [], {}
+            return {}, {}
         values = cast("list[bytes | None]", await answered(self._redis.mget(keys)))
         stored = zip(sessions, values[len(partitions) :], strict=True)
-        return values[: len(partitions)], {
+        return dict(zip(partitions, values, strict=False)), {
             session: state
             for session, value in stored
             if value is not None and (state := _decoded(session, value))
         }
 
-    async def _save_bucket(
-        self, bucket: int, saves: Collection[UnitSave]
-    ) -> dict[TopicPartition, int | None]:
+    async def _save_bucket(self, bucket: int, saves: list[UnitSave]) -> dict[TopicPartition, int | None]:
+        if not saves:
+            return {}
         keys: list[str] = []
         arguments: list[Any] = [self._ttl_s]
         names = {watermark_key(bucket, *one): one for save in saves for one in save.expected}
         for save in saves:
-            values = self._values(bucket, save)
-            owned = [one for one in save.owned if bucket_of(one[1], self.buckets) == bucket]
-            keys += [*(watermark_key(bucket, *partition) for partition in save.expected), *values]
-            keys += [user_key(bucket, user) for user, _ in owned]
-            arguments.append(len(save.expected))
-            for partition, expected in save.expected.items():
-                topic_id = self._topic_ids.get(partition.topic, "")
-                marks = (expected[bucket], save.new[partition][bucket])
-                arguments += [written_watermark(mark, topic_id) for mark in marks]
-            arguments += [len(values), *values.values(), len(owned)]
-            for user, session in owned:
-                arguments += [session, int(save.owned[user, session])]
+            self._add_unit(bucket, save, keys, arguments)
         answer: list[bytes] = await answered(self._save_script(keys, arguments))
         pairs = zip(answer[::2], answer[1::2], strict=True)
         return {names[key.decode()]: int(stored) if stored else None for key, stored in pairs}
+
+    def _add_unit(self, bucket: int, save: UnitSave, keys: list[str], arguments: list[Any]) -> None:
+        """The bucket's part of a save, as the script reads it."""
+        values = self._values(bucket, save)
+        owned = [one for one in save.owned if bucket_of(one[1], self.buckets) == bucket]
+        keys += [*(watermark_key(bucket, *partition) for partition in save.expected), *values]
+        keys += [user_key(bucket, user) for user, _ in owned]
+        arguments.append(len(save.expected))
+        for partition, expected in save.expected.items():
+            topic_id = self._topic_ids.get(partition.topic, "")
+            marks = (expected[bucket], save.new[partition][bucket])
+            arguments += [written_watermark(mark, topic_id) for mark in marks]
+        arguments += [len(values), *values.values(), len(owned)]
+        for user, session in owned:
+            arguments += [session, int(save.owned[user, session])]
 
     def _values(self, bucket: int, save: UnitSave) -> dict[str, bytes]:
         """Key -> value of the bucket's part of a save; b"" deletes."""

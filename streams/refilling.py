@@ -60,9 +60,7 @@ class Refilling:
         self._note(partition, marks, committed, offset)
         return offset
 
-    def _note(
-        self, partition: TopicPartition, marks: Watermarks, committed: int | None, offset: int
-    ) -> None:
+    def _note(self, partition: TopicPartition, marks: Watermarks, committed: int | None, offset: int) -> None:
         self._metrics.redis_empty.inc()
         lost = sum(mark is None for mark in marks)
         log.warning(

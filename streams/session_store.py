@@ -47,6 +47,8 @@ class UnitSave:
     latest: dict[SessionId, bytes] = field(default_factory=dict)
     owned: dict[tuple[UserId, SessionId], bool] = field(default_factory=dict)
     """Whether the session is one of the user's; others stay as they are."""
+    buckets: Collection[int] | None = None
+    """Those that are compared and written; the others hold none of the sessions. None: all."""
 
 
 def loaded_of(
@@ -83,8 +85,19 @@ class SessionStore(Protocol):
         """Into how many buckets sessions are hashed."""
         ...
 
-    async def load(self, partitions: Collection[TopicPartition], sessions: Collection[SessionId]) -> Loaded:
+    async def load(
+        self,
+        partitions: Collection[TopicPartition],
+        sessions: Collection[SessionId],
+        buckets: Mapping[int, Collection[int]] | None = None,
+    ) -> Loaded:
         """Watermarks and states, read together: at one moment per bucket.
+
+        Args:
+            partitions: whose watermarks are read.
+            sessions: whose states are read.
+            buckets: by partition number, of which buckets the watermarks are read, those of its sessions
+                among them; the others come as None. Without it: of all.
 
         Raises:
             Unavailable: the store does not answer.

@@ -139,8 +139,6 @@ class TakeOver:
             start = self._first_start(partition, found.bounds) if low is None else low
             return await self._set(partition, found, advanced(found.marks, start))
         start = await self._refilling.start(partition, found.marks, committed, found.bounds)
-        if start == found.bounds.end:  # nothing to read: the next take-over is to find it so
-            return await self._set(partition, found, advanced(found.marks, start))
         return Position(start, found.marks)
 
     def _first_start(self, partition: TopicPartition, bounds: Bounds) -> int:

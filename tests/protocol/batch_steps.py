@@ -58,24 +58,28 @@ class BatchSteps:
         if batch.stage == Stage.POLLED:
             ahead = sum(one.stage != Stage.DONE for one in worker.batches[:at])
             batch = batch._replace(stage=Stage.READING, ahead=ahead, read=(None,) * len(world.store))
-        for bucket in [bucket for bucket, found in enumerate(batch.read) if found is None]:
+        for bucket in [bucket for bucket in batch.buckets if batch.read[bucket] is None]:
             read = (*batch.read[:bucket], world.store[bucket], *batch.read[bucket + 1 :])
-            found = tuple(shard for shard in read if shard is not None)
             after = batch._replace(read=read)
-            if len(found) == len(read):
-                after = self._checked((*worker.batches[:at], after), at, found)
+            if all(read[bucket] is not None for bucket in batch.buckets):
+                after = self._checked((*worker.batches[:at], after), at)
             said, then = f"{name} reads bucket {bucket}", _put(world, number, at, after)
             if self._computes_at_once and after.stage == Stage.CHECKED:
                 _, then = self._compute(then, number, at, name)
             yield said, then
 
-    def _checked(self, batches: tuple[Batch, ...], at: int, read: tuple[Shard, ...]) -> Batch:
+    def _checked(self, batches: tuple[Batch, ...], at: int) -> Batch:
         if self._rules.notes_ahead == "after load":
             ahead = sum(one.stage != Stage.DONE for one in batches[:at])
             batches = (*batches[:at], batches[at]._replace(ahead=ahead))
         chain = continued(batches, at, self._rules)
         batch = batches[at]._replace(stage=Stage.CHECKED, chain=len(chain))
-        if accepts(batch, chain, read, self._rules):
+        behind_refused = batch.stale or any(
+            one.fate == Fate.REFUSED and not one.stale for one in batches[:at]
+        )
+        if self._rules.refusal_spreads and behind_refused:
+            pass
+        elif accepts(batch, chain, self._rules):
             return batch
         return batch._replace(stage=Stage.DONE, fate=Fate.REFUSED, chain=0, read=())
 
@@ -142,20 +146,22 @@ class BatchSteps:
         batch = world.workers[number].batches[at]
         if batch.stage != Stage.SAVING:
             batch = batch._replace(stage=Stage.SAVING, answers=(None,) * len(world.store))
-        if None not in batch.answers:
+        unanswered = [bucket for bucket in batch.buckets if batch.answers[bucket] is None]
+        if not unanswered:
             yield from self._answered(world, number, at, name)
-        for bucket, known in enumerate(batch.answers):
-            if known is None:
-                shard = world.store[bucket]
-                answer = Answer(
-                    shard.mark == batch.expected[bucket] or not self._rules.save_checks, shard.mark
-                )
-                answers = (*batch.answers[:bucket], answer, *batch.answers[bucket + 1 :])
-                after = _put(world, number, at, batch._replace(answers=answers))
-                if answer.applied:
-                    after = after.with_shard(bucket, self._written(shard, batch, bucket))
-                said = "saves to" if answer.applied else f"is refused by mark {shard.mark} of"
-                yield f"{name} {said} bucket {bucket}", after
+        for bucket in unanswered:
+            shard = world.store[bucket]
+            answer = Answer(shard.mark == batch.expected[bucket] or not self._compares(batch), shard.mark)
+            answers = (*batch.answers[:bucket], answer, *batch.answers[bucket + 1 :])
+            after = _put(world, number, at, batch._replace(answers=answers))
+            if answer.applied:
+                after = after.with_shard(bucket, self._written(shard, batch, bucket))
+            said = "saves to" if answer.applied else f"is refused by mark {shard.mark} of"
+            yield f"{name} {said} bucket {bucket}", after
+
+    def _compares(self, batch: Batch) -> bool:
+        blind = batch.begin == batch.end and self._rules.catches_up == "blindly"
+        return self._rules.save_checks and not blind
 
     def _written(self, shard: Shard, batch: Batch, bucket: int) -> Shard:
         states: dict[str, State | None] = dict(shard.states)
@@ -166,9 +172,9 @@ class BatchSteps:
     def _answered(self, world: World, number: int, at: int, name: str) -> Iterator[Step]:
         """The answers arrive: applied, refused, or lost and asked for again."""
         batch = world.workers[number].batches[at]
-        answers = [answer for answer in batch.answers if answer is not None]
         stands = tuple(
-            batch.new[bucket] if answer.applied else answer.stored for bucket, answer in enumerate(answers)
+            batch.new[bucket] if answer is None or answer.applied else answer.stored
+            for bucket, answer in enumerate(batch.answers)
         )
         applied = stands == batch.new
         fate = Fate.GOOD if applied else Fate.REFUSED
@@ -178,7 +184,7 @@ class BatchSteps:
             after = self._emitted(world, number, at, Stage.DONE)
         yield f"{name} is {'saved' if applied else 'refused'}", after
         if world.left.lost_answers:
-            again = _put(world, number, at, batch._replace(answers=(None,) * len(answers)))
+            again = _put(world, number, at, batch._replace(answers=(None,) * len(batch.answers)))
             left = world.left._replace(lost_answers=world.left.lost_answers - 1)
             yield f"{name}: the answer to its save is lost", again._replace(left=left)
 

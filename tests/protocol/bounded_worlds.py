@@ -14,6 +14,8 @@ TWO_BUCKETS = (("a", 0), ("b", 1))
 CLICKS = Log(tuple(map(Entry, "ababab")), ONE_BUCKET)
 FEWER = Log(tuple(map(Entry, "ababa")), ONE_BUCKET)
 SPREAD = Log(tuple(map(Entry, "abbaab")), TWO_BUCKETS)
+IDLE = Log((Entry("a"), Entry("a"), Entry("b"), Entry("", "letter"), Entry("a"), Entry("b")), TWO_BUCKETS)
+"""Batches that leave one of the buckets idle, one of them a message that is no event."""
 EVERY_KIND = Log(
     (
         Entry("a", event_id="x"),
@@ -40,6 +42,9 @@ BOUNDS: dict[str, Bounds] = {
     "a bucket emptied, another worker": Bounds(
         SPREAD, Faults(emptyings=1, foreign_saves=1), batch_sizes=(2,)
     ),
+    "idle buckets": Bounds(IDLE, Faults(foreign_saves=1, kills=1), batch_sizes=(2,), polls_at_once=False),
+    "an idle bucket goes back": Bounds(IDLE, Faults(rewinds=1), batch_sizes=(2,), polls_at_once=False),
+    "an idle bucket emptied": Bounds(IDLE, Faults(emptyings=1), batch_sizes=(2,), polls_at_once=False),
     "given up": Bounds(
         CLICKS, Faults(foreign_saves=1, give_ups=1), batch_sizes=(2,), in_flight=3, computes_at_once=False
     ),
@@ -63,6 +68,11 @@ DEEPER: dict[str, Bounds] = {
     "a bucket goes back": replace(BOUNDS["a bucket goes back"], faults=Faults(rewinds=1, foreign_saves=1)),
     "Redis emptied": replace(BOUNDS["Redis emptied"], in_flight=3),
     "a bucket emptied": replace(BOUNDS["a bucket emptied"], faults=Faults(emptyings=1, foreign_saves=1)),
+    "idle buckets": replace(BOUNDS["idle buckets"], in_flight=3),
+    "an idle bucket goes back": replace(
+        BOUNDS["an idle bucket goes back"], faults=Faults(rewinds=1, foreign_saves=1)
+    ),
+    "an idle bucket emptied": replace(BOUNDS["an idle bucket emptied"], faults=Faults(emptyings=1, kills=1)),
     "given up": replace(BOUNDS["given up"], faults=Faults(foreign_saves=1, give_ups=1, rewinds=1)),
     "every step apart": replace(BOUNDS["every step apart"], batch_sizes=(1, 2)),
     "two workers": replace(BOUNDS["two workers"], faults=Faults(kills=1, rewinds=1), batch_sizes=(2,)),

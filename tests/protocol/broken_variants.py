@@ -23,8 +23,10 @@ BROKEN: dict[str, Broken] = {
     "the save does not compare": Broken(Rules(save_checks=False), "three in flight", "S"),
     "the save comes first": Broken(Rules(emits_first=False), "three in flight", "E"),
     "unsaved changes are not seen": Broken(Rules(overlays="nothing"), "three in flight", "D"),
-    "changes before a refused batch are kept": Broken(Rules(overlays="refused too"), "refusals", "D"),
-    "the mark of a refused batch is accepted": Broken(Rules(accepts="refused too"), "refusals", "D"),
+    "changes of batches that do not join are kept": Broken(
+        Rules(overlays="unjoined too", turns_when_idle=False), "refusals", "D"
+    ),
+    "a batch goes on from one that was refused": Broken(Rules(refusal_spreads=False), "refusals", "D"),
     "what a batch continues is asked again": Broken(Rules(overlays="asked again"), "given up", "D"),
     "unsaved deletions are not seen": Broken(Rules(overlays="no deletions"), "every kind of event", "D"),
     "batches need not join": Broken(Rules(accepts="unjoined", turns_when_idle=False), "refusals", "D"),
@@ -34,6 +36,11 @@ BROKEN: dict[str, Broken] = {
         Rules(skips_applied=False), "a bucket emptied", "D"
     ),
     "a bucket ahead is set back": Broken(Rules(ahead_stays=False), "two buckets", "S"),
+    "idle buckets are expected to have moved": Broken(Rules(idle_stay=False), "idle buckets", "R"),
+    "idle buckets catch up unseen": Broken(Rules(catches_up="blindly"), "idle buckets", "S"),
+    "a batch of other buckets overtakes a refused one": Broken(
+        Rules(refusal_spreads=False), "idle buckets", "O"
+    ),
     "a refill sets back the other buckets": Broken(Rules(ahead_stays=False), "a bucket emptied", "S"),
     "polled offsets are committed": Broken(Rules(commits_saved=False), "Redis emptied", "E"),
     "states of other releases are not replayed": Broken(

@@ -5,7 +5,7 @@ The model of `streams.batch_chain`. Caller: the batch steps.
 
 from tests.protocol.modelled_log import State
 from tests.protocol.protocol_rules import Rules
-from tests.protocol.world_state import Batch, Changes, Fate, Shard, Stage
+from tests.protocol.world_state import Batch, Changes, Fate, Stage
 
 
 def continued(batches: tuple[Batch, ...], at: int, rules: Rules) -> list[Batch]:
@@ -15,14 +15,14 @@ def continued(batches: tuple[Batch, ...], at: int, rules: Rules) -> list[Batch]:
     begin = batch.expected
     for before in reversed(batches[at - batch.ahead : at]):
         joined = before.new == begin or rules.accepts == "unjoined"
-        if not joined or (before.fate == Fate.REFUSED and rules.accepts != "refused too"):
+        if not joined:
             break
         found.append(before)
         begin = before.expected
     return found
 
 
-def accepts(batch: Batch, chain: list[Batch], read: tuple[Shard, ...], rules: Rules) -> bool:
+def accepts(batch: Batch, chain: list[Batch], rules: Rules) -> bool:
     """Whether a batch may go on from what it read."""
     if not rules.load_checks:
         return True
@@ -33,7 +33,11 @@ def accepts(batch: Batch, chain: list[Batch], read: tuple[Shard, ...], rules: Ru
         begins = begins[-1:]
     else:
         begins.append(batch.expected)
-    return all(shard.mark in {marks[bucket] for marks in begins} for bucket, shard in enumerate(read))
+    return all(
+        shard.mark in {marks[bucket] for marks in begins}
+        for bucket, shard in enumerate(batch.read)
+        if shard is not None and bucket in batch.buckets
+    )
 
 
 def starting_states(batches: tuple[Batch, ...], at: int, rules: Rules) -> dict[str, State | None]:
@@ -41,13 +45,13 @@ def starting_states(batches: tuple[Batch, ...], at: int, rules: Rules) -> dict[s
     batch = batches[at]
     states: dict[str, State | None] = {}
     for shard in batch.read:
-        assert shard is not None, "computed only after every bucket was read"
-        states.update(shard.states)
+        if shard is not None:  # else the batch has no event of its sessions
+            states.update(shard.states)
     if rules.overlays == "nothing":
         return states
     chain = batches[at - batch.chain : at]
     inherited: Changes = batch.inherited
-    if rules.overlays == "refused too":
+    if rules.overlays == "unjoined too":
         chain = batches[:at]
     elif rules.overlays == "asked again":
         refused = [place for place, before in enumerate(chain) if before.fate == Fate.REFUSED]

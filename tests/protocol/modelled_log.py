@@ -62,6 +62,11 @@ class Log:
         """The bucket of a message's session; None for one that belongs to no session."""
         return None if self.entries[offset].kind == "letter" else _bucket(self, self.entries[offset].session)
 
+    def buckets_between(self, begin: int, end: int) -> frozenset[int]:
+        """The buckets of some messages; the first where none of them belongs to a session."""
+        found = {self.bucket(offset) for offset in range(begin, end)}
+        return frozenset(bucket for bucket in found if bucket is not None) or frozenset({0})
+
     def sessions(self, bucket: int) -> list[str]:
         """The sessions of a bucket."""
         return [session for session, of in self.bucket_of if of == bucket]

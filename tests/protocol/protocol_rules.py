@@ -13,9 +13,9 @@ class Rules:
 
     load_checks: bool = True
     """The load compares the watermarks, and emits nothing where they are not accepted."""
-    accepts: Literal["chain", "own", "oldest", "refused too", "unjoined"] = "chain"
+    accepts: Literal["chain", "own", "oldest", "unjoined"] = "chain"
     """Which watermarks a load accepts: those where the batch, or one that it continues, begins."""
-    overlays: Literal["chain", "nothing", "refused too", "asked again", "no deletions"] = "chain"
+    overlays: Literal["chain", "nothing", "unjoined too", "asked again", "no deletions"] = "chain"
     """Which unsaved changes a batch lays over the loaded states: those of the batches that it continues."""
     notes_ahead: Literal["before load", "after load"] = "before load"
     """When a batch notes which ones before it are not saved."""
@@ -29,6 +29,12 @@ class Rules:
     """Events below the watermark of their own bucket are not applied again."""
     ahead_stays: bool = True
     """A bucket that is ahead of the others keeps its watermark."""
+    idle_stay: bool = True
+    """The watermark of a bucket without events in a batch is expected where it was."""
+    catches_up: Literal["compared", "blindly"] = "compared"
+    """How idle buckets are moved to the position: by a batch without events, checked as any other."""
+    refusal_spreads: bool = True
+    """After a refusal the batches that were polled before the watermarks are read again are refused too."""
     give_up_spreads: bool = True
     """A batch that needs the states of one that was given up is given up too."""
     turns_when_idle: bool = True

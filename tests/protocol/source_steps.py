@@ -55,22 +55,40 @@ class SourceSteps:
             yield f"worker {number} compares", world.with_worker(number, worker._replace(position=None))
         elif len(worker.batches) < self.in_flight:
             yield from self._poll(world, number)
+            yield from self._catches_up(world, number)
 
     def _poll(self, world: World, number: int) -> Iterator[Step]:
         worker = world.workers[number]
         assert worker.position is not None
         for end in {min(worker.position + size, self.log.end) for size in self.batch_sizes}:
             if end > worker.position:
-                new = advanced(worker.expected, end)
-                if not self.rules.ahead_stays:
-                    new = (end,) * len(new)
-                batch = Batch(worker.position, end, worker.expected, new, worker.release)
-                after = world.with_worker(
-                    number, worker._replace(position=end, expected=new, batches=(*worker.batches, batch))
-                )
+                buckets = self.log.buckets_between(worker.position, end)
+                after = self._launched(world, number, end, buckets)
                 if not self.rules.commits_saved:
                     after = after._replace(committed=end)
-                yield f"worker {number} polls [{batch.begin}, {end})", after
+                yield f"worker {number} polls [{worker.position}, {end})", after
+
+    def _catches_up(self, world: World, number: int) -> Iterator[Step]:
+        """A batch without events moves the buckets that have lagged behind."""
+        worker = world.workers[number]
+        assert worker.position is not None
+        lag = any(mark is None or mark < worker.position for mark in worker.expected)
+        if lag:
+            every = frozenset(range(self.log.buckets))
+            after = self._launched(world, number, worker.position, every)
+            yield f"worker {number} lets idle buckets catch up", after
+
+    def _launched(self, world: World, number: int, end: int, buckets: frozenset[int]) -> World:
+        """The world with one more batch in flight, which begins as it is polled."""
+        worker = world.workers[number]
+        assert worker.position is not None
+        new = advanced(worker.expected, end, buckets if self.rules.idle_stay else None)
+        if not self.rules.ahead_stays:
+            new = tuple(end if bucket in buckets else mark for bucket, mark in enumerate(new))
+        batch = Batch(worker.position, end, worker.expected, new, buckets, worker.release)
+        return world.with_worker(
+            number, worker._replace(position=end, expected=new, batches=(*worker.batches, batch))
+        )
 
     def _follow(self, world: World, number: int) -> Step:
         """The outcome of the oldest batch."""

@@ -54,6 +54,8 @@ class Batch(NamedTuple):
     end: int
     expected: Watermarks
     new: Watermarks
+    buckets: frozenset[int]
+    """Those that it reads, compares and writes: where it has events, or all where it is there to catch up."""
     release: int
     stage: int = Stage.POLLED
     fate: int = Fate.GOOD

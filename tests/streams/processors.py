@@ -15,7 +15,7 @@ from streams.event_decoding import EventDecoder
 from streams.health import Health
 from streams.memory_session_store import MemorySessionStore
 from streams.metrics import WorkerMetrics
-from streams.micro_batch import MicroBatch, Record, Watermarks
+from streams.micro_batch import BucketMarks, MicroBatch, Record, Watermarks
 from streams.session_store import SessionStore
 from tests.streams.memory_emitter import MemoryEmitter
 from tests.successor_release import write_successor_release
@@ -63,10 +63,22 @@ class Workbench:
         return self.metrics.registry.get_sample_value(name, labels) or 0.0
 
 
-def a_batch(*records: Record, expected: dict[TopicPartition, Watermarks] | None = None) -> MicroBatch:
-    """A batch of records, grouped by partition; the watermarks are those of an empty store if not given."""
+def a_batch(
+    *records: Record,
+    expected: dict[TopicPartition, Watermarks] | None = None,
+    marks: BucketMarks | None = None,
+) -> MicroBatch:
+    """A batch of records, grouped by partition.
+
+    Args:
+        records: of the batch.
+        expected: at which watermarks it begins; those of an empty store if not given.
+        marks: in place of them, the account that the batches of one partition share.
+    """
     grouped: dict[TopicPartition, list[Record]] = {}
     for record in records:
         grouped.setdefault(TopicPartition(record.topic, record.partition), []).append(record)
     watermarks = expected or dict.fromkeys(grouped, (None,))
-    return MicroBatch(grouped, watermarks, asyncio.get_running_loop().create_future())
+    accounts = {one: marks or BucketMarks(current) for one, current in watermarks.items()}
+    ends = {one: found[-1].offset + 1 for one, found in grouped.items()}
+    return MicroBatch(grouped, accounts, ends, asyncio.get_running_loop().create_future())

@@ -1,23 +1,20 @@
 """What becomes of a batch: lists, dead letters, states, refusals, retries."""
 
 import json
-from collections.abc import AsyncIterator, Collection
+from collections.abc import Collection, Mapping
 from typing import cast
 
 import pytest
 from aiokafka import TopicPartition
 from aiokafka.errors import MessageSizeTooLargeError
-from redis.asyncio import Redis
 
 from models.release import Release
 from schemas.dead_letter import read_reason
 from schemas.errors import Unavailable
 from schemas.ids import ItemId, SessionId
-from schemas.redis_keys import bucket_of, state_key, watermark_key
 from schemas.session_state import SessionState
 from streams.memory_session_store import MemorySessionStore
 from streams.micro_batch import Abandoned, BatchOutcome, Watermarks
-from streams.redis_session_store import RedisSessionStore
 from streams.session_store import Loaded, UnitSave
 from streams.unreadable_records import unreadable_record
 from tests.streams.processors import ITEMS, Workbench, a_batch, a_release
@@ -35,13 +32,6 @@ def bench_release(tmp_path_factory: pytest.TempPathFactory) -> Release:
 @pytest.fixture
 def bench(bench_release: Release) -> Workbench:
     return Workbench(bench_release)
-
-
-@pytest.fixture
-async def redis(redis_url: str) -> AsyncIterator["Redis"]:
-    client = Redis.from_url(redis_url)
-    yield client
-    await client.aclose()
 
 
 def memory(bench: Workbench) -> MemorySessionStore:
@@ -262,12 +252,15 @@ async def test_batch_waits_while_the_store_is_away_and_goes_on(bench_release: Re
         failures = 2
 
         async def load(
-            self, partitions: Collection[TopicPartition], sessions: Collection[SessionId]
+            self,
+            partitions: Collection[TopicPartition],
+            sessions: Collection[SessionId],
+            buckets: Mapping[int, Collection[int]] | None = None,
         ) -> Loaded:
             if self.failures:
                 self.failures -= 1
                 raise Unavailable("Redis: connection refused")
-            return await super().load(partitions, sessions)
+            return await super().load(partitions, sessions, buckets)
 
     bench = Workbench(bench_release, store=AwayAtFirst())
     await bench.processor.process(a_batch(event_record("s", "a", 0)))
@@ -295,26 +288,6 @@ async def test_dead_letter_that_is_too_large_keeps_its_reason(bench: Workbench) 
     assert letter.value == b""
     assert read_reason(letter.headers) is not None
     assert len(bench.emitter.lists()) == 1
-
-
-async def test_bucket_ahead_of_the_others_is_not_applied_again(
-    bench_release: Release, redis: "Redis"
-) -> None:
-    store = RedisSessionStore(redis, buckets=2, ttl_s=60)
-    bench = Workbench(bench_release, store=store, k=5)
-    mine, theirs = ("s", "t") if bucket_of(SessionId("s"), 2) == 1 else ("t", "s")
-    log = [(mine, "a"), (theirs, "b"), (mine, "c"), (theirs, "d")]
-    records = [event_record(session, item, at) for at, (session, item) in enumerate(log)]
-    await bench.processor.process(a_batch(*records, expected={a_partition(): (None, None)}))
-    await redis.delete(watermark_key(0, *a_partition()), state_key(0, SessionId(theirs)))
-    await redis.set(watermark_key(0, *a_partition()), 0)  # killed between the saves of two buckets
-    first = await bench.processor.process(a_batch(*records[:2], expected={a_partition(): (0, 4)}))
-    assert first.applied == {a_partition(): 2}
-    await bench.processor.process(a_batch(*records[2:], expected={a_partition(): (2, 4)}))
-    loaded = await store.load([a_partition()], [SessionId(mine), SessionId(theirs)])
-    assert loaded.watermarks == {a_partition(): (4, 4)}
-    assert loaded.states[SessionId(mine)].item_ids == ("a", "c")
-    assert loaded.states[SessionId(theirs)].item_ids == ("b", "d")
 
 
 async def test_session_of_two_topics_is_guarded_by_both_watermarks(bench: Workbench) -> None:

@@ -1,7 +1,7 @@
 """Batches in flight at once: each starts from what the one before it computed, and none overtakes."""
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 import pytest
 from aiokafka import TopicPartition
@@ -37,11 +37,16 @@ class GatedStore(MemorySessionStore):
         self.saves: list[int] = []
         self.fail_loads = False
 
-    async def load(self, partitions: Collection[TopicPartition], sessions: Collection[SessionId]) -> Loaded:
+    async def load(
+        self,
+        partitions: Collection[TopicPartition],
+        sessions: Collection[SessionId],
+        buckets: Mapping[int, Collection[int]] | None = None,
+    ) -> Loaded:
         self.loading.set()
         if self.fail_loads:
             raise Unavailable("Redis: away")
-        return await super().load(partitions, sessions)
+        return await super().load(partitions, sessions, buckets)
 
     async def save(self, saves: Collection[UnitSave]) -> dict[TopicPartition, Watermarks]:
         await self.gate.wait()
@@ -167,7 +172,7 @@ async def test_partitions_go_on_when_another_one_is_refused(bench_release: Relea
 async def test_states_of_a_batch_whose_save_is_refused_later_are_right_all_the_same() -> None:
     here, state = a_partition(), SessionState(item_ids=(ItemId("a"),))
     first, second, third = (
-        ChainedBatch(a_batch(event_record("s", "a", at), expected={here: (at,)})) for at in range(3)
+        ChainedBatch(a_batch(event_record("s", "a", at), expected={here: (at,)}), {0: {0}}) for at in range(3)
     )
     third.follow([first, second])
     third.refuse_unexpected({here: (0,)})

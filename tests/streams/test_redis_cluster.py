@@ -33,6 +33,14 @@ def replicated_cluster(tmp_path: Path) -> Iterator[RedisCluster]:
 
 
 @pytest.fixture
+def forgetful_cluster(tmp_path: Path) -> Iterator[RedisCluster]:
+    """A Cluster of this test's own without replicas, whose nodes come back empty."""
+    (tmp_path / "cluster").mkdir()
+    with running_redis_cluster(tmp_path / "cluster") as running:
+        yield running
+
+
+@pytest.fixture
 def durable_cluster(tmp_path: Path) -> Iterator[RedisCluster]:
     """A Cluster of this test's own without replicas, whose nodes come back with what they had."""
     (tmp_path / "cluster").mkdir()
@@ -98,6 +106,24 @@ def test_node_that_comes_back_is_waited_for(stage_on: StageOn, durable_cluster: 
             before = served(worker)
             worker.wait_for(lambda: served(worker) > before + RATE, "serving again")
         assert_all_is_right(stage, lists, traffic)
+
+
+def test_sessions_of_a_node_that_comes_back_empty_are_refilled(
+    stage_on: StageOn, forgetful_cluster: RedisCluster
+) -> None:
+    stage = stage_on(forgetful_cluster.url, MILLRACE_REDIS_BUCKETS=str(BUCKETS))
+    worker, traffic = stage.start_worker(), stage.traffic()
+    with closing(stage.lists()) as lists:
+        with traffic.load(SESSIONS, RATE):
+            worker.wait_for(lambda: served(worker) > 2 * RATE, "serving")
+            forgetful_cluster.masters[1].kill()
+            worker.wait_for(lambda: not worker.is_ready(), "not ready")
+            forgetful_cluster.masters[1].start()
+            worker.wait_until_ready()
+            before = served(worker)
+            worker.wait_for(lambda: served(worker) > before + RATE, "serving again")
+        assert_all_is_right(stage, lists, traffic)
+    assert worker.metric("millrace_redis_empty_total") >= 1
 
 
 def test_lookup_reads_from_every_node_and_says_which_it_cannot(

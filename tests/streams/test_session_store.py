@@ -206,7 +206,23 @@ def test_bucket_that_is_ahead_stays_ahead() -> None:
     assert advanced((2, 4), 6) == (6, 6)
     assert advanced((None, 4), 6) == (6, 6)
     assert advanced((None, None), 3) == (3, 3)
-    assert advanced((9,), 3) == (3,), "a topic that was made anew"
+    assert advanced((9,), 3) == (9,)
+
+
+def test_bucket_without_events_stays_where_it_is() -> None:
+    assert advanced((2, 4, None), 6, {0}) == (6, 4, None)
+    assert advanced((2, 4, None), 6, {1, 2}) == (2, 6, 6)
+
+
+async def test_buckets_that_are_not_named_are_neither_read_nor_compared_nor_moved(redis: "Redis") -> None:
+    store, one = RedisSessionStore(redis, 4, TTL_S), a_partition()
+    assert await store.save([UnitSave({one: (None,) * 4}, {one: (5,) * 4})]) == {}
+    assert (await store.load([one], [], {0: {1, 3}})).watermarks == {one: (None, 5, None, 5)}
+    wrong_elsewhere = UnitSave({one: (0, 5, 0, 5)}, {one: (0, 6, 0, 6)}, buckets={1, 3})
+    assert await store.save([wrong_elsewhere]) == {}
+    assert (await store.load([one], [])).watermarks == {one: (5, 6, 5, 6)}
+    stale = UnitSave({one: (5, 5, 5, 6)}, {one: (5, 7, 5, 7)}, buckets={1, 3})
+    assert await store.save([stale]) == {one: (5, 6, 5, 7)}
 
 
 async def test_watermark_of_a_topic_made_anew_counts_as_none(
