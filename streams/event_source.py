@@ -134,6 +134,7 @@ class EventSource(Service):
             await self._take(new)
         if time.monotonic() >= self._compare_at_s:
             await self._compare()
+            return
         fetched = await until_available(self._poll, "kafka", self._health, given_up=self._is_draining)
         records = {partition: found for partition, found in fetched.items() if partition in self._positions}
         if records:
