@@ -1,10 +1,11 @@
 """What the event topic as it stands in Kafka must have led to: the fold of its events in log order.
 
 Written anew from the event contract, without the worker's code: the session rule (a gap, the last 50 items
-and event ids, times that cannot be right), repeats, erasures, consent. Only whether a message is an event is
-asked of the contract's decoder. Caller: `tests.chaos.oracle`.
+and event ids, times that cannot be right), repeats, erasures, consent. Only whether a message is an
+event is asked of the contract's decoder. Caller: `tests.chaos.oracle`.
 """
 
+from bisect import bisect_right
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -68,6 +69,9 @@ class LogFold:
     lists: dict[Position, ExpectedList] = field(default_factory=dict)
     erased: dict[SessionId, int] = field(default_factory=dict)
     """How often each session was erased."""
+    erasures: set[Position] = field(default_factory=set)
+    kept: dict[SessionId, list[Position]] = field(default_factory=dict)
+    """Of each session the events with consent, and erasures, in log order."""
     invalid: set[Position] = field(default_factory=set)
     sessions: dict[SessionId, FoldedSession] = field(default_factory=dict)
     """Those that have a state at the end of the log, or had one."""
@@ -90,9 +94,23 @@ class LogFold:
                 right = EARLIEST_MS <= event.occurred_at_ms <= logged_at_ms + MAX_SKEW_MS
                 self._add(at, event if right else replace(event, occurred_at_ms=logged_at_ms))
 
+    def followers(self, at: Position, within: int) -> list[Position]:
+        """What may take the place of a list: the kept events that follow in a session, so many offsets on.
+
+        None for an event without consent, whose list is its own.
+        """
+        kept = self.kept.get(self.lists[at].session_id, [])
+        place = bisect_right(kept, at)
+        if not place or kept[place - 1] != at:
+            return []
+        return [one for one in kept[place:] if one < Position(at.partition, at.offset + within)]
+
     def _add(self, at: Position, event: ItemEvent | EraseSession) -> None:
+        if isinstance(event, EraseSession) or event.consent:
+            self.kept.setdefault(event.session_id, []).append(at)
         if isinstance(event, EraseSession):
             self.sessions[event.session_id] = FoldedSession()
+            self.erasures.add(at)
             self.erased[event.session_id] = self.erased.get(event.session_id, 0) + 1
             return
         if not event.consent:
