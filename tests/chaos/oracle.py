@@ -87,8 +87,8 @@ def _check_list(message: Message, one: RecommendationList, fold: LogFold, verdic
     elif items != expected.by_release[one.release_id]:
         right = expected.by_release[one.release_id]
         verdict.violated("wrong list", f"{one.recommendation_id} {one.release_id}: {items}, right is {right}")
-    elif (one.session_id, one.repeat_of) != expected[:2]:
-        verdict.violated("wrong session or repeat_of", f"{one}")
+    elif (one.session_id, one.user_id, one.repeat_of) != expected[:3]:
+        verdict.violated("wrong session, user or repeat_of", f"{one}")
     elif message.partition() != at.partition or message.key() != one.session_id.encode():
         verdict.violated("list in a wrong place", one.recommendation_id)
 

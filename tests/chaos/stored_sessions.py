@@ -1,4 +1,4 @@
-"""What Redis must hold after a chaos run: states, latest lists and watermarks.
+"""What Redis must hold after a chaos run: states, latest lists, watermarks, and whose the sessions are.
 
 Caller: `tests.chaos.oracle`. `log_fold` owns what is right.
 """
@@ -10,7 +10,7 @@ from redis import Redis
 
 from schemas.ids import SessionId
 from schemas.recommendation_list import decode_recommendation_list
-from schemas.redis_keys import bucket_of, latest_key, state_key, watermark_key
+from schemas.redis_keys import bucket_of, latest_key, state_key, user_key, watermark_key
 from schemas.session_state import decode_session_state
 from schemas.watermark import read_watermark
 from tests.chaos.log_fold import FoldedSession, LogFold, Position
@@ -26,6 +26,7 @@ def check_redis(stage: Stage, fold: LogFold, verdict: Verdict) -> None:
     with stage.redis() as client:
         values = cast("list[bytes | None]", client.mget(keys)) if keys else []
         _check_watermarks(client, stage, buckets, fold, verdict)
+        _check_users(client, buckets, fold, verdict)
     for name, state, latest in zip(names, values[: len(names)], values[len(names) :], strict=True):
         _check_session(name, fold.sessions[name], state, latest, verdict)
 
@@ -52,3 +53,18 @@ def _check_watermarks(client: "Redis", stage: Stage, buckets: int, fold: LogFold
             verdict.violated(
                 "watermark not at the end", f"bucket {bucket} partition {partition}: {mark!r}, end is {end}"
             )
+
+
+def _check_users(client: "Redis", buckets: int, fold: LogFold, verdict: Verdict) -> None:
+    """Each user's sets hold their sessions and no others; there is no set of anybody else."""
+    right: dict[str, set[str]] = {}
+    for user, sessions in fold.sessions_of.items():
+        for session in sessions:
+            right.setdefault(user_key(bucket_of(session, buckets), user), set()).add(session)
+    names = [key.decode() for key in client.scan_iter(match="millrace:*:user:*", count=1000)]
+    stored = {name: {one.decode() for one in cast("set[bytes]", client.smembers(name))} for name in names}
+    for name in right.keys() | stored.keys():
+        if stored.get(name, set()) != right.get(name, set()):
+            wrong = stored.get(name, set()) ^ right.get(name, set())
+            verdict.violated("wrong sessions of a user", f"{name}: too many or missing {sorted(wrong)}")
+    verdict.users = len({user for user, sessions in fold.sessions_of.items() if sessions})

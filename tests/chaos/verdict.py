@@ -20,6 +20,8 @@ class Verdict:
     lists: int = 0
     superseded: int = 0
     """Events without a list of their own, where workers emit the latest of a micro-batch only."""
+    users: int = 0
+    """How many users have sessions at the end."""
     duplicates: int = 0
     """Lists emitted again; each is identical to the first one under its release, or a violation."""
     late: int = 0
