@@ -21,6 +21,7 @@ SETTINGS = {
     "MILLRACE_REDIS_BUCKETS": ("1", "4"),
     "MILLRACE_MAX_BATCH_EVENTS": ("16", "128", "1024"),
     "MILLRACE_REBALANCE_TIMEOUT_S": ("8", "60"),
+    "MILLRACE_EMIT": ("every", "latest"),
 }
 """One of each is the seed's choice: a save is one step in each bucket only; small batches are more often in
 flight together; with little time to give partitions back, batches are given up."""

@@ -14,6 +14,8 @@ def summary(outcome: ChaosOutcome) -> str:
         f"seconds            {outcome.seconds:.0f}",
         f"events             {verdict.events}: {kinds}",
         f"lists              {verdict.lists}, emitted again {verdict.duplicates} times",
+        f"superseded         {verdict.superseded} events have no list of their own",
+        f"users              {verdict.users} with sessions",
         f"after a later one  {verdict.late} lists for the first time",
         f"longest silence    {verdict.longest_gap_s:.1f} s without a list, {outcome.silence}",
         f"workers started    {outcome.workers_started}",

@@ -12,7 +12,8 @@ from confluent_kafka import Consumer
 from tests.chaos.chaos_stage import GAP_S, RELEASES, ChaosStage, chaos_stage
 from tests.chaos.fault import Fault, may_strike_together
 from tests.chaos.fault_log import FaultLog
-from tests.chaos.oracle import Verdict, judge
+from tests.chaos.oracle import judge
+from tests.chaos.verdict import Verdict
 from tests.chaos.whole_topic import log_ends
 from tests.services.kafka_choice import Machine
 

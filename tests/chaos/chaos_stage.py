@@ -85,6 +85,8 @@ def chaos_stage(
         stage = make_stage(kafka, redis_url, "chaos.", children, folder / "releases")
         stage.environment |= {
             "MILLRACE_KAFKA_BOOTSTRAP_SERVERS": f"127.0.0.1:{kafka_link.port}",
+            "MILLRACE_EMIT": "every",
+            "MILLRACE_MAX_BATCH_EVENTS": "1024",
             **settings,
             "MILLRACE_RELEASES": site.url,
             "MILLRACE_RELEASE_CACHE": str(folder / "cache"),

@@ -1,10 +1,11 @@
 """What the event topic as it stands in Kafka must have led to: the fold of its events in log order.
 
 Written anew from the event contract, without the worker's code: the session rule (a gap, the last 50 items
-and event ids, times that cannot be right), repeats, erasures, consent. Only whether a message is an event is
-asked of the contract's decoder. Caller: `tests.chaos.oracle`.
+and event ids, times that cannot be right), repeats, erasures, consent, users. Only whether a message is an
+event is asked of the contract's decoder. Caller: `tests.chaos.oracle`.
 """
 
+from bisect import bisect_right
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -15,7 +16,7 @@ from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from schemas.errors import InvalidEvent
-from schemas.ids import ReleaseId, SessionId
+from schemas.ids import ReleaseId, SessionId, UserId
 from schemas.item_event import EraseSession, ItemEvent, decode_event
 from tests.successor_release import successor_list, successor_step
 
@@ -49,6 +50,7 @@ class ExpectedList(NamedTuple):
     """What a valid event must give."""
 
     session_id: SessionId
+    user_id: UserId | None
     repeat_of: str | None
     by_release: dict[ReleaseId, tuple[str, ...]]
     """The items of the list, under each release that may serve it."""
@@ -68,6 +70,11 @@ class LogFold:
     lists: dict[Position, ExpectedList] = field(default_factory=dict)
     erased: dict[SessionId, int] = field(default_factory=dict)
     """How often each session was erased."""
+    erasures: set[Position] = field(default_factory=set)
+    kept: dict[SessionId, list[Position]] = field(default_factory=dict)
+    """Of each session the events with consent, and erasures, in log order."""
+    sessions_of: dict[UserId, set[SessionId]] = field(default_factory=dict)
+    """Of each user those sessions of which an event with consent named the user, and no later erasure did."""
     invalid: set[Position] = field(default_factory=set)
     sessions: dict[SessionId, FoldedSession] = field(default_factory=dict)
     """Those that have a state at the end of the log, or had one."""
@@ -90,9 +97,24 @@ class LogFold:
                 right = EARLIEST_MS <= event.occurred_at_ms <= logged_at_ms + MAX_SKEW_MS
                 self._add(at, event if right else replace(event, occurred_at_ms=logged_at_ms))
 
+    def followers(self, at: Position, within: int) -> list[Position]:
+        """What may take the place of a list: the kept events that follow in a session, so many offsets on.
+
+        None for an event without consent, whose list is its own.
+        """
+        kept = self.kept.get(self.lists[at].session_id, [])
+        place = bisect_right(kept, at)
+        if not place or kept[place - 1] != at:
+            return []
+        return [one for one in kept[place:] if one < Position(at.partition, at.offset + within)]
+
     def _add(self, at: Position, event: ItemEvent | EraseSession) -> None:
+        if isinstance(event, EraseSession) or event.consent:
+            self.kept.setdefault(event.session_id, []).append(at)
+            self._own(event)
         if isinstance(event, EraseSession):
             self.sessions[event.session_id] = FoldedSession()
+            self.erasures.add(at)
             self.erased[event.session_id] = self.erased.get(event.session_id, 0) + 1
             return
         if not event.consent:
@@ -106,6 +128,13 @@ class LogFold:
             self.lists[at] = self._expected(event, queries, event.event_id)
         else:
             self.lists[at] = self._expected(event, self._advance(session, event), None)
+
+    def _own(self, event: ItemEvent | EraseSession) -> None:
+        """Whose the session is; an erasure that names no user changes nothing of that."""
+        if event.user_id is not None:
+            sessions = self.sessions_of.setdefault(event.user_id, set())
+            change = sessions.discard if isinstance(event, EraseSession) else sessions.add
+            change(event.session_id)
 
     def _advance(self, session: FoldedSession, event: ItemEvent) -> dict[ReleaseId, Vector]:
         """Add an event to a session; the query under each release."""
@@ -132,4 +161,4 @@ class LogFold:
             release: tuple(successor_list(items, queries[release], len(items)))
             for release, items in self.releases.items()
         }
-        return ExpectedList(event.session_id, repeat_of, by_release)
+        return ExpectedList(event.session_id, event.user_id, repeat_of, by_release)

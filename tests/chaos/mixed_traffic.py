@@ -1,4 +1,4 @@
-"""Traffic of a chaos run: clicks, and among them repeats, erasures, invalid events, refused consent.
+"""Traffic of a chaos run: clicks, and among them repeats, erasures, invalid events, refused consent, users.
 
 Nothing is remembered of what was sent but a count: the oracle reads the topic. A thread sends in turns, so
 that the rate can be thousands a second. The order of the events follows from the seed; where the turns
@@ -29,6 +29,8 @@ INVALID = [
     b'{"session_id":"s"}',
     b'{"session_id":"s","item_id":"a","event_type":"x"}',
 ]
+USERS = 60
+"""Each has several sessions at a time."""
 REMEMBERED_IDS = 70
 """More than a session recognises, so that some come again after they were forgotten; or after an erasure."""
 MOODS = {"trickle": 0.2, "usual": 1.0, "still usual": 1.0, "busy": 3.0}
@@ -111,15 +113,17 @@ class MixedTraffic:
 
     def _send_one(self) -> None:
         session = self._session()
+        user = self._user(session)
         fields = {
             "event_type": self._random.choice(("view", "cart")),
             "item_id": self._random.choice(CATALOGUE),
+            **user,
         }
         fate = self._random.random()
         if fate < 0.015:
             self._produce(session, self._random.choice(INVALID))
         elif fate < 0.025:
-            self._event(session, event_type="erase")
+            self._event(session, event_type="erase", **user)
         elif fate < 0.04:
             self._event(session, **fields, consent=False)
         elif fate < 0.09 and self._event_ids.get(session):
@@ -138,6 +142,14 @@ class MixedTraffic:
             self._active.append(f"session-{self._numbered}")
         place = int(len(self._active) * self._random.random() ** 2)
         return self._active[place]
+
+    def _user(self, session: str) -> dict[str, str]:
+        """Half of the events name nobody, most of the others the session's user, some anybody else."""
+        fate = self._random.random()
+        if fate < 0.5:
+            return {}
+        number = self._random.randrange(USERS) if fate > 0.95 else int(session.partition("-")[2]) % USERS
+        return {"user_id": f"user-{number}"}
 
     def _next_event_id(self, session: str) -> str:
         ids = self._event_ids.setdefault(session, deque(maxlen=REMEMBERED_IDS))
