@@ -32,7 +32,7 @@ from streams.health import Health
 from streams.isolation import Isolated, recommend_isolating
 from streams.metrics import WorkerMetrics
 from streams.micro_batch import Abandoned, BatchOutcome, MicroBatch, Watermarks
-from streams.retrying import until_available
+from streams.retrying import SLOW_S, until_available
 from streams.session_store import Loaded, SessionStore, UnitSave
 
 log = structlog.get_logger("millrace.batch")
@@ -149,7 +149,7 @@ class BatchProcessor:
         async def computed() -> tuple[Isolated, Outgoing]:
             return compute() if len(events) <= ON_THE_LOOP else await asyncio.to_thread(compute)
 
-        return await self._patiently(chained.batch, "recommender", computed)
+        return await self._patiently(chained.batch, "recommender", computed, slow_s=None)
 
     async def _emit(self, batch: MicroBatch, outgoing: Outgoing, letters: list[DeadLetter]) -> None:
         """Produce lists and dead letters, await the acknowledgements."""
@@ -179,9 +179,15 @@ class BatchProcessor:
         self._metrics.refusals.labels("save").inc(len(refused))
         chained.refuse(refused)
 
-    async def _patiently(self, batch: MicroBatch, part: str, operation: Callable[[], Awaitable[T]]) -> T:
+    async def _patiently(
+        self,
+        batch: MicroBatch,
+        part: str,
+        operation: Callable[[], Awaitable[T]],
+        slow_s: float | None = SLOW_S,
+    ) -> T:
         return await until_available(
-            operation, part, self._health, given_up=lambda: batch.abandoned or batch.hurried
+            operation, part, self._health, lambda: batch.abandoned or batch.hurried, slow_s=slow_s
         )
 
 

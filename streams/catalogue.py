@@ -32,9 +32,12 @@ end
 redis.call('INCR', KEYS[3])
 """
 # KEYS: items, unavailable items, version, complete, and the drafts of the first two. ARGV: the version
-# before the items were read, and the new one. Returns 1, or 0 where the version is another by now.
+# before the items were read, the new one, and how many entries each draft has. Returns 1; 0 where the version
+# is another by now, -1 where entries are missing: a full Redis evicts drafts first, for their TTL is short.
 _REPLACE = """
 if (redis.call('GET', KEYS[3]) or '0') ~= ARGV[1] then return 0 end
+if redis.call('HLEN', KEYS[5]) ~= tonumber(ARGV[3]) then return -1 end
+if redis.call('SCARD', KEYS[6]) ~= tonumber(ARGV[4]) then return -1 end
 for i = 1, 2 do
   redis.call('DEL', KEYS[i])
   if redis.call('EXISTS', KEYS[4 + i]) == 1 then
@@ -102,7 +105,8 @@ class Catalogue:
             read_at: the version before they were read; a change since then may be newer than they are.
 
         Raises:
-            Unavailable: Redis does not answer, or there was such a change; read the items again.
+            Unavailable: Redis does not answer or lacks memory, or there was such a change; read the items
+                again.
         """
         name = uuid.uuid4().hex
         drafts = [f"{ITEMS}:draft:{name}", f"{UNAVAILABLE_ITEMS}:draft:{name}"]
@@ -114,8 +118,12 @@ class Catalogue:
             await self._draft(drafts[1], "SADD", [item.item_id for item in chunk if not item.available])
         keys = [ITEMS, UNAVAILABLE_ITEMS, ITEMS_VERSION, ITEMS_COMPLETE, *drafts]
         version = max(read_at + 1, int(time.time() * 1000))
-        if not await available(self._replace(keys, [read_at, version])):
+        sizes = [len(items), sum(not item.available for item in items)]
+        answer = await available(self._replace(keys, [read_at, version, *sizes]))
+        if answer == 0:
             raise Unavailable("the catalogue changed while it was read")
+        if answer < 0:
+            raise Unavailable("Redis has evicted the catalogue while it was written; raise maxmemory")
 
     async def version(self) -> int:
         """The version that Redis has; 0 where it has none.

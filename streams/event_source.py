@@ -22,7 +22,7 @@ from streams.message_polling import MessagePolling, PositionLost
 from streams.micro_batch import Abandoned, BatchOutcome, MicroBatch, Record, Watermarks
 from streams.offset_commits import OffsetCommits
 from streams.positions import Positions
-from streams.retrying import until_available
+from streams.retrying import SLOW_S, until_available
 from streams.taking_over import Position, TakeOver
 from streams.unreadable_records import UnreadableRecord
 
@@ -239,7 +239,7 @@ class EventSource(Service):
             self._commits.start_at(partition, position.offset)
 
     async def _patiently(self, part: str, operation: Callable[[], Awaitable[T]]) -> T:
-        waiting = until_available(operation, part, self._health, given_up=self._is_draining)
+        waiting = until_available(operation, part, self._health, self._is_draining, slow_s=SLOW_S)
         return await self._member.alive(asyncio.ensure_future(waiting), self._is_draining)
 
     def _is_draining(self) -> bool:

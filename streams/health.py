@@ -7,27 +7,50 @@ log = structlog.get_logger("millrace.health")
 
 
 class Health:
-    """The troubles of a process by name; ready while there are none."""
+    """The troubles of a process by part; ready while there are none.
+
+    Each who uses a part takes back the own trouble alone: a Redis that answers reads may refuse writes.
+    """
 
     def __init__(self, ready: Gauge) -> None:
         self._ready = ready
-        self._troubles: dict[str, str] = {}
-        ready.set(1)
+        self._said: dict[str, dict[object, str]] = {}
+        self._show()
 
     @property
     def troubles(self) -> dict[str, str]:
-        """What is wrong, by the name of the part."""
-        return dict(self._troubles)
+        """What is wrong, by the name of the part; what was said first where several said something.
 
-    def fail(self, part: str, reason: str) -> None:
-        """A part does not work; logged when it starts, not again until it has recovered."""
-        if part not in self._troubles:
+        May be read in another thread.
+        """
+        return self._troubles
+
+    def fail(self, part: str, reason: str, user: object = None) -> None:
+        """A part does not work for a user; logged when it starts, not again until it has recovered."""
+        if part not in self._said:
             log.warning("not ready", part=part, reason=reason)
-        self._troubles[part] = reason
-        self._ready.set(0)
+        self._said.setdefault(part, {})[user] = reason
+        self._show()
 
-    def recover(self, part: str) -> None:
-        """A part works, as far as is known."""
-        if self._troubles.pop(part, None) is not None:
+    def recover(self, part: str, user: object = None) -> None:
+        """A part works for a user, as far as is known."""
+        if self.withdraw(part, user):
             log.info("recovered", part=part)
+
+    def withdraw(self, part: str, user: object) -> bool:
+        """A user needs the part no more; whether it works is not known.
+
+        Returns:
+            Whether this ended the last trouble of the part.
+        """
+        said = self._said.get(part, {})
+        if said.pop(user, None) is None:
+            return False
+        if not said:
+            del self._said[part]
+        self._show()
+        return not said
+
+    def _show(self) -> None:
+        self._troubles = {part: next(iter(reasons.values())) for part, reasons in self._said.items()}
         self._ready.set(0 if self._troubles else 1)

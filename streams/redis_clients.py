@@ -133,6 +133,10 @@ def _in_words(error: Exception) -> str:
         said = _SHOWN_CLIENT.sub("", str(error))
         remedy = "check MILLRACE_REDIS_SENTINEL_PASSWORD" if "Auth" in said else "check MILLRACE_REDIS_URL"
         return f"{said}; {remedy}"
+    if "used memory > 'maxmemory'" in str(error):
+        return "it is full and refuses to write; raise maxmemory, or shorten MILLRACE_STATE_TTL_S"
+    if isinstance(error, exceptions.ReadOnlyError):
+        return f"{error} MILLRACE_REDIS_URL leads to a replica; give the master's address if this lasts"
     return str(error)
 
 

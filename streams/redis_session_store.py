@@ -103,11 +103,14 @@ class RedisSessionStore:
     async def check(self) -> None:
         """Compare the number of buckets with the one that this Redis was first used with.
 
+        Only a new Redis is written to, for a full one refuses even what would change nothing.
+
         Raises:
             UsageError: they differ.
             Unavailable: Redis does not answer.
         """
-        await answered(self._redis.set(BUCKETS, self.buckets, nx=True))
+        if not await answered(self._redis.exists(BUCKETS)):
+            await answered(self._redis.set(BUCKETS, self.buckets, nx=True))
         stored = int(await answered(self._redis.get(BUCKETS)) or self.buckets)
         if stored != self.buckets:
             raise UsageError(

@@ -36,6 +36,7 @@ from streams.emitter import Emitter
 from streams.ending_tasks import end_task, stop_in_time
 from streams.event_decoding import EventDecoder
 from streams.event_source import EventSource
+from streams.eviction_warning import warn_of_eviction
 from streams.faust_app import build_app
 from streams.group_member import GroupMember
 from streams.health import Health
@@ -104,7 +105,7 @@ class _Worker:
         redis = await self._open_redis(stack)
         topics = self._topic_watch(stack)
         store = RedisSessionStore(redis, self._settings.redis_buckets, self._settings.state_ttl_s, topics.ids)
-        await self._check(store)
+        await self._check(redis, store)
         watcher = await self._watch_releases(stack)
         await watcher.wait_for_release()
         claims = await self._claim_name(stack, redis)
@@ -131,12 +132,13 @@ class _Worker:
         stack.push_async_callback(stop_in_time, "topic watch", metadata.stop)
         return TopicWatch(metadata.ask, settings.event_topics, settings.recommendations_topic, self._health)
 
-    async def _check(self, store: RedisSessionStore) -> None:
+    async def _check(self, redis: "Redis", store: RedisSessionStore) -> None:
         """What must be there at the start; later absences are waited for."""
         try:
             await store.check()
         except Unavailable as error:
             raise UsageError(f"{error}; start Redis or correct MILLRACE_REDIS_URL") from error
+        await warn_of_eviction(redis)
         await check_topics(self._settings)
         await check_permissions(self._settings)
 

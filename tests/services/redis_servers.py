@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from signal import SIGCONT, SIGSTOP
+from typing import Any, cast
 
 import redis
 from testcontainers.community.redis import RedisContainer
@@ -97,6 +98,16 @@ class PrivateRedis:
     def answers(self) -> bool:
         """Whether it answers a PING now."""
         return redis_answers(self.port)
+
+    def configure(self, option: str, value: str | int) -> None:
+        """Change an option of the running server, `maxmemory` for one; a restart forgets it."""
+        with redis.Redis(port=self.port) as client:
+            client.config_set(option, value)
+
+    def info(self, section: str) -> dict[str, Any]:
+        """A section of what it says of itself."""
+        with redis.Redis(port=self.port) as client:
+            return dict(cast("dict[str, Any]", client.info(section)))
 
     def snapshot(self) -> bytes:
         """Its data now, for `restore`."""

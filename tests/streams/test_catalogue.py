@@ -11,6 +11,7 @@ from redis.backoff import NoBackoff
 from schemas.errors import InvalidEvent, Unavailable
 from schemas.redis_keys import ITEMS, UNAVAILABLE_ITEMS
 from streams.catalogue import Catalogue, ItemChange, item_change
+from tests.services.redis_servers import PrivateRedis
 from tests.streams.redis_kinds import KINDS, redis_of_kind
 
 A = ItemChange(b"a", b'{"item_id":"a"}')
@@ -71,6 +72,23 @@ async def test_change_since_the_reading_is_not_overwritten(redis: "Redis") -> No
     with pytest.raises(Unavailable, match="changed while it was read"):
         await catalogue.replace([A], read_at)
     assert await stored(redis) == ({b"a": HIDDEN_A.value}, {b"a"})
+
+
+async def test_catalogue_that_redis_evicts_while_it_is_written_is_not_taken_in_parts(
+    private_redis: PrivateRedis,
+) -> None:
+    items = [ItemChange(b"%d" % number, b"x" * 1000, available=number % 2 == 0) for number in range(2000)]
+    async with Redis(port=private_redis.port) as redis:
+        catalogue = Catalogue(redis)
+        await catalogue.replace([HIDDEN_A], read_at=0)
+        read_at = await catalogue.version()
+        private_redis.configure("maxmemory", private_redis.info("memory")["used_memory"] + 1_500_000)
+        with pytest.raises(Unavailable, match="raise maxmemory"):
+            await catalogue.replace(items, read_at)
+        assert await stored(redis) == ({b"a": HIDDEN_A.value}, {b"a"})
+        private_redis.configure("maxmemory", 0)
+        await catalogue.replace(items, read_at)
+        assert len(await redis.hgetall(ITEMS)) == len(items)
 
 
 async def test_version_rises_although_redis_lost_the_one_before(redis: "Redis") -> None:

@@ -5,15 +5,14 @@ import signal
 import psutil
 import pytest
 
-from streams.dev.child_processes import ChildFailed
 from tests.services.redis_servers import PrivateRedis
 from tests.streams.emitted_lists import EmittedLists
 from tests.streams.known_traffic import KnownTraffic
+from tests.streams.stuck_batches import pause_under_a_batch
 from tests.streams.worker_stage import RunningWorker, Stage
 
 SESSIONS = [f"shopper-{number}" for number in range(60)]
 RATE = 400.0
-ATTEMPTS = 5
 
 
 def served(worker: RunningWorker) -> float:
@@ -84,30 +83,11 @@ def test_stale_worker_that_wakes_up_changes_nothing(stage: Stage, lists: Emitted
 
 def stop_with_a_loaded_batch(worker: RunningWorker, redis: PrivateRedis, traffic: KnownTraffic) -> None:
     """Stop a worker (SIGSTOP) where its load is on the way: the answer comes, and it cannot read it yet."""
-    for _ in range(ATTEMPTS):  # Redis may also be paused under the worker's look at the watermarks
-        batches = worker.metric("millrace_batch_events_count")
-        redis.pause()
-        traffic.click(SESSIONS[0], traffic.random_item(), partition=0)
-        traffic.flush()
-        try:
-            wait_for_a_batch(worker, batches + 1)
-        except ChildFailed:
-            continue
-        else:
-            worker.child.send_signal(signal.SIGSTOP)
-            process = psutil.Process(worker.child.pid)
-            worker.wait_for(lambda: process.status() == psutil.STATUS_STOPPED, "stopped")  # noqa: B023
-            return
-        finally:
-            redis.resume()
-    pytest.fail(f"the worker began no batch in {ATTEMPTS} attempts")
-
-
-def wait_for_a_batch(worker: RunningWorker, batches: float) -> None:
-    """Wait until a worker has begun so many batches; not for long."""
-    worker.child.wait_until(
-        lambda: worker.metric("millrace_batch_events_count") >= batches, 2.0, "in a batch"
-    )
+    pause_under_a_batch(worker, redis, traffic, SESSIONS[0])
+    worker.child.send_signal(signal.SIGSTOP)
+    process = psutil.Process(worker.child.pid)
+    worker.wait_for(lambda: process.status() == psutil.STATUS_STOPPED, "stopped")
+    redis.resume()
 
 
 def test_save_of_a_stale_worker_is_refused(
