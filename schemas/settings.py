@@ -19,7 +19,14 @@ from schemas.redis_address import parse_redis_address
 PREFIX = "MILLRACE_"
 HIDDEN = "(hidden)"
 """What is shown in place of a secret."""
+_PASSWORD_IN_URL = re.compile(r"://[^/@]*:[^/@]*@")
 _BROKER = re.compile(r"(\[[0-9a-fA-F:]+\]|[^\s:/\[\]]+)(:\d{1,5})?")
+
+
+def shown(value: object, secret: bool = False) -> str:
+    """A value as it may be shown: hidden where it is a secret, or a URL with a password."""
+    text = str(value)
+    return HIDDEN if secret or _PASSWORD_IN_URL.search(text) else text
 
 
 def _split(value: object) -> object:
@@ -141,6 +148,15 @@ class SharedSettings(BaseSettings):
         return self
 
     @model_validator(mode="after")
+    def _releases_have_no_password(self) -> Self:
+        if shown(self.releases) == HIDDEN:
+            raise ValueError(
+                f"{PREFIX}RELEASES={HIDDEN}: it is shown and logged, so leave user and password out of the "
+                "URL; give them by the settings of the store's fsspec driver"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _topics_differ(self) -> Self:
         others = [self.recommendations_topic, self.dead_letter_topic, self.items_topic, self.releases_topic]
         names = [*self.event_topics, *others]
@@ -188,8 +204,8 @@ def _problems(program: type[SharedSettings], error: ValidationError) -> list[tup
             continue
         name = str(problem["loc"][0])
         variable = f"{PREFIX}{name.upper()}"
-        shown = problem["input"] if program.model_fields[name].repr else HIDDEN
-        problems.append((variable, f"{variable}={shown!s}: {reason[:1].lower()}{reason[1:]}"))
+        value = shown(problem["input"], secret=not program.model_fields[name].repr)
+        problems.append((variable, f"{variable}={value}: {reason[:1].lower()}{reason[1:]}"))
     return problems
 
 

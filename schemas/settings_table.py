@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Column, Table
 
-from schemas.settings import HIDDEN, PREFIX, SharedSettings
+from schemas.settings import PREFIX, SharedSettings, shown
 
 ALL_PROGRAMS = "all"
 _PIPED_WIDTH = 200
@@ -82,7 +82,7 @@ def _described(
         variable=variable,
         programs=", ".join(programs),
         default=_in_words(field.get_default()),
-        value=HIDDEN if value and not field.repr else value,
+        value=value and shown(value, secret=not field.repr),
         meaning=field.description or "",
     )
 

@@ -1,6 +1,7 @@
 """Settings from the environment: read, refused with one helpful line, described without secrets."""
 
 import os
+import re
 from typing import Annotated
 
 import pytest
@@ -11,6 +12,7 @@ from schemas.item_event import DEFAULT_EVENT_TYPE_MAP
 from schemas.redis_address import ALLOWED
 from schemas.settings import SharedSettings, parse_event_type_map, read_settings, unknown_variables
 from schemas.settings_table import describe_settings, settings_markdown, settings_table
+from streams.settings import LookupSettings, WorkerSettings
 
 
 class OneProgram(SharedSettings):
@@ -117,6 +119,14 @@ def test_redis_addresses_are_taken_as_they_are(url: str) -> None:
             ),
         ),
         (
+            "KAFKA_BOOTSTRAP_SERVERS",
+            "kafka://shop:hunter2@kafka:9092",
+            (
+                "MILLRACE_KAFKA_BOOTSTRAP_SERVERS=(hidden): give host:port, comma-separated, "
+                "as in kafka-1:9092,kafka-2:9092"
+            ),
+        ),
+        (
             "REDIS_URL",
             "http://:hunter2@redis",
             f"MILLRACE_REDIS_URL=(hidden): {ALLOWED}",
@@ -125,6 +135,14 @@ def test_redis_addresses_are_taken_as_they_are(url: str) -> None:
             "REDIS_URL",
             "redis://redis:port",
             f"MILLRACE_REDIS_URL=(hidden): {ALLOWED}",
+        ),
+        (
+            "RELEASES",
+            "sftp://shop:hunter2@store/releases",
+            (
+                "MILLRACE_RELEASES=(hidden): it is shown and logged, so leave user and password out of the "
+                "URL; give them by the settings of the store's fsspec driver"
+            ),
         ),
         (
             "ITEMS_TOPIC",
@@ -201,14 +219,29 @@ def test_every_shared_setting_has_a_meaning() -> None:
     assert [one.variable for one in describe_settings({}, {}) if not one.meaning] == []
 
 
+def test_every_password_and_key_is_a_secret() -> None:
+    programs = [SharedSettings, WorkerSettings, LookupSettings]
+    fields = {name: field for program in programs for name, field in program.model_fields.items()}
+    named = {name for name in fields if re.search("password|_keys$|redis_url", name)}
+    assert named == {
+        "kafka_sasl_password",
+        "redis_sentinel_password",
+        "redis_url",
+        "lookup_api_keys",
+        "lookup_admin_keys",
+    }
+    assert {name for name, field in fields.items() if not field.repr} == named
+
+
 def test_table_shows_what_is_set_but_no_secret(capsys: pytest.CaptureFixture[str]) -> None:
     environment = {
         "MILLRACE_KAFKA_SASL_PASSWORD": "hunter2",
         "MILLRACE_REDIS_URL": "redis://:hunter3@redis/0",
         "MILLRACE_RELEASES": "/srv/[releases]",
+        "MILLRACE_RELEASES_TOPIC": "sftp://shop:hunter4@store/releases",
     }
     settings_table(describe_settings({"one": OneProgram}, environment), [])
     printed = capsys.readouterr().out
     assert "hunter" not in printed
-    assert printed.count("(hidden)") == 2
+    assert printed.count("(hidden)") == 3
     assert "/srv/[releases]" in printed
