@@ -97,7 +97,7 @@ def _binary(attributes: dict[str, bytes]) -> Envelope:
 
 def _check_version(version: str) -> None:
     if version != "1.0":
-        raise InvalidEvent("$.specversion", f"CloudEvents {version[:16]!r} is not known; 1.0 is")
+        raise InvalidEvent("$.specversion", "CloudEvents {} is not known; 1.0 is", version[:16])
 
 
 def _last_segment(event_type: str) -> str:

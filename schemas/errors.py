@@ -24,12 +24,24 @@ class InvalidEvent(MillraceError):
     Attributes:
         path: where in the event, as a JSON path (`$.item_id`), or `$` for the whole.
         reason: what is wrong with it, the value included.
+        without_values: the message for a log, where no value of an event may stand: it may name somebody.
     """
 
-    def __init__(self, path: str, reason: str) -> None:
-        super().__init__(f"{reason} - at `{path}`")
+    def __init__(self, path: str, reason: str, *values: object) -> None:
+        """Say what is wrong.
+
+        Args:
+            path: see above.
+            reason: with `{}` in the place of each value.
+            values: of the event.
+        """
+        parts = reason.split("{}", len(values))
         self.path = path
-        self.reason = reason
+        self.reason = "".join(
+            part + value for part, value in zip(parts, [*map(repr, values), ""], strict=True)
+        )
+        self.without_values = f"{'…'.join(parts)} - at `{path}`"
+        super().__init__(f"{self.reason} - at `{path}`")
 
 
 class InvalidRelease(MillraceError):

@@ -171,8 +171,9 @@ def _event_type(name: str | None, event_type_map: Mapping[str, str]) -> str:
     if mapped is None:
         raise InvalidEvent(
             "$.event_type",
-            f"unknown event type {name[:64]!r}; known are {', '.join(EVENT_TYPES)}, {ERASE} "
+            f"unknown event type {{}}; known are {', '.join(EVENT_TYPES)}, {ERASE} "
             "and the names in MILLRACE_EVENT_TYPE_MAP",
+            name[:64],
         )
     return mapped
 
@@ -187,7 +188,7 @@ def _time_ms(moment: datetime | int | None) -> int:
             )
         moment = to_epoch_ms(moment)
     if not 0 <= moment <= MAX_TIME_MS:
-        raise InvalidEvent("$.occurred_at", f"{moment} is not between 1970 and 9999 in epoch milliseconds")
+        raise InvalidEvent("$.occurred_at", "{} is not between 1970 and 9999 in epoch milliseconds", moment)
     return moment
 
 

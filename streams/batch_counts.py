@@ -52,4 +52,4 @@ class BatchCounts:
 def _described(letter: DeadLetter) -> dict[str, object]:
     at = f"{letter.reason.topic}[{letter.reason.partition}]@{letter.reason.offset}"
     failed_at = from_epoch_ms(letter.reason.failed_at_ms).isoformat()
-    return {"at": at, "stage": letter.reason.stage, "error": letter.reason.message, "failed_at": failed_at}
+    return {"at": at, "stage": letter.reason.stage, "error": letter.said, "failed_at": failed_at}

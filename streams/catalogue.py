@@ -68,7 +68,7 @@ def item_change(key: bytes | None, value: bytes | None) -> ItemChange:
         return ItemChange(key, None)
     item = decode_item_metadata(value)
     if item.item_id.encode() != key:
-        raise InvalidEvent("$.item_id", f"{item.item_id!r} is not the message's key {key[:64]!r}")
+        raise InvalidEvent("$.item_id", "{} is not the message's key {}", item.item_id, key[:64])
     return ItemChange(key, value, item.available)
 
 

@@ -8,6 +8,7 @@ import traceback
 from dataclasses import dataclass
 
 from schemas.dead_letter import DeadLetterReason, dead_letter_headers, read_hops
+from schemas.errors import InvalidEvent
 from streams.micro_batch import Record
 
 
@@ -17,6 +18,8 @@ class DeadLetter:
 
     record: Record
     reason: DeadLetterReason
+    said: str
+    """What the log says of it: without values of the event, which may name somebody."""
 
     @property
     def headers(self) -> list[tuple[str, bytes]]:
@@ -44,4 +47,5 @@ def dead_letter(record: Record, stage: str, error: Exception) -> DeadLetter:
         stacktrace=stacktrace,
         hops=read_hops(record.headers),
     )
-    return DeadLetter(record, reason)
+    said = error.without_values if isinstance(error, InvalidEvent) else type(error).__name__
+    return DeadLetter(record, reason, said)

@@ -108,7 +108,7 @@ class EventDecoder:
     def _wrong_key(self, record: Record, session_id: SessionId) -> None:
         if self._require_key:
             raise InvalidEvent(
-                "$.session_id", f"the key is {(record.key or b'')[:64]!r}, not the session_id {session_id!r}"
+                "$.session_id", "the key is {}, not the session_id {}", (record.key or b"")[:64], session_id
             )
         self._metrics.unkeyed.inc()
         if not self._warned:

@@ -74,9 +74,10 @@ class ClusterClient(Redis):
 
     def _owner(self, owners: list[Address | None], args: Sequence[Any]) -> "Redis":
         key = args[3] if args[0] in _SCRIPTS else args[1]
-        owner = owners[key_slot(key if isinstance(key, bytes) else str(key).encode())]
-        if owner is None:
-            raise exceptions.ClusterDownError(f"no node of the Cluster serves the slot of {key!r}")
+        slot = key_slot(key if isinstance(key, bytes) else str(key).encode())
+        owner = owners[slot]
+        if owner is None:  # the key is not named: it may be a session's, and the message is logged
+            raise exceptions.ClusterDownError(f"no node of the Cluster serves slot {slot}")
         return self._node(owner)
 
     async def _send_to_all(

@@ -149,9 +149,7 @@ class RedisSessionStore:
         values = cast("list[bytes | None]", await answered(self._redis.mget(keys)))
         stored = zip(sessions, values[len(partitions) :], strict=True)
         return values[: len(partitions)], {
-            session: state
-            for session, value in stored
-            if value is not None and (state := _decoded(session, value))
+            session: state for session, value in stored if value is not None and (state := _decoded(value))
         }
 
     async def _save_bucket(
@@ -191,7 +189,7 @@ class RedisSessionStore:
         return values
 
 
-def _decoded(session: SessionId, value: bytes) -> SessionState | None:
+def _decoded(value: bytes) -> SessionState | None:
     """The state, or None where the bytes are none.
 
     The session then starts anew, which loses less than stopping.
@@ -199,6 +197,5 @@ def _decoded(session: SessionId, value: bytes) -> SessionState | None:
     try:
         return decode_session_state(value)
     except msgspec.DecodeError as error:
-        said = "stored session state cannot be read, the session starts anew"
-        log.warning(said, session_id=session, error=str(error))
+        log.warning("stored session state cannot be read, the session starts anew", error=str(error))
         return None

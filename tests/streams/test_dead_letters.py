@@ -28,3 +28,11 @@ def test_only_bugs_have_a_stack_trace() -> None:
     record = a_record(b"{}")
     assert dead_letter(record, "decode", InvalidEvent("$", "empty")).reason.stacktrace == ""
     assert "ValueError: oops" in dead_letter(record, "recommend", ValueError("oops")).reason.stacktrace
+
+
+def test_log_names_the_field_of_an_invalid_event_and_the_class_of_a_bug_and_quotes_neither() -> None:
+    invalid = InvalidEvent("$.session_id", "the key is {}, not the session_id {}", b"anna {}", "bert")
+    letter = dead_letter(a_record(b"{}"), "decode", invalid)
+    assert letter.reason.message == "the key is b'anna {}', not the session_id 'bert' - at `$.session_id`"
+    assert letter.said == "the key is …, not the session_id … - at `$.session_id`"
+    assert dead_letter(a_record(b"{}"), "recommend", KeyError("anna")).said == "KeyError"

@@ -11,7 +11,14 @@ import millrace
 from streams.dev.child_processes import ChildProcesses
 from tests.services.certificates import Authority
 from tests.services.kafka_choice import Machine
-from tests.services.secured_kafka import MECHANISMS, SHOP, SecuredKafka, running_secured_kafka
+from tests.services.secured_kafka import (
+    ADMIN,
+    MECHANISMS,
+    PASSWORDS,
+    SHOP,
+    SecuredKafka,
+    running_secured_kafka,
+)
 from tests.streams.looking_up import looked_up
 from tests.streams.worker_stage import DEADLINE_S, Stage, make_stage
 from tests.streams.worker_troubles import refusal_of
@@ -58,7 +65,7 @@ def say(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
 def test_worker_lookup_and_commands_come_by_sasl_over_tls(
     stage: Stage, secured_kafka: SecuredKafka, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    stage.environment |= secured_kafka.settings("SASL_SSL")
+    stage.environment |= secured_kafka.settings("SASL_SSL") | {"MILLRACE_LOG_LEVEL": "debug"}
     worker, lookup, traffic = stage.start_worker(), stage.start_lookup(), stage.traffic()
     traffic.clicks(SESSIONS, each=2)
     traffic.send(b"no event")
@@ -70,6 +77,7 @@ def test_worker_lookup_and_commands_come_by_sasl_over_tls(
     worker.wait_for(lambda: {one: looked_up(lookup, one) for one in last} == last, "done with saving")
     worker.wait_for(lambda: worker.metric("millrace_dead_letters_total") == 1, "at the dead letter")
     assert worker.troubles() == {}
+    assert [one.name for one in stage.children.started if PASSWORDS[ADMIN] in one.log_path.read_text()] == []
     for name, value in stage.environment.items():
         monkeypatch.setenv(name, value)
     events = tmp_path / "events.jsonl"

@@ -10,8 +10,9 @@ import pytest
 from schemas.errors import Unavailable
 from schemas.redis_keys import bucket_of
 from schemas.settings import SharedSettings
+from streams.dev.child_processes import ChildProcesses
 from streams.redis_clients import available, open_redis
-from tests.services.redis_cluster import MASTERS, RedisCluster, running_redis_cluster
+from tests.services.redis_cluster import MASTERS, ClusterNode, RedisCluster, running_redis_cluster
 from tests.streams.emitted_lists import EmittedLists
 from tests.streams.known_traffic import KnownTraffic
 from tests.streams.looking_up import looked_up
@@ -130,6 +131,16 @@ async def test_moved_slot_is_found_at_its_new_node(redis_cluster: RedisCluster) 
     assert KEY in heir.ask("KEYS", "*")
     heir.ask("DEL", KEY)
     redis_cluster.give_slot(KEY, owner)
+    await client.aclose()
+
+
+async def test_slot_that_no_node_serves_is_told_without_its_key(
+    children: ChildProcesses, tmp_path: Path
+) -> None:
+    node = ClusterNode(children, tmp_path / "node", {})
+    client = open_redis(SharedSettings(redis_url=f"redis+cluster://127.0.0.1:{node.port}"))
+    with pytest.raises(Unavailable, match=r"no node of the Cluster serves slot \d+$"):
+        await available(client.get(KEY))
     await client.aclose()
 
 

@@ -1,6 +1,5 @@
 """Redis with TLS, and with a user who may do no more than Millrace needs."""
 
-import re
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -16,10 +15,9 @@ from tests.services.certificates import Authority
 from tests.services.redis_servers import PrivateRedis
 from tests.services.secured_redis import SecuredRedis, running_secured_redis
 from tests.streams.looking_up import looked_up
+from tests.streams.restricted_redis import PASSWORD, documented_rule, user_url
 from tests.streams.worker_stage import DEADLINE_S, Stage
 
-OPERATIONS = Path(__file__).parents[2] / "docs" / "operations.md"
-USER, PASSWORD = "millrace", "hunter2"
 SESSIONS = [f"shopper-{number}" for number in range(10)]
 
 
@@ -28,20 +26,6 @@ def secured_redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SecuredR
     """A Redis that asks for TLS with a client's certificate."""
     with running_secured_redis(tmp_path_factory.mktemp("secured-redis")) as running:
         yield running
-
-
-def documented_rule() -> list[str]:
-    """The ACL that docs/operations.md tells people to give the user."""
-    found = re.search(r"ACL SETUSER millrace (.*)", OPERATIONS.read_text())
-    assert found is not None
-    return found[1].replace(">PASSWORD", f">{PASSWORD}").split()
-
-
-def user_url(redis: PrivateRedis, *rule: str) -> str:
-    """Make the user with a rule; the URL of a Redis that it may use so."""
-    with Redis(port=redis.port) as client:
-        client.execute_command("ACL", "SETUSER", USER, "reset", *rule)
-    return redis.url.replace("redis://", f"redis://{USER}:{PASSWORD}@")
 
 
 def assert_worker_and_lookup_serve(stage: Stage, **settings: str) -> None:
