@@ -27,7 +27,7 @@ from streams.health import Health
 from streams.lookup.admission import Admission
 from streams.lookup.erase_producer import EraseProducer
 from streams.lookup.erasing import Erasing
-from streams.lookup.http_server import LookupServer, lookup_server
+from streams.lookup.http_server import PATIENCE_S, LookupServer, lookup_server
 from streams.lookup.lookup_metrics import LookupMetrics
 from streams.lookup.redis_reading import TIMEOUT_S, RedisReading
 from streams.lookup.routes import Lookup
@@ -153,18 +153,21 @@ class ShopServer:
 
 
 @asynccontextmanager
-async def shop_server(redis_url: str, current: CurrentTables, **settings: Any) -> AsyncIterator[ShopServer]:
+async def shop_server(
+    redis_url: str, current: CurrentTables, patience_s: float = PATIENCE_S, /, **settings: Any
+) -> AsyncIterator[ShopServer]:
     """Serve on a free port of loopback.
 
     Args:
         redis_url: where the lists are.
         current: the release.
+        patience_s: how long a connection may bring nothing.
         settings: of the lookup.
     """
     of_lookup = LookupSettings(redis_url=redis_url, redis_buckets=BUCKETS, **settings)
     eraser = EraseProducer(of_lookup)
     lookup, redis = a_lookup(of_lookup, current, eraser)
-    server = lookup_server(lookup)
+    server = lookup_server(lookup, patience_s)
     with socket.create_server(("127.0.0.1", 0)) as listening:
         serving = asyncio.create_task(server.serve([listening]))
         yield ShopServer(listening.getsockname()[1], lookup, redis, server)
