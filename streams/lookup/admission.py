@@ -15,11 +15,13 @@ from streams.lookup.problems import ProblemError
 from streams.lookup.rate_limit import TokenBuckets
 from streams.settings import LookupSettings
 
-ADMITTED = "millrace.admitted"
-"""In the state of a scope: it was judged already."""
+REFUSAL = "millrace.refusal"
+"""In the state of a scope that was judged already: its refusal, or None. To judge twice would count twice."""
 OPEN_PATHS = frozenset({b"/healthz", b"/readyz", b"/metrics"})
 """What a process manager and Prometheus ask without a key, as often as they like."""
 _BEARER = b"bearer "
+_NETWORK_GROUPS = 4
+"""Of an IPv6 address: whoever has one has all of its /64 network."""
 Rank = Literal["admin", "reader", "nobody"]
 
 
@@ -37,7 +39,9 @@ class Admission:
         self._admins = _digests(settings.lookup_admin_keys)
         rate = settings.lookup_rate_limit
         self._rate = rate
-        self._buckets = TokenBuckets(rate, clock) if rate else None
+        self._of_keys = TokenBuckets(rate, clock) if rate else None
+        # Apart from those of keys: there is no end of senders, whose buckets push each other out.
+        self._of_senders = TokenBuckets(rate, clock) if rate else None
 
     def refusal(self, scope: Any) -> ProblemError | None:
         """Why the request is refused; None where it is not, and it has then taken its place in the rate.
@@ -49,13 +53,17 @@ class Admission:
             return None
         digest = _presented(scope["headers"]) if self._readers or self._admins else b""
         rank = self._rank(digest)
-        if self._buckets is not None:
-            wait_s = self._buckets.take(_address(scope) if rank == "nobody" else digest)
-            if wait_s:
-                return _too_many(self._rate, wait_s)
+        if wait_s := self._wait_s(scope, digest, rank):
+            return _too_many(self._rate, wait_s)
         if scope["method"] == "DELETE":
             return self._refusal_of_delete(rank)
         return _unknown_key() if self._readers and rank == "nobody" else None
+
+    def _wait_s(self, scope: Any, digest: bytes, rank: Rank) -> float:
+        """In how many seconds the request may come again; 0 where its rate allows it now."""
+        if self._of_keys is None or self._of_senders is None:
+            return 0.0
+        return self._of_senders.take(_sender(scope)) if rank == "nobody" else self._of_keys.take(digest)
 
     def _rank(self, digest: bytes) -> Rank:
         """Whose key it is. Digests are compared in constant time, every one of them."""
@@ -100,8 +108,14 @@ def _presented(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
     return sha256(key).digest() if key else b""
 
 
-def _address(scope: Any) -> str:
-    return scope["client"][0] if scope.get("client") else ""
+def _sender(scope: Any) -> str:
+    """The client's address; of IPv6 its network."""
+    address: str = scope["client"][0] if scope.get("client") else ""
+    if ":" not in address:
+        return address
+    host, _, zone = address.partition("%")
+    groups = ipaddress.IPv6Address(host).exploded.split(":")
+    return ":".join([*groups[:_NETWORK_GROUPS], zone])
 
 
 def _unknown_key() -> ProblemError:

@@ -15,7 +15,7 @@ import msgspec
 from schemas.errors import Unavailable
 from schemas.ids import SessionId
 from schemas.recommendation_list import cut_recommendation_list
-from streams.lookup.admission import ADMITTED
+from streams.lookup.admission import REFUSAL
 from streams.lookup.answer_headers import JSON, STANDING_HEADERS, header_lines
 from streams.lookup.lookup_metrics import REFUSED, RequestMeter
 from streams.lookup.routes import RECOMMENDATIONS, Lookup
@@ -54,9 +54,11 @@ class FastLane:
             Whether one of the two will be called.
         """
         plain = plain_request(scope)
-        if plain is None or self._lookup.admission.refusal(scope) is not None:
+        if plain is None:
             return False
-        scope["state"][ADMITTED] = True
+        scope["state"][REFUSAL] = refusal = self._lookup.admission.refusal(scope)
+        if refusal is not None:
+            return False
         started_s = time.perf_counter()
 
         def answered(stored: Any) -> None:

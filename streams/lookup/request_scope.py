@@ -11,7 +11,7 @@ from typing import Any
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
-from streams.lookup.admission import ADMITTED, Admission
+from streams.lookup.admission import REFUSAL, Admission
 from streams.lookup.answer_headers import PROBLEM_JSON, STANDING_HEADERS
 from streams.lookup.lookup_metrics import REFUSED, LookupMetrics, RequestMeter
 from streams.lookup.problems import ProblemError, unknown_path
@@ -35,7 +35,8 @@ class RequestScope:
         if answer.is_head:
             inner["method"] = "GET"
         try:
-            refusal = None if ADMITTED in scope.get("state", {}) else self._admission.refusal(scope)
+            judged: Any = scope.get("state", {})
+            refusal = judged[REFUSAL] if REFUSAL in judged else self._admission.refusal(scope)
             if refusal is not None:
                 inner["path_template"] = REFUSED
                 await _refuse(refusal, inner["path"], answer.send)

@@ -6,7 +6,7 @@ import pytest
 
 from streams.lookup.admission import Admission, listens_openly
 from streams.lookup.problems import ProblemError
-from streams.lookup.rate_limit import TokenBuckets
+from streams.lookup.rate_limit import MAX_CLIENTS, TokenBuckets
 from streams.settings import LookupSettings
 
 KEYS = {"lookup_api_keys": ["reader-1", "reader-2"], "lookup_admin_keys": ["admin-ä"]}
@@ -128,6 +128,20 @@ def test_guessing_keys_is_limited_by_address(clock: Clock) -> None:
     guesses = [judged(admission, x_api_key=f"guess-{at}") for at in range(4)]
     assert guesses == [401, 401, 429, 429]
     assert judged(admission, x_api_key="reader-1") == 0
+
+
+def test_addresses_of_one_network_share_a_rate(clock: Clock) -> None:
+    admission = an_admission(clock, lookup_rate_limit=1)
+    addresses = ("2001:db8::1", "2001:db8:0:0:ffff::2", "2001:db8:0:1::1", "fe80::1%eth0", "fe80::2%eth0")
+    assert [judged(admission, address=one) for one in addresses] == [0, 429, 0, 0, 429]
+
+
+def test_many_addresses_do_not_renew_what_a_key_has_used(clock: Clock) -> None:
+    admission = an_admission(clock, lookup_rate_limit=1, **KEYS)
+    assert judged(admission, x_api_key="reader-1") == 0
+    for number in range(MAX_CLIENTS):
+        judged(admission, address=f"10.0.{number // 256}.{number % 256}")
+    assert judged(admission, x_api_key="reader-1") == 429
 
 
 def test_clients_that_are_remembered_are_bounded(clock: Clock) -> None:

@@ -130,6 +130,13 @@ async def test_client_that_hangs_up_harms_nobody(shop: ShopServer) -> None:
     assert (await shop.ask(LISTS.format("s1"))).status == 200
 
 
+async def test_refused_request_counts_once_against_the_rate(redis_url: str, tmp_path: Path) -> None:
+    limits = {"lookup_api_keys": ["key"], "lookup_rate_limit": 3}
+    async with shop_server(redis_url, current_tables(tmp_path), **limits) as shop:
+        statuses = [(await shop.ask(LISTS.format("s1"), x_api_key="guess")).status for _ in range(4)]
+    assert statuses == [401, 401, 401, 429]
+
+
 async def test_answers_of_the_fast_lane_are_counted(shop: ShopServer) -> None:
     await store_list(shop.redis, "s1", ["x"])
     for _ in range(3):
