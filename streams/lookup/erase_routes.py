@@ -3,13 +3,11 @@
 Caller: `streams.lookup.application`.
 """
 
-from http import HTTPStatus
-
 from litestar import delete
 
 from schemas.ids import MAX_ID_BYTES, SessionId, UserId
 from schemas.lookup_responses import ErasureAccepted
-from streams.lookup.problems import ProblemError
+from streams.lookup.problems import invalid_parameter
 from streams.lookup.routes import Parts, SessionPath, UserPath, decode_id, problem_responses
 
 _PROBLEMS = problem_responses(400, 403, 503)
@@ -42,5 +40,5 @@ def _storable_id(segment: str, name: str) -> str:
     size = len(one_id.encode())
     if size > MAX_ID_BYTES:
         detail = f"path parameter {name}: it has {size} bytes; an id has 1 to {MAX_ID_BYTES}"
-        raise ProblemError("invalid-parameter", HTTPStatus.BAD_REQUEST, "Invalid parameter", detail)
+        raise invalid_parameter(detail)
     return one_id

@@ -13,7 +13,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from streams.lookup.answer_headers import PROBLEM_JSON, STANDING_HEADERS, header_lines
 from streams.lookup.fast_lane import FastLane, response_bytes
-from streams.lookup.problems import ProblemError
+from streams.lookup.problems import ProblemError, not_encoded
 
 MAX_URL_BYTES = 8 * 1024
 """An id has 256 bytes at most, which are 768 when percent-encoded."""
@@ -80,13 +80,15 @@ class LookupProtocol(HttpToolsProtocol):
         """A piece of the URL."""
         super().on_url(url)
         if len(self.url) > MAX_URL_BYTES:
-            self._refuse(HTTPStatus.REQUEST_URI_TOO_LONG, f"a URL has {MAX_URL_BYTES} bytes at most")
+            self._refuse_size(HTTPStatus.REQUEST_URI_TOO_LONG, f"a URL has {MAX_URL_BYTES} bytes at most")
+        if b"#" in url:
+            self._refuse(not_encoded("#", "%23"))
 
     def on_headers_complete(self) -> None:
         """The head is there: who answers is decided when it is the request's turn."""
         if sum([len(name) + len(value) for name, value in self.headers]) > MAX_HEADER_BYTES:
             status = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
-            self._refuse(status, f"all headers have {MAX_HEADER_BYTES} bytes at most")
+            self._refuse_size(status, f"all headers have {MAX_HEADER_BYTES} bytes at most")
         super().on_headers_complete()
         self._in_body = True
 
@@ -95,7 +97,7 @@ class LookupProtocol(HttpToolsProtocol):
         self._body += len(body)
         if self._body > MAX_BODY_BYTES:
             status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
-            self._refuse(status, f"a body has {MAX_BODY_BYTES} bytes at most, and none is read")
+            self._refuse_size(status, f"a body has {MAX_BODY_BYTES} bytes at most, and none is read")
         super().on_body(body)
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002  # uvicorn's words name no remedy
@@ -125,8 +127,11 @@ class LookupProtocol(HttpToolsProtocol):
             return not self._in_body
         return self._in_body and not cycle.response_started
 
-    def _refuse(self, status: HTTPStatus, detail: str) -> NoReturn:
-        self._refusal = ProblemError("request-too-large", status, "Request too large", detail)
+    def _refuse_size(self, status: HTTPStatus, detail: str) -> NoReturn:
+        self._refuse(ProblemError("request-too-large", status, "Request too large", detail))
+
+    def _refuse(self, problem: ProblemError) -> NoReturn:
+        self._refusal = problem
         raise _NotReadError
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:

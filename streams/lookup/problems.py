@@ -68,6 +68,16 @@ def unknown_path(path: str) -> ProblemError:
     return ProblemError(_BLANK, HTTPStatus.NOT_FOUND, HTTPStatus.NOT_FOUND.phrase, detail)
 
 
+def invalid_parameter(detail: str) -> ProblemError:
+    """A parameter is wrong: which, its value, the remedy."""
+    return ProblemError("invalid-parameter", HTTPStatus.BAD_REQUEST, "Invalid parameter", detail)
+
+
+def not_encoded(character: str, code: str) -> ProblemError:
+    """An id was sent as it is, and would be taken for what stands before a character that URLs use."""
+    return invalid_parameter(f"percent-encode a {character} in an id ({code})")
+
+
 def answer_problem(request: AnyRequest, error: ProblemError) -> Response[bytes]:
     """A problem that a route has raised."""
     return Response(
@@ -89,9 +99,7 @@ def answer_unavailable(request: AnyRequest, error: Unavailable) -> Response[byte
 def answer_validation(request: AnyRequest, error: ValidationException) -> Response[bytes]:
     """A parameter of the request is wrong: which, its value, the remedy."""
     detail = "; ".join(_in_words(request, one) for one in error.extra or []) or error.detail
-    return answer_problem(
-        request, ProblemError("invalid-parameter", HTTPStatus.BAD_REQUEST, "Invalid parameter", detail)
-    )
+    return answer_problem(request, invalid_parameter(detail))
 
 
 def answer_http_exception(request: AnyRequest, error: HTTPException) -> Response[bytes]:

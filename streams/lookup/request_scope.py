@@ -14,8 +14,11 @@ from litestar.types import ASGIApp, Message, Receive, Scope, Send
 from streams.lookup.admission import REFUSAL, Admission
 from streams.lookup.answer_headers import PROBLEM_JSON, STANDING_HEADERS
 from streams.lookup.lookup_metrics import REFUSED, LookupMetrics, RequestMeter
-from streams.lookup.problems import ProblemError, unknown_path
+from streams.lookup.problems import ProblemError, not_encoded, unknown_path
 from streams.lookup.schema_page import PAGE_HEADERS
+
+_SLASHES_WITHOUT_ID = 2
+"""`/schema/` is `/schema`."""
 
 
 class RequestScope:
@@ -40,14 +43,22 @@ class RequestScope:
             if refusal is not None:
                 inner["path_template"] = REFUSED
                 await _refuse(refusal, inner["path"], answer.send)
-            elif "//" in inner["path"]:
-                # The framework would leave the empty segment out, and take what follows for the id.
-                await _refuse(unknown_path(inner["path"]), inner["path"], answer.send)
+            elif mistaken := _mistaken(inner):
+                await _refuse(mistaken, inner["path"], answer.send)
             else:
                 await self._app(inner, receive, answer.send)
         finally:
             route = inner.get("path_template") or "unknown"
             self._meter.observe(route, answer.status, time.perf_counter() - started_s)
+
+
+def _mistaken(scope: Any) -> ProblemError | None:
+    """Why a request would be taken for one of another id than its sender meant; None where it would not."""
+    path: str = scope["path"]
+    ends_empty = path.endswith("/") and path.count("/") > _SLASHES_WITHOUT_ID
+    if "//" in path or ends_empty:  # the framework would leave the empty segment out
+        return unknown_path(path)
+    return not_encoded("?", "%3F") if scope["method"] == "DELETE" and scope["query_string"] else None
 
 
 class _Answer:

@@ -30,7 +30,7 @@ from streams.lookup.admission import Admission
 from streams.lookup.answer_headers import JSON, PROBLEM_JSON
 from streams.lookup.erasing import Erasing
 from streams.lookup.lookup_metrics import LookupMetrics
-from streams.lookup.problems import ProblemError
+from streams.lookup.problems import ProblemError, invalid_parameter
 from streams.lookup.redis_reading import RedisReading
 from streams.lookup.served_tables import CurrentTables, ServedTables
 
@@ -193,9 +193,7 @@ def decode_id(segment: str, name: str) -> str:
         return unquote(segment, errors="strict")
     except UnicodeDecodeError as error:
         detail = f"path parameter {name}={segment}: not UTF-8; percent-encode the id's UTF-8 bytes"
-        raise ProblemError(
-            "invalid-parameter", HTTPStatus.BAD_REQUEST, "Invalid parameter", detail
-        ) from error
+        raise invalid_parameter(detail) from error
 
 
 def _tables(lookup: Lookup) -> ServedTables:

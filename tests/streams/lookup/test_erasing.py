@@ -141,6 +141,27 @@ async def test_id_that_no_event_can_bear_is_refused(stage: Stage, path: str) -> 
     assert await stage.sent() == []
 
 
+@pytest.mark.parametrize(
+    ("path", "status", "remedy"),
+    [
+        ("/sessions/s1?2", 400, "percent-encode a ? in an id (%3F)"),
+        ("/users/u1?2", 400, "percent-encode a ? in an id (%3F)"),
+        ("/sessions/s1#2", 400, "percent-encode a # in an id (%23)"),
+        ("/sessions/s1/", 404, "there is no /sessions/s1/"),
+        ("/users/u1/", 404, "there is no /users/u1/"),
+    ],
+)
+async def test_id_that_is_not_encoded_erases_no_other(
+    stage: Stage, path: str, status: int, remedy: str
+) -> None:
+    for session in ("s1", "s1?2", "s1#2", "s1/"):
+        await stage.store(session, home=0, user="u1")
+    answer = await stage.delete(path)
+    assert answer.status == status
+    assert remedy in msgspec.json.decode(answer.body)["detail"]
+    assert await stage.sent() == []
+
+
 async def test_deleting_needs_an_admin_key(stage: Stage) -> None:
     assert (await stage.shop.ask("/sessions/s1", "DELETE")).status == 401
     assert await stage.sent() == []

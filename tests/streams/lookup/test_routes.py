@@ -192,6 +192,8 @@ async def test_id_that_is_no_text_is_a_problem(shop: Shop) -> None:
         "//popular",
         "/users",
         "/items/a/b/similar",
+        "/items/a/",
+        "/sessions/s/recommendations/",
     ],
 )
 async def test_unknown_path_is_a_problem(shop: Shop, path: str) -> None:
