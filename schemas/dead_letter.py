@@ -1,8 +1,11 @@
 """Dead letters: the original bytes and key, and the reason in headers named as Kafka Connect names them.
 
-Writer: `streams.dead_letters`. Readers: `millrace dead-letters`, any tool that knows Connect's dead letters.
+Beside them stand notes of which dead letters were replayed: empty messages with one header.
+Writers: `streams.dead_letters`, `streams.dead_letter_replaying` (notes). Readers: `millrace dead-letters`,
+any tool that knows Connect's dead letters.
 """
 
+from collections.abc import Iterable
 from datetime import datetime
 
 import msgspec
@@ -20,9 +23,13 @@ MESSAGE = "__connect.errors.exception.message"
 STACKTRACE = "__connect.errors.exception.stacktrace"
 HOPS = "millrace.dead-letter.hops"
 """How often the message was replayed from the dead-letter topic."""
+REPLAYED = "millrace.dead-letter.replayed"
+"""In a note: the places in this topic of dead letters that were replayed, as in `0-41 0-42`."""
 REASON_HEADERS = (TOPIC, PARTITION, OFFSET, TIMESTAMP, STAGE, CLASS_NAME, MESSAGE, STACKTRACE)
 """The headers that a message gets when it becomes a dead letter."""
 MAX_TEXT = 4096
+Place = tuple[int, int]
+"""Partition and offset of a dead letter in its topic."""
 
 
 class DeadLetterReason(msgspec.Struct, frozen=True, kw_only=True):
@@ -86,6 +93,18 @@ def read_reason(headers: Headers) -> DeadLetterReason | None:
     except (KeyError, ValueError):
         return None
     return reason if 0 <= reason.failed_at_ms <= MAX_TIME_MS else None
+
+
+def replayed_header(places: Iterable[Place]) -> tuple[str, bytes]:
+    """The header of a note that dead letters were replayed."""
+    return REPLAYED, " ".join(f"{partition}-{offset}" for partition, offset in places).encode()
+
+
+def read_replayed(headers: Headers) -> list[Place]:
+    """Which dead letters a message notes as replayed; none where it is no note."""
+    text = b" ".join(value or b"" for name, value in headers if name == REPLAYED).decode(errors="replace")
+    pairs = [one.partition("-") for one in text.split()]
+    return [(int(left), int(right)) for left, _, right in pairs if left.isdecimal() and right.isdecimal()]
 
 
 def read_hops(headers: Headers) -> int:

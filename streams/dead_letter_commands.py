@@ -12,7 +12,8 @@ import typer
 from schemas.errors import UsageError
 
 if TYPE_CHECKING:
-    from streams.dead_letter_reading import LetterFilter, StoredLetter
+    from schemas.settings import SharedSettings
+    from streams.dead_letter_reading import LatestLetters, LetterFilter, StoredLetter
 
 app = typer.Typer(help="Show and replay the events that could not be processed.")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
@@ -38,27 +39,21 @@ def show(
 ) -> None:
     """Show the dead letters, the latest at the end."""
     import asyncio
-    from collections import deque
 
     from schemas.settings import SharedSettings, read_settings
-    from streams.dead_letter_reading import read_letters
+    from streams.dead_letter_reading import latest_letters
 
     wanted, settings = _filter(topic, error, since), read_settings(SharedSettings)
-
-    async def latest() -> "deque[StoredLetter]":
-        letters: deque[StoredLetter] = deque(maxlen=limit)
-        async for letter in read_letters(settings, wanted):
-            letters.append(letter)
-        return letters
-
-    letters = list(asyncio.run(latest()))
+    shown = asyncio.run(latest_letters(settings, wanted, limit))
     if as_json:
-        for letter in letters:
-            typer.echo(_as_json(letter))
-    elif letters:
-        _print_table(letters)
+        for letter in shown.letters:
+            typer.echo(_as_json(letter, letter.place in shown.replayed))
+    elif shown.letters:
+        _print_table(shown)
     else:
-        typer.echo(f"no such dead letters on topic {settings.dead_letter_topic}")
+        typer.echo(_none(settings))
+    if shown.found > len(shown.letters):
+        typer.echo(f"the latest {len(shown.letters)} of {shown.found}; see --limit", err=True)
 
 
 @app.command("replay")
@@ -67,23 +62,34 @@ def replay(
     error: ErrorOption = None,
     since: SinceOption = None,
     max_hops: Annotated[int, typer.Option(min=1, help="How often a message may be replayed in all.")] = 3,
+    again: Annotated[bool, typer.Option("--again", help="Send also what was replayed before.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Count them, send nothing.")] = False,
 ) -> None:
-    """Send dead letters once more to the topic and partition they came from."""
+    """Send dead letters once more to the topic and partition they came from, each once."""
     import asyncio
 
     from schemas.settings import SharedSettings, read_settings
-    from streams.dead_letter_reading import read_letters
-    from streams.dead_letter_replaying import replay_letters
+    from streams.dead_letter_replaying import ReplayRules, replay_letters
 
-    settings = read_settings(SharedSettings)
-    letters = read_letters(settings, _filter(topic, error, since))
-    count = asyncio.run(replay_letters(settings, letters, max_hops, dry_run))
-    typer.echo(f"{'would send' if dry_run else 'sent'} {count.sent}")
-    if count.spent:
-        typer.echo(f"left out {count.spent} that were replayed {max_hops} times; see --max-hops")
-    if count.too_large:
-        typer.echo(f"left out {count.too_large} that are too large for their topic")
+    settings, rules = read_settings(SharedSettings), ReplayRules(max_hops, again, dry_run)
+    count = asyncio.run(replay_letters(settings, _filter(topic, error, since), rules))
+    if count.found:
+        typer.echo(f"{'would send' if dry_run else 'sent'} {count.sent}")
+    else:
+        typer.echo(_none(settings))
+    left_out = {
+        "that were replayed before; see --again": count.replayed,
+        f"that were replayed {max_hops} times; see --max-hops": count.spent,
+        "whose topic or partition is gone": count.gone,
+        "that are too large for their topic": count.too_large,
+    }
+    for why, number in left_out.items():
+        if number:
+            typer.echo(f"left out {number} {why}")
+
+
+def _none(settings: "SharedSettings") -> str:
+    return f"no such dead letters on topic {settings.dead_letter_topic}"
 
 
 def _filter(topic: str | None, error: str | None, since: str | None) -> "LetterFilter":
@@ -108,7 +114,7 @@ def parse_since(text: str, now: datetime) -> datetime:
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
-def _as_json(letter: "StoredLetter") -> bytes:
+def _as_json(letter: "StoredLetter", replayed: bool) -> bytes:
     import msgspec
     from msgspec.structs import asdict
 
@@ -119,29 +125,31 @@ def _as_json(letter: "StoredLetter") -> bytes:
             **asdict(letter.reason),
             "letter_partition": letter.record.partition,
             "letter_offset": letter.record.offset,
+            "replayed": replayed,
             "key": None if key is None else key.decode(errors="backslashreplace"),
             "value": None if value is None else value.decode(errors="backslashreplace"),
         }
     )
 
 
-def _print_table(letters: "list[StoredLetter]") -> None:
+def _print_table(shown: "LatestLetters") -> None:
     from rich.console import Console
     from rich.markup import escape
     from rich.table import Column, Table
 
-    columns = [Column(name, no_wrap=True) for name in ("failed at", "from", "stage", "error")]
+    columns = [Column(name, no_wrap=True) for name in ("failed at", "from", "replayed", "stage", "error")]
     table = Table(*columns, "message", "value", box=None)
-    for letter in letters:
+    for letter in shown.letters:
         reason, value = letter.reason, letter.record.value or b""
-        shown = value[:_SHOWN_BYTES].decode(errors="backslashreplace")
+        beginning = value[:_SHOWN_BYTES].decode(errors="backslashreplace")
         cells = (
             f"{reason.failed_at:%Y-%m-%d %H:%M:%S}Z",
             letter.origin,
+            "yes" if letter.place in shown.replayed else "",
             reason.stage,
             reason.class_name,
             reason.message,
-            shown + ("…" if len(value) > _SHOWN_BYTES else ""),
+            beginning + ("…" if len(value) > _SHOWN_BYTES else ""),
         )
         table.add_row(*(escape(_printable(cell)) for cell in cells))
     Console(width=None if sys.stdout.isatty() else _PIPED_WIDTH).print(table)

@@ -1,27 +1,35 @@
-"""Reading the dead-letter topic from its beginning to its present end.
+"""Reading the dead-letter topic from its beginning, or a time, to its present end.
 
-Without a group: nothing is marked as read.
-
-Caller: `millrace dead-letters`. Writer of the topic: `streams.emitter`.
+Without a group: nothing is marked as read. Caller: `millrace dead-letters`. Writers of the topic:
+`streams.emitter`, `streams.dead_letter_replaying` (notes of what was replayed).
 """
 
-from collections.abc import AsyncGenerator
+import heapq
+import time
+from collections.abc import AsyncGenerator, Collection
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import NamedTuple
 
-from aiokafka import AIOKafkaConsumer
-from aiokafka.errors import KafkaConnectionError, KafkaError
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaConnectionError, KafkaError, UnsupportedVersionError
 
 from schemas.connections import kafka_arguments
-from schemas.dead_letter import DeadLetterReason, read_reason
-from schemas.errors import Unavailable
+from schemas.dead_letter import DeadLetterReason, Place, read_reason, read_replayed
+from schemas.errors import Unavailable, UsageError
 from schemas.kafka_refusals import kafka_unreachable
 from schemas.settings import SharedSettings
+from streams.kafka_clients import topic_client
 from streams.micro_batch import Record
+from streams.topic_metadata import ask_once
 
 _FETCH_WAIT_MS = 200  # the embedded broker holds every empty fetch for so long
 _REQUEST_TIMEOUT_MS = 10_000
 _POLL_MS = 1000
+_PATIENCE_S = 15.0
+"""How long Kafka may bring nothing of what it has; the client itself would wait for ever."""
+_CLOCKS_APART = timedelta(minutes=10)
+"""How far a broker that stamps messages itself may be behind the worker that says when one failed."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +43,11 @@ class StoredLetter:
     def origin(self) -> str:
         """Where the message was when it failed, as `topic[partition]@offset`."""
         return f"{self.reason.topic}[{self.reason.partition}]@{self.reason.offset}"
+
+    @property
+    def place(self) -> Place:
+        """Where it lies now."""
+        return self.record.partition, self.record.offset
 
 
 @dataclass(frozen=True)
@@ -57,41 +70,124 @@ class LetterFilter:
         )
 
 
-async def read_letters(settings: SharedSettings, wanted: LetterFilter) -> AsyncGenerator[StoredLetter, None]:
+class LatestLetters(NamedTuple):
+    """Those that failed last of all that are meant."""
+
+    letters: list[StoredLetter]
+    """By the time of their failure."""
+    replayed: set[Place]
+    """Where those lie that were replayed."""
+    found: int
+    """How many are meant in all."""
+
+
+async def latest_letters(settings: SharedSettings, wanted: LetterFilter, limit: int) -> LatestLetters:
+    """The dead letters that are meant, the latest `limit` of them. Raises what `read_letters` does."""
+    replayed: set[Place] = set()
+    latest: list[tuple[int, int, StoredLetter]] = []
+    found = 0
+    async for letter in read_letters(settings, wanted, replayed):
+        found += 1
+        heapq.heappush(latest, (letter.reason.failed_at_ms, found, letter))
+        if len(latest) > limit:
+            heapq.heappop(latest)
+    return LatestLetters([letter for *_, letter in sorted(latest)], replayed, found)
+
+
+async def read_letters(
+    settings: SharedSettings, wanted: LetterFilter, replayed: set[Place], patience_s: float = _PATIENCE_S
+) -> AsyncGenerator[StoredLetter, None]:
     """The dead letters that are meant, in log order; messages of others on the topic are passed over.
 
+    Args:
+        settings: where Kafka is, and what the topic is called.
+        wanted: which are meant.
+        replayed: takes up the places of letters that were replayed; complete when all was read.
+        patience_s: how long Kafka may bring nothing of what it has.
+
     Raises:
-        Unavailable: Kafka does not answer, or there is no such topic.
+        Unavailable: Kafka does not answer.
+        UsageError: there is no such topic.
     """
     consumer = AIOKafkaConsumer(
-        settings.dead_letter_topic,
         enable_auto_commit=False,
-        auto_offset_reset="earliest",
         fetch_max_wait_ms=_FETCH_WAIT_MS,
         request_timeout_ms=_REQUEST_TIMEOUT_MS,
         **kafka_arguments(settings),
     )
     try:
-        async for record in _records(consumer):
+        await consumer.start()
+        partitions = await _partitions(settings)
+        consumer.assign(partitions)
+        await _seek(consumer, partitions, wanted.since)
+        async for record in _records(consumer, partitions, patience_s):
+            replayed.update(read_replayed(record.headers))
             reason = read_reason(record.headers)
             if reason is not None and wanted.admits(reason):
                 yield StoredLetter(record, reason)
     except KafkaConnectionError as error:
         raise Unavailable(kafka_unreachable(settings.kafka_bootstrap_servers)) from error
     except KafkaError as error:
-        raise Unavailable(
-            f"topic {settings.dead_letter_topic}: {error}; is Kafka up, and were the topics created?"
-        ) from error
+        raise Unavailable(f"topic {settings.dead_letter_topic}: {error}") from error
     finally:
         await consumer.stop()
 
 
-async def _records(consumer: AIOKafkaConsumer) -> AsyncGenerator[Record, None]:
-    await consumer.start()
-    ends = await consumer.end_offsets(consumer.assignment())
+async def _partitions(settings: SharedSettings) -> list[TopicPartition]:
+    """Those of the topic, which is not created by asking for it."""
+    name = settings.dead_letter_topic
+    found = (await ask_once(topic_client(settings), [name])).get(name)
+    if found is None:
+        raise UsageError(
+            f"there is no topic {name}; run `millrace topics create`, or correct MILLRACE_DEAD_LETTER_TOPIC"
+        )
+    return [TopicPartition(name, number) for number in range(found.partitions)]
+
+
+async def _seek(
+    consumer: AIOKafkaConsumer, partitions: Collection[TopicPartition], since: datetime | None
+) -> None:
+    """Go to the beginning, or to where that begins which was written since a time: it failed before that."""
+    offsets = await consumer.beginning_offsets(partitions)
+    if since is not None:
+        offsets |= await _offsets_at(consumer, partitions, since - _CLOCKS_APART)
+    for partition, offset in offsets.items():
+        consumer.seek(partition, offset)
+
+
+async def _offsets_at(
+    consumer: AIOKafkaConsumer, partitions: Collection[TopicPartition], moment: datetime
+) -> dict[TopicPartition, int]:
+    """Where messages of a time begin; nothing where the broker does not tell.
+
+    The embedded one says of every time that there is nothing since, also of the earliest.
+    """
+    time_ms = max(0, int(moment.timestamp() * 1000))
+    try:
+        oldest, found = [
+            await consumer.offsets_for_times(dict.fromkeys(partitions, at_ms)) for at_ms in (0, time_ms)
+        ]
+    except (UnsupportedVersionError, ValueError):
+        return {}
+    ends = await consumer.end_offsets(partitions)
+    knows = [one for one in partitions if oldest.get(one) is not None]
+    return {one: ends[one] if found.get(one) is None else found[one].offset for one in knows}
+
+
+async def _records(
+    consumer: AIOKafkaConsumer, partitions: Collection[TopicPartition], patience_s: float
+) -> AsyncGenerator[Record, None]:
+    ends = await consumer.end_offsets(partitions)
+    found_s = time.monotonic()
     while behind := [
         partition for partition, end in ends.items() if await consumer.position(partition) < end
     ]:
         for messages in (await consumer.getmany(*behind, timeout_ms=_POLL_MS)).values():
             for message in messages:
                 yield message
+            found_s = time.monotonic()
+        if time.monotonic() - found_s > patience_s:
+            raise Unavailable(
+                f"Kafka has stopped answering: {behind[0].topic}[{behind[0].partition}] was read up to "
+                f"{await consumer.position(behind[0])} of {ends[behind[0]]}; try again"
+            )

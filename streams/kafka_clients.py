@@ -5,6 +5,7 @@ from aiokafka.client import AIOKafkaClient
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 
 from schemas.connections import kafka_arguments
+from schemas.settings import SharedSettings
 from schemas.topics import MAX_DEAD_LETTER_BYTES
 from streams.settings import WorkerSettings
 
@@ -52,7 +53,7 @@ def reader(settings: WorkerSettings, topic: str) -> AIOKafkaConsumer:
     )
 
 
-def topic_client(settings: WorkerSettings) -> AIOKafkaClient:
+def topic_client(settings: SharedSettings) -> AIOKafkaClient:
     """A bare client that asks about topics."""
     return AIOKafkaClient(**kafka_arguments(settings), request_timeout_ms=_REQUEST_TIMEOUT_MS)
 

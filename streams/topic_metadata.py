@@ -1,7 +1,8 @@
 """What the broker says of topics now: their ids and how many partitions they have.
 
 aiokafka's own Metadata request is of a version before topic ids (KIP-516, Kafka 2.8); this is the later one
-in its protocol classes, and the older one where the broker does not know it. Caller: `streams.worker`.
+in its protocol classes, and the older one where the broker does not know it. Callers: `streams.worker`,
+`millrace dead-letters`.
 """
 
 import base64
@@ -70,6 +71,15 @@ class TopicMetadata:
     async def stop(self) -> None:
         """Disconnect."""
         await self._client.close()
+
+
+async def ask_once(client: AIOKafkaClient, names: list[str]) -> dict[str, TopicFacts]:
+    """`TopicMetadata.ask` with a client that is closed afterwards."""
+    metadata = TopicMetadata(client, names)
+    try:
+        return await metadata.ask()
+    finally:
+        await metadata.stop()
 
 
 class _TopicId(AbstractType[str]):  # type: ignore[misc]

@@ -10,6 +10,7 @@ from schemas.dead_letter import (
     MESSAGE,
     OFFSET,
     PARTITION,
+    REPLAYED,
     STACKTRACE,
     TIMESTAMP,
     TOPIC,
@@ -17,6 +18,8 @@ from schemas.dead_letter import (
     dead_letter_headers,
     original_headers,
     read_reason,
+    read_replayed,
+    replayed_header,
 )
 
 
@@ -78,3 +81,14 @@ def test_text_that_is_not_utf_8_is_written_and_read() -> None:
 )
 def test_headers_of_others_have_no_reason(headers: list[tuple[str, bytes | None]]) -> None:
     assert read_reason(headers) is None
+
+
+def test_note_names_the_letters_that_were_replayed() -> None:
+    header = replayed_header([(0, 41), (12, 7)])
+    assert header == (REPLAYED, b"0-41 12-7")
+    assert read_replayed([("other", b"1-2"), header]) == [(0, 41), (12, 7)]
+
+
+@pytest.mark.parametrize("value", [None, b"", b"x", b"1", b"1-x", b"\xff-1", b"-1--2"])
+def test_other_messages_are_no_notes(value: bytes | None) -> None:
+    assert read_replayed([(REPLAYED, value)]) == []
