@@ -56,7 +56,9 @@ class EraseProducer:
                 await self._send(producer, erasures)
         except (KafkaError, TimeoutError) as error:
             self._leave()
-            raise Unavailable(f"Kafka has not taken the erase events: {error!r}") from error
+            late = isinstance(error, TimeoutError)
+            why = f"no answer within {self._timeout_s:g} s" if late else repr(error)
+            raise Unavailable(f"Kafka has not taken the erase events: {why}") from error
 
     async def stop(self) -> None:
         """Disconnect."""

@@ -61,7 +61,8 @@ class LookupProtocol(HttpToolsProtocol):
         self._received += len(data)
         super().data_received(data)
         if self._received > _MAX_REQUEST_BYTES and not self.transport.is_closing():
-            self.send_400_response("the request never ends")
+            self._refusal = self._refusal or _bad_request("the request never ends")
+            self.send_400_response("")
 
     def on_message_begin(self) -> None:
         """A request begins; what came with its first bytes is not counted."""
@@ -106,8 +107,7 @@ class LookupProtocol(HttpToolsProtocol):
         """
         if self._ends_with_those_that_wait:
             return
-        phrase = HTTPStatus.BAD_REQUEST.phrase
-        problem = self._refusal or ProblemError("", HTTPStatus.BAD_REQUEST, phrase, _UNREADABLE)
+        problem = self._refusal or _bad_request(_UNREADABLE)
         cycle: RequestResponseCycle | None = self.cycle  # uvicorn types it as if it were always there
         if self._may_answer(cycle):
             path = self.url.partition(b"?")[0][:_SHOWN_PATH_BYTES].decode("latin-1")
@@ -152,6 +152,10 @@ class LookupProtocol(HttpToolsProtocol):
         if not cycle.keep_alive:
             self.transport.close()
         cycle.on_response()
+
+
+def _bad_request(detail: str) -> ProblemError:
+    return ProblemError("", HTTPStatus.BAD_REQUEST, HTTPStatus.BAD_REQUEST.phrase, detail)
 
 
 def _refusal_bytes(problem: ProblemError, body: bytes) -> bytes:

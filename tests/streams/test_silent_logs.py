@@ -11,6 +11,7 @@ from redis import Redis
 
 from schemas.ids import SessionId
 from schemas.redis_keys import latest_key, state_key
+from schemas.topics import MAX_EVENT_BYTES
 from tests.services.redis_servers import PrivateRedis
 from tests.streams.known_traffic import KnownTraffic, an_event
 from tests.streams.looking_up import TIMEOUT_S
@@ -38,7 +39,7 @@ INVALID = [
     an_event(session_id=SESSION * 20),
     an_event(session_id=SESSION, occurred_at="when anna came"),
     an_event(session_id=SESSION, occurred_at=-1),
-    an_event(session_id=SESSION, context={"note": "anna" * 300_000}),
+    an_event(session_id=SESSION, context={"note": "anna" * (MAX_EVENT_BYTES // 4)}),
     json.dumps({"specversion": "anna", "id": USER, "type": "t", "source": "/", "data": {}}).encode(),
 ]
 """Messages under the right key that are no events."""
