@@ -18,6 +18,7 @@ from schemas.errors import InvalidEvent, Unavailable
 from streams.availability import load_availability
 from streams.catalogue import Catalogue, ItemChange, item_change
 from streams.current_recommender import CurrentRecommender
+from streams.partition_reading import read_on
 
 log = structlog.get_logger("millrace.catalogue")
 REFRESH_S = 1.0
@@ -87,9 +88,9 @@ async def _read_to_end(consumer: AIOKafkaConsumer) -> list[ItemChange]:
         raise Unavailable("Kafka tells no partitions of the items topic")
     ends = await consumer.end_offsets(partitions)
     last: dict[bytes, ItemChange] = {}
-    while any([await consumer.position(partition) < ends[partition] for partition in partitions]):
-        for messages in (await consumer.getmany(timeout_ms=_IDLE_MS)).values():
-            for message in messages:
+    for partition in partitions:
+        while await consumer.position(partition) < ends[partition]:
+            for message in await read_on(consumer, partition, _IDLE_MS):
                 try:
                     change = item_change(message.key, message.value)
                 except InvalidEvent:  # reported by the agent when it came

@@ -19,6 +19,7 @@ from streams.dev.ports import free_port
 from streams.health import Health
 from streams.release_watcher import ReleaseWatcher
 from tests.failing_store import FailingStore, fail_on, upload
+from tests.odd_messages import send_odd
 from tests.release_builder import corrupt, write_release_tables
 from tests.services.kafka_broker import Kafka
 from tests.waiting import DEADLINE_S, until
@@ -146,6 +147,17 @@ async def test_messages_that_are_no_announcement_are_passed_over(stage: Stage) -
     await stage.announce(("r1", 1), b"{}", b"\xff", b"")
     async with stage.watching() as watcher:
         assert watcher.release_id == "r1"
+    assert stage.refused == []
+
+
+async def test_message_that_the_client_cannot_parse_is_passed_over(stage: Stage) -> None:
+    await stage.announce(("r1", 1))
+    await asyncio.to_thread(send_odd, stage.kafka["bootstrap_servers"], stage.topic)
+    async with stage.watching() as watcher:
+        assert watcher.release_id == "r1"
+        await asyncio.to_thread(send_odd, stage.kafka["bootstrap_servers"], stage.topic)
+        await stage.announce(("r2", 2))
+        await until(lambda: watcher.release_id == "r2")
     assert stage.refused == []
 
 
