@@ -1,9 +1,11 @@
 """Faust's consumer, with what a worker needs of it and Faust's own lacks. Caller: `streams.faust_app`.
 
 * A message that cannot be parsed is passed over; Faust's own ends with it, and the worker with Faust.
+* Messages of aborted transactions are not seen; Faust ties that to transactions of its own.
 * Its thread can hang when it is stopped, and must not keep the process alive.
 """
 
+import asyncio
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -23,6 +25,11 @@ class _DaemonThread(WorkerThread):
 
 class _CatalogueThread(AIOKafkaConsumerThread):
     Worker = _DaemonThread
+
+    def _create_consumer(self, loop: asyncio.AbstractEventLoop) -> AIOKafkaConsumer:
+        consumer = super()._create_consumer(loop)
+        consumer._isolation_level = "read_committed"  # noqa: SLF001  # read when the consumer starts
+        return consumer
 
     async def _fetch_records(
         self,

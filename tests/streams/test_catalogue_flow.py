@@ -38,6 +38,20 @@ class Shop:
             self._items.produce(self._topic, value, key)
         assert self._items.flush(60) == 0
 
+    def say_in_a_transaction_that_is_aborted(self, key: str, value: bytes) -> None:
+        producer = Producer(
+            {
+                "bootstrap.servers": self._stage.kafka.bootstrap_servers,
+                "transactional.id": f"{self._topic}-writer",
+                "log_level": 2,
+            }
+        )
+        producer.init_transactions(60)
+        producer.begin_transaction()
+        producer.produce(self._topic, value, key)
+        assert producer.flush(60) == 0
+        producer.abort_transaction(60)
+
     def say_what_cannot_be_parsed(self) -> None:
         send_odd(self._stage.kafka.bootstrap_servers, self._topic)
 
@@ -109,6 +123,15 @@ def test_item_that_the_client_cannot_parse_is_counted_and_passed_over_by_agent_a
     private_redis.restore(None)
     running.wait_for_catalogue(an_item("item-1", available=False), an_item("item-2", available=False))
     running.wait_until_hidden("item-1", "item-2")
+
+
+@pytest.mark.usefixtures("apache_kafka")
+def test_items_of_an_aborted_transaction_are_not_seen(shop: Callable[[], Shop]) -> None:
+    running = shop()
+    running.say_in_a_transaction_that_is_aborted(*an_item("item-1", available=False))
+    running.say(an_item("item-2", available=False))
+    running.wait_until_hidden("item-2")
+    assert running.catalogue() == dict([an_item("item-2", available=False)])
 
 
 def test_catalogue_is_rebuilt_from_its_topic_when_redis_has_lost_it(
