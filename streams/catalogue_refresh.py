@@ -41,14 +41,23 @@ class CatalogueRefresh:
         self._make_consumer = make_consumer
 
     async def run(self) -> None:
-        """Refresh every second; what fails is tried again the next time."""
+        """Refresh every second; what fails is tried again the next time, and logged once until it works."""
+        trouble = ""
         while True:
             try:
                 await self.refresh()
             except Unavailable as error:
-                log.info("catalogue not refreshed, tried again in a second", error=str(error))
-            except Exception:  # the scheduler's boundary: a bug here must not freeze the catalogue silently
-                log.exception("catalogue not refreshed, tried again in a second")
+                if not trouble:
+                    log.info("catalogue not refreshed, tried again every second", error=str(error))
+                trouble = str(error)
+            except Exception as error:  # the scheduler's boundary: a bug here must not freeze the catalogue
+                if trouble != repr(error):
+                    log.exception("catalogue not refreshed, tried again every second")
+                trouble = repr(error)
+            else:
+                if trouble:
+                    log.info("catalogue refreshed again")
+                trouble = ""
             await asyncio.sleep(REFRESH_S)
 
     async def refresh(self) -> None:
