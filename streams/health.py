@@ -7,11 +7,12 @@ log = structlog.get_logger("millrace.health")
 
 
 class Health:
-    """The troubles of a process by name; ready while there are none."""
+    """The troubles of a process by name; ready while all of them are such that it works on."""
 
     def __init__(self, ready: Gauge) -> None:
         self._ready = ready
         self._troubles: dict[str, str] = {}
+        self._harmless: set[str] = set()
         ready.set(1)
 
     @property
@@ -19,15 +20,33 @@ class Health:
         """What is wrong, by the name of the part."""
         return dict(self._troubles)
 
+    @property
+    def is_ready(self) -> bool:
+        """Whether the process can do its work now."""
+        return self._troubles.keys() <= self._harmless
+
     def fail(self, part: str, reason: str) -> None:
         """A part does not work; logged when it starts, not again until it has recovered."""
-        if part not in self._troubles:
-            log.warning("not ready", part=part, reason=reason)
-        self._troubles[part] = reason
-        self._ready.set(0)
+        self._note("not ready", part, reason)
+        self._harmless.discard(part)
+        self._show()
+
+    def warn(self, part: str, reason: str) -> None:
+        """A part does not work, and the process goes on without it; logged as `fail` is."""
+        self._note("in trouble, and ready all the same", part, reason)
+        self._harmless.add(part)
+        self._show()
 
     def recover(self, part: str) -> None:
         """A part works, as far as is known."""
         if self._troubles.pop(part, None) is not None:
             log.info("recovered", part=part)
-        self._ready.set(0 if self._troubles else 1)
+        self._show()
+
+    def _note(self, what: str, part: str, reason: str) -> None:
+        if part not in self._troubles:
+            log.warning(what, part=part, reason=reason)
+        self._troubles[part] = reason
+
+    def _show(self) -> None:
+        self._ready.set(1 if self.is_ready else 0)

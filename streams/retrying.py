@@ -2,11 +2,12 @@
 
 Exponential backoff with jitter, without end; ended only by success, by an error that waiting cannot cure, or
 by giving up the work.
-Callers: `streams.batch_processor`, `streams.taking_over`.
+Callers: `streams.batch_processor`, `streams.event_source`, `streams.release_watcher` and others.
 """
 
 import asyncio
 import random
+import time
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
@@ -54,3 +55,28 @@ async def until_available(
             raise Abandoned
         await sleep(delay_s * random.uniform(0.5, 1.0))  # jitter, not a secret
         delay_s = min(2 * delay_s, MAX_DELAY_S)
+
+
+class Backoff:
+    """When to try again what is not waited for in place: after doubling pauses with jitter."""
+
+    def __init__(self, first_s: float, last_s: float, clock: Callable[[], float] = time.monotonic) -> None:
+        """No pause yet; the first one takes `first_s`, none more than `last_s`."""
+        self._first_s = first_s
+        self._last_s = last_s
+        self._clock = clock
+        self.reset()
+
+    def reset(self) -> None:
+        """Try at once, and then after the first pause."""
+        self._next_s = self._first_s
+        self._over_at_s = self._clock()
+
+    def begin(self) -> None:
+        """It failed: a pause begins."""
+        self._over_at_s = self._clock() + self._next_s * random.uniform(0.5, 1.0)
+        self._next_s = min(2 * self._next_s, self._last_s)
+
+    def is_over(self) -> bool:
+        """Whether to try now."""
+        return self._clock() >= self._over_at_s
