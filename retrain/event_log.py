@@ -15,6 +15,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaConnectionError, KafkaError, for_code
 
 from retrain.event_recording import EventRecorder, RecordedEvents
+from retrain.log_reading import read_past
 from schemas.connections import kafka_arguments
 from schemas.errors import Unavailable, UsageError
 from schemas.kafka_refusals import kafka_unreachable
@@ -24,7 +25,7 @@ from schemas.timestamps import to_epoch_ms
 
 _REQUEST_TIMEOUT_MS = 10_000
 _FETCH_WAIT_MS = 200  # the embedded broker holds every empty fetch for so long
-_POLL_MS = 1000
+_LOOK_S = 0.01
 _STALL_S = 30.0
 """No position has moved for so long: it will not."""
 
@@ -154,13 +155,13 @@ async def _read_on(
 ) -> int:
     """Read until a position moves; how many offsets are left then."""
     while True:
-        fetched = await consumer.getmany(timeout_ms=_POLL_MS)
-        for partition, records in fetched.items():
-            for record in records:
-                if record.offset < open_ranges[partition].next_offset:
+        for partition, one in open_ranges.items():
+            for record in await read_past(consumer, partition, 0):
+                if record.offset < one.next_offset:
                     recorder.add(record)
         positions = {partition: await consumer.position(partition) for partition in open_ranges}
         consumer.pause(*(at for at, one in open_ranges.items() if positions[at] >= one.next_offset))
         now_left: int = sum(max(0, one.next_offset - positions[at]) for at, one in open_ranges.items())
         if now_left != left:
             return now_left
+        await asyncio.sleep(_LOOK_S)

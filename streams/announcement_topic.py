@@ -10,12 +10,15 @@ from typing import Any
 
 import msgspec
 import structlog
-from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaConnectionError, KafkaError
 
 from schemas.errors import Unavailable
 from schemas.kafka_refusals import kafka_unreachable
 from schemas.release_announcement import ReleaseAnnouncement, decode_release_announcement
+from streams.micro_batch import Record
+from streams.partition_reading import read_on
+from streams.unreadable_records import why_unreadable
 
 log = structlog.get_logger("millrace.releases")
 
@@ -73,10 +76,9 @@ class AnnouncementTopic:
         """
         assert self._consumer is not None, "open the topic first"
         try:
-            fetched = await self._consumer.getmany(timeout_ms=_POLL_MS)
+            return _decode(await read_on(self._consumer, self._partition, _POLL_MS))
         except KafkaError as error:
             raise self._unavailable(error) from error
-        return _decode(fetched.get(self._partition, []))
 
     async def close(self) -> None:
         """Disconnect; safe to repeat."""
@@ -99,12 +101,12 @@ class AnnouncementTopic:
         return Unavailable(f"topic {self._partition.topic}: {str(error) or type(error).__name__}")
 
 
-def _decode(messages: list[ConsumerRecord]) -> list[ReleaseAnnouncement]:
+def _decode(messages: list[Record]) -> list[ReleaseAnnouncement]:
     announcements = []
     for message in messages:
         try:
             announcements.append(decode_release_announcement(message.value or b""))
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             place = f"{message.topic}[{message.partition}]@{message.offset}"
-            log.warning("announcement ignored", at=place, error=str(error))
+            log.warning("announcement ignored", at=place, error=why_unreadable(message) or str(error))
     return announcements

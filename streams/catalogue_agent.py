@@ -5,13 +5,14 @@ Caller: `streams.worker`.
 
 import faust
 import structlog
-from faust.types import AgentT, StreamT
+from faust.types import AgentT, Message, StreamT
 
 from schemas.errors import InvalidEvent
-from streams.catalogue import Catalogue, item_change
+from streams.catalogue import Catalogue, ItemChange, item_change
 from streams.health import Health
 from streams.metrics import WorkerMetrics
 from streams.retrying import until_available
+from streams.unreadable_records import why_unreadable
 
 log = structlog.get_logger("millrace.catalogue")
 
@@ -30,7 +31,7 @@ def add_catalogue_agent(
     async def apply_items(stream: StreamT[bytes]) -> None:
         async for event in stream.events():
             try:
-                change = item_change(event.key, event.value)
+                change = _change(event.message)
             except InvalidEvent as error:
                 metrics.invalid_items.inc()
                 log.warning(
@@ -42,3 +43,9 @@ def add_catalogue_agent(
             await until_available(lambda change=change: catalogue.apply([change]), "redis", health)  # type: ignore[misc]
 
     return apply_items
+
+
+def _change(message: Message) -> ItemChange:
+    if (reason := why_unreadable(message)) is not None:
+        raise InvalidEvent("$", f"the Kafka client cannot read the message: {reason}")
+    return item_change(message.key, message.value)

@@ -18,6 +18,7 @@ from schemas.errors import InvalidEvent, Unavailable
 from streams.availability import load_availability
 from streams.catalogue import Catalogue, ItemChange, item_change
 from streams.current_recommender import CurrentRecommender
+from streams.partition_reading import read_on
 
 log = structlog.get_logger("millrace.catalogue")
 REFRESH_S = 1.0
@@ -40,14 +41,23 @@ class CatalogueRefresh:
         self._make_consumer = make_consumer
 
     async def run(self) -> None:
-        """Refresh every second; what fails is tried again the next time."""
+        """Refresh every second; what fails is tried again the next time, and logged once until it works."""
+        trouble = ""
         while True:
             try:
                 await self.refresh()
             except Unavailable as error:
-                log.info("catalogue not refreshed, tried again in a second", error=str(error))
-            except Exception:  # the scheduler's boundary: a bug here must not freeze the catalogue silently
-                log.exception("catalogue not refreshed, tried again in a second")
+                if not trouble:
+                    log.info("catalogue not refreshed, tried again every second", error=str(error))
+                trouble = str(error)
+            except Exception as error:  # the scheduler's boundary: a bug here must not freeze the catalogue
+                if trouble != repr(error):
+                    log.exception("catalogue not refreshed, tried again every second")
+                trouble = repr(error)
+            else:
+                if trouble:
+                    log.info("catalogue refreshed again")
+                trouble = ""
             await asyncio.sleep(REFRESH_S)
 
     async def refresh(self) -> None:
@@ -87,9 +97,9 @@ async def _read_to_end(consumer: AIOKafkaConsumer) -> list[ItemChange]:
         raise Unavailable("Kafka tells no partitions of the items topic")
     ends = await consumer.end_offsets(partitions)
     last: dict[bytes, ItemChange] = {}
-    while any([await consumer.position(partition) < ends[partition] for partition in partitions]):
-        for messages in (await consumer.getmany(timeout_ms=_IDLE_MS)).values():
-            for message in messages:
+    for partition in partitions:
+        while await consumer.position(partition) < ends[partition]:
+            for message in await read_on(consumer, partition, _IDLE_MS):
                 try:
                     change = item_change(message.key, message.value)
                 except InvalidEvent:  # reported by the agent when it came

@@ -190,10 +190,13 @@ class EventSource(Service):
 
     @Service.task
     async def _watch_log_ends(self) -> None:
-        """Every second: does Kafka answer, and how far behind are the partitions. A poll does not tell."""
+        """Every second: does Kafka answer, and how far behind are the partitions. A poll does not tell.
+
+        Those without a position are asked about too: to find one, Kafka is waited for.
+        """
         while not self.should_stop:
             try:
-                ends = await self._member.ends(list(self._positions))
+                ends = await self._member.ends(self._member.known)
             except Unavailable as error:
                 self._health.fail("kafka brokers", str(error))
             else:

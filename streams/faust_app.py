@@ -1,26 +1,22 @@
 """The Faust app: configured as a part of our process, not as its owner. Caller: `streams.worker`."""
 
 from pathlib import Path
-from typing import Any
 
 import faust
 from faust.auth import SASLCredentials, SSLCredentials
-from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread
 from faust.types.auth import CredentialsT, SASLMechanism
-from mode.threads import ServiceThread, WorkerThread
+from faust.types.transports import TransportT
 
 from schemas.connections import kafka_ssl_context
+from streams.catalogue_consumer import CatalogueTransport
 from streams.settings import WorkerSettings
 
 _PLAINTEXT = "PLAINTEXT"
 
 
-class _DaemonThread(WorkerThread):
-    """The thread of Faust's consumer; it can hang when it is stopped, and must not keep the process alive."""
-
-    def __init__(self, service: ServiceThread, **kwargs: Any) -> None:
-        super().__init__(service, **kwargs)
-        self.daemon = True
+class _App(faust.App):
+    def _new_transport(self) -> TransportT:
+        return CatalogueTransport(self.conf.broker_consumer, self)
 
 
 def build_app(settings: WorkerSettings, data_folder: Path) -> faust.App:
@@ -33,9 +29,8 @@ def build_app(settings: WorkerSettings, data_folder: Path) -> faust.App:
         settings: the worker's.
         data_folder: where Faust makes the folders that its tables would need.
     """
-    AIOKafkaConsumerThread.Worker = _DaemonThread
     brokers = [f"kafka://{address.strip()}" for address in settings.kafka_bootstrap_servers.split(",")]
-    return faust.App(
+    return _App(
         catalogue_group(settings),
         broker=brokers,
         broker_credentials=_credentials(settings),

@@ -78,6 +78,11 @@ class GroupMember:
         """
         return frozenset() if self._between_assignments else frozenset(self._consumer.assignment())
 
+    @property
+    def known(self) -> frozenset[TopicPartition]:
+        """The partitions of this worker; until a rebalance has ended, the old ones."""
+        return frozenset(self._consumer.assignment())
+
     def owns(self, partition: TopicPartition) -> bool:
         """Whether a partition is this worker's; until a rebalance has ended, the old ones are."""
         return partition in self._consumer.assignment()

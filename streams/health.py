@@ -7,7 +7,7 @@ log = structlog.get_logger("millrace.health")
 
 
 class Health:
-    """The troubles of a process by part; ready while there are none.
+    """The troubles of a process by part; ready while all of them are such that it works on.
 
     Each who uses a part takes back the own trouble alone: a Redis that answers reads may refuse writes.
     """
@@ -15,6 +15,7 @@ class Health:
     def __init__(self, ready: Gauge) -> None:
         self._ready = ready
         self._said: dict[str, dict[object, str]] = {}
+        self._harmless: set[str] = set()
         self._show()
 
     @property
@@ -25,12 +26,20 @@ class Health:
         """
         return self._troubles
 
+    @property
+    def is_ready(self) -> bool:
+        """Whether the process can do its work now."""
+        return self._troubles.keys() <= self._harmless
+
     def fail(self, part: str, reason: str, user: object = None) -> None:
         """A part does not work for a user; logged when it starts, not again until it has recovered."""
-        if part not in self._said:
-            log.warning("not ready", part=part, reason=reason)
-        self._said.setdefault(part, {})[user] = reason
-        self._show()
+        self._harmless.discard(part)
+        self._note("not ready", part, reason, user)
+
+    def warn(self, part: str, reason: str) -> None:
+        """A part does not work, and the process goes on without it; logged as `fail` is."""
+        self._harmless.add(part)
+        self._note("in trouble, and ready all the same", part, reason, None)
 
     def recover(self, part: str, user: object = None) -> None:
         """A part works for a user, as far as is known."""
@@ -51,6 +60,12 @@ class Health:
         self._show()
         return not said
 
+    def _note(self, what: str, part: str, reason: str, user: object) -> None:
+        if part not in self._said:
+            log.warning(what, part=part, reason=reason)
+        self._said.setdefault(part, {})[user] = reason
+        self._show()
+
     def _show(self) -> None:
         self._troubles = {part: next(iter(reasons.values())) for part, reasons in self._said.items()}
-        self._ready.set(0 if self._troubles else 1)
+        self._ready.set(1 if self.is_ready else 0)

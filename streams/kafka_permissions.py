@@ -59,7 +59,8 @@ async def _fetch(settings: WorkerSettings, topic: str) -> None:
     consumer.assign([TopicPartition(topic, 0)])
     try:
         await consumer.start()
-        await consumer.getmany(timeout_ms=_FETCH_MS, max_records=1)
+        with suppress(ValueError):  # a message that cannot be parsed was read all the same
+            await consumer.getmany(timeout_ms=_FETCH_MS, max_records=1)
     except TopicAuthorizationFailedError as error:
         raise UsageError(lacks_permission("READ", "topic", topic)) from error
     finally:

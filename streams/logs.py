@@ -7,6 +7,7 @@ import structlog
 from structlog.typing import Processor
 
 from schemas.kafka_refusals import show_kafka_client_log
+from streams.repeated_lines import OnceAMinute
 
 
 def configure_logs(level: str, log_format: str) -> None:
@@ -30,6 +31,7 @@ def configure_logs(level: str, log_format: str) -> None:
     )
     handler = logging.StreamHandler(sys.stderr)
     handler.addFilter(_is_no_connect_line)
+    handler.addFilter(OnceAMinute("aiokafka"))
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,

@@ -4,6 +4,8 @@ Owns the cache folder: `<cache>/<release_id>` is complete or absent. Does not lo
 Caller: `streams.release_watcher`.
 """
 
+import errno
+import shutil
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -27,7 +29,8 @@ def fetch_release(releases: str, release_id: ReleaseId, cache: Path) -> Path:
 
     Raises:
         InvalidRelease: there is no such release, or what was copied is not what its manifest says.
-        Unavailable: the object store does not answer.
+        OSError: the cache cannot be written, or has no room for it.
+        Unavailable: the object store does not answer, or the folder is not there.
         UsageError: the URL's protocol is not known or not installed.
     """
     _check_plain(release_id, "release id")
@@ -43,6 +46,7 @@ def fetch_release(releases: str, release_id: ReleaseId, cache: Path) -> Path:
     if _holds(target, manifest_bytes):
         return target
     cache.mkdir(parents=True, exist_ok=True)
+    _check_room(cache, manifest)
     with tempfile.TemporaryDirectory(prefix=".fetch-", dir=cache) as name:
         copy = Path(name) / release_id
         copy.mkdir()
@@ -53,7 +57,19 @@ def fetch_release(releases: str, release_id: ReleaseId, cache: Path) -> Path:
     return target
 
 
+def may_pass(error: Exception) -> bool:
+    """Whether what kept a release from being fetched or loaded lies with this machine or with the store.
+
+    A file that the release lacks is the release's; one that is there and cannot be read is not.
+    """
+    if isinstance(error, InvalidRelease):
+        return isinstance(error.__cause__, OSError) and not isinstance(error.__cause__, FileNotFoundError)
+    return isinstance(error, Unavailable | OSError | MemoryError)
+
+
 def _in_place(releases: Path, release_id: ReleaseId) -> Path:
+    if not releases.is_dir():
+        raise Unavailable(f"{releases} is no folder on this machine; mount it, or set MILLRACE_RELEASES")
     folder = releases / release_id
     if not (folder / MANIFEST_FILE).is_file():
         raise InvalidRelease(f"{folder} is no release: it has no {MANIFEST_FILE}")
@@ -88,6 +104,13 @@ def _decode(manifest: bytes, source: str) -> ReleaseManifest:
     for name in decoded.files:
         _check_plain(name, f"{source}/{MANIFEST_FILE}: file name")
     return decoded
+
+
+def _check_room(cache: Path, manifest: ReleaseManifest) -> None:
+    """Find out before the copying: a disk that is filled again and again is everyone's trouble."""
+    needed, free = sum(digest.bytes for digest in manifest.files.values()), shutil.disk_usage(cache).free
+    if needed > free:
+        raise OSError(errno.ENOSPC, f"no room in {cache}: {needed} bytes are needed, {free} are free")
 
 
 def _copy_files(files: Any, source: str, manifest: ReleaseManifest, copy: Path) -> None:

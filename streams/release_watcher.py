@@ -11,15 +11,16 @@ from pathlib import Path
 from typing import Generic, NamedTuple, TypeVar
 
 import structlog
-from msgspec.structs import replace
 
 from schemas.errors import Unavailable, UsageError
 from schemas.ids import ReleaseId
 from schemas.release_announcement import ReleaseAnnouncement
 from streams.announcement_topic import AnnouncementTopic
+from streams.backoff import Backoff
 from streams.ending_tasks import end_task
 from streams.health import Health
-from streams.release_fetching import fetch_release
+from streams.release_candidates import Candidates
+from streams.release_fetching import fetch_release, may_pass
 from streams.retrying import until_available
 
 T = TypeVar("T")
@@ -28,7 +29,10 @@ log = structlog.get_logger("millrace.releases")
 TOPIC_PART = "releases topic"
 """The name in `Health` of the topic of announcements."""
 STORE_PART = "release store"
-"""The name in `Health` of the place where releases lie."""
+"""The name in `Health` of the place where releases lie, and of the one where they are copied to."""
+FIRST_RETRY_S = 1.0
+LAST_RETRY_S = 30.0
+"""A release that cannot be fetched or loaded now is tried again after so long, at last."""
 
 
 class Running(NamedTuple, Generic[T]):
@@ -61,7 +65,7 @@ class ReleaseWatcher(Generic[T]):
             topic: the announcements; opened and closed here.
             health: where it shows that Kafka or the releases are away.
             on_swap: called with each release that is served from now on, in the event loop.
-            on_refused: called with each release that was announced and cannot be served.
+            on_refused: called with each release that was announced and can never be served.
         """
         self._load = load
         self._releases = releases
@@ -70,6 +74,8 @@ class ReleaseWatcher(Generic[T]):
         self._health = health
         self._on_swap = on_swap
         self._on_refused = on_refused
+        self._candidates = Candidates()
+        self._backoff = Backoff(FIRST_RETRY_S, LAST_RETRY_S)
         self._running: Running[T] | None = None
         self._served = asyncio.Event()
         self._caught_up = asyncio.Event()
@@ -91,7 +97,7 @@ class ReleaseWatcher(Generic[T]):
         return self._running.release_id if self._running else None
 
     async def start(self) -> None:
-        """Read the topic to its end and serve the last announcement; waits for Kafka without end.
+        """Read the topic to its end and serve the last announcement; waits for Kafka and store without end.
 
         What is announced later is followed in the background. Afterwards `current` is None only where no
         release was announced, or none of those announced can be served.
@@ -125,14 +131,13 @@ class ReleaseWatcher(Generic[T]):
             waiter.cancel()
 
     async def _follow(self) -> None:
-        """Catch up, follow, and again where Kafka fails; generations keep a release from loading twice."""
+        """Catch up, follow, and again where Kafka fails."""
         try:
             while True:
-                await self._serve_newest(await until_available(self._topic.open, TOPIC_PART, self._health))
-                self._caught_up.set()
+                await self._consider(await until_available(self._topic.open, TOPIC_PART, self._health))
                 with contextlib.suppress(Unavailable):
                     while True:
-                        await self._serve_newest(await self._topic.next())
+                        await self._consider(await self._topic.next())
         except UsageError as error:
             self._health.fail(STORE_PART, str(error))
             raise
@@ -143,46 +148,56 @@ class ReleaseWatcher(Generic[T]):
         finally:
             await self._topic.close()
 
-    async def _serve_newest(self, announcements: list[ReleaseAnnouncement]) -> None:
-        """Serve the greatest generation above the present one, or the next below it where that is refused."""
-        newer: dict[int, ReleaseAnnouncement] = {}
-        for announcement in announcements:
-            if announcement.generation > self.generation:
-                newer.setdefault(announcement.generation, announcement)
-        if newer and self._running is None:
-            _add_previous(newer)
-        for generation in sorted(newer, reverse=True):
-            if await self._serve(newer[generation]):
-                return
+    async def _consider(self, announcements: list[ReleaseAnnouncement]) -> None:
+        """Serve what is new, or what could not be fetched and is to be tried again by now."""
+        if self._candidates.add(announcements):
+            self._backoff.reset()
+        if self._candidates and self._backoff.is_over():
+            await self._serve_newest()
+        if self._running or not self._candidates:
+            self._caught_up.set()
 
-    async def _serve(self, announcement: ReleaseAnnouncement) -> bool:
-        """Load a release and swap to it; False where it is refused and the old one stays."""
+    async def _serve_newest(self) -> None:
+        """Serve the greatest generation; one below it where it is refused, or waits and none is served."""
+        trouble = ""
+        for announcement in self._candidates.newest_first():
+            try:
+                await self._serve(announcement)
+                break
+            except UsageError:
+                raise
+            except Exception as error:  # noqa: BLE001  # the loader's boundary: the old one keeps serving
+                if not may_pass(error):
+                    self._refuse(announcement, error)
+                    continue
+                trouble = trouble or f"release {announcement.release_id} waits, tried again: {error}"
+                if self._running or isinstance(error, Unavailable):  # the store is away for the others too
+                    break
+        self._show(trouble)
+
+    async def _serve(self, announcement: ReleaseAnnouncement) -> None:
+        """Load a release and swap to it."""
         release_id, generation = announcement.release_id, announcement.generation
-        try:
-            value = await until_available(
-                lambda: asyncio.to_thread(self._fetch_and_load, release_id), STORE_PART, self._health
-            )
-            self._on_swap(value)
-        except UsageError:
-            raise
-        except Exception as error:  # the loader's boundary: whatever is wrong, the old release keeps serving
-            log.exception("release refused", release_id=release_id, generation=generation)
-            self._on_refused(release_id, error)
-            return False
+        value = await asyncio.to_thread(
+            lambda: self._load(fetch_release(self._releases, release_id, self._cache))
+        )
+        self._on_swap(value)
         self._running = Running(generation, release_id, value)
+        self._candidates.serve(generation)
         self._served.set()
         log.info("serving release", release_id=release_id, generation=generation)
-        return True
 
-    def _fetch_and_load(self, release_id: ReleaseId) -> T:
-        return self._load(fetch_release(self._releases, release_id, self._cache))
+    def _refuse(self, announcement: ReleaseAnnouncement, error: Exception) -> None:
+        release_id, generation = announcement.release_id, announcement.generation
+        log.error("release refused", release_id=release_id, generation=generation, exc_info=error)
+        self._candidates.refuse(announcement)
+        self._on_refused(release_id, error)
 
-
-def _add_previous(newer: dict[int, ReleaseAnnouncement]) -> None:
-    """Compaction may have left the last announcement alone: the one before it is named in it."""
-    last = newer[max(newer)]
-    if last.previous is not None:
-        generation = last.generation - 1
-        newer.setdefault(
-            generation, replace(last, release_id=last.previous, generation=generation, previous=None)
-        )
+    def _show(self, trouble: str) -> None:
+        """Say what a release waits for, and when it is tried again; without a release this is not ready."""
+        if not trouble:
+            self._health.recover(STORE_PART)
+            return
+        show = self._health.warn if self._running else self._health.fail
+        show(STORE_PART, trouble)
+        self._backoff.begin()

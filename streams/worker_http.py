@@ -57,9 +57,9 @@ def _handler(registry: CollectorRegistry, health: Health) -> type[BaseHTTPReques
             elif self.path == "/healthz":
                 self._answer(HTTPStatus.OK, "application/json", b'{"status":"alive"}')
             elif self.path == "/readyz":
-                troubles = health.troubles
-                status = HTTPStatus.SERVICE_UNAVAILABLE if troubles else HTTPStatus.OK
-                body = json.dumps({"status": "not ready" if troubles else "ready", "troubles": troubles})
+                ready = health.is_ready
+                status = HTTPStatus.OK if ready else HTTPStatus.SERVICE_UNAVAILABLE
+                body = json.dumps({"status": "ready" if ready else "not ready", "troubles": health.troubles})
                 self._answer(status, "application/json", body.encode())
             else:
                 self._answer(HTTPStatus.NOT_FOUND, "application/json", b'{"status":"no such page"}')

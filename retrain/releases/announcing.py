@@ -13,6 +13,7 @@ import msgspec
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaConnectionError, KafkaError
 
+from retrain.log_reading import read_past
 from schemas.errors import Unavailable
 from schemas.ids import ReleaseId
 from schemas.kafka_refusals import kafka_unreachable
@@ -26,6 +27,7 @@ from schemas.release_announcement import (
 T = TypeVar("T")
 _FETCH_WAIT_MS = 200  # the embedded broker holds every empty fetch for so long
 _REQUEST_TIMEOUT_MS = 10_000
+_POLL_MS = 1000
 _TIMEOUT_S = 60.0
 
 
@@ -116,7 +118,7 @@ async def _read(kafka: dict[str, Any], topic: str) -> list[Announced]:
         end = (await consumer.end_offsets([partition]))[partition]
         await consumer.seek_to_beginning(partition)
         while await consumer.position(partition) < end:
-            for message in (await consumer.getmany(timeout_ms=1000)).get(partition, []):
+            for message in await read_past(consumer, partition, _POLL_MS):
                 try:
                     announcement = decode_release_announcement(message.value or b"")
                 except (msgspec.DecodeError, UnicodeDecodeError):

@@ -36,7 +36,9 @@ class LookupMetrics:
             registry=registry,
         )
         self.ready = Gauge(
-            "millrace_lookup_ready", "1 while releases and their topic can be read", registry=registry
+            "millrace_lookup_ready",
+            "1 while the topic of releases and one of its releases can be read",
+            registry=registry,
         )
 
 

@@ -45,21 +45,18 @@ def corrupted(chaos: ChaosStage, random: Random) -> Iterator[str | None]:
 def no_room(chaos: ChaosStage, random: Random) -> Iterator[str | None]:
     """A release is announced while the workers' cache takes no file, as on a full disk.
 
-    A plain file stands in the folder's place: that stops root too, whom a read-only folder does not. A
-    release that is new to the cache cannot be taken; it is announced again once there is room.
+    A plain file stands in the folder's place: that stops root too, whom a read-only folder does not. The
+    workers try again by themselves, and take the release once there is room. What they had is not moved
+    back: they may have begun anew by then.
     """
-    cache, away = chaos.folder / "cache", chaos.folder / "cache-away"
+    cache = chaos.folder / "cache"
     if cache.is_dir():
-        cache.rename(away)
+        cache.rename(chaos.folder / f"cache-away-{next(_numbers)}")
     cache.touch()
-    other = _the_other(chaos)
-    chaos.stage.announce(other)
-    yield f"{other} announced"
+    chaos.serving = _the_other(chaos)
+    chaos.stage.announce(chaos.serving)
+    yield f"{chaos.serving} announced"
     cache.unlink()
-    if away.is_dir():
-        away.rename(cache)
-    chaos.serving = other
-    chaos.stage.announce(other)
 
 
 @contextmanager

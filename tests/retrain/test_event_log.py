@@ -13,6 +13,7 @@ from schemas.errors import Unavailable, UsageError
 from schemas.release_manifest import LogRange
 from schemas.settings import SharedSettings
 from streams.dev.ports import free_port
+from tests.odd_messages import send_odd
 from tests.services.kafka_broker import Kafka
 
 
@@ -84,6 +85,19 @@ async def test_events_of_an_aborted_transaction_are_not_read(
         await producer.abort_transaction()
     log = await read(settings)
     assert log.recorded.events["item_id"].to_list() == ["kept"]
+
+
+async def test_event_that_the_client_cannot_parse_is_left_out_and_counted(
+    kafka: Kafka, settings: SharedSettings, topic: str, producer: AIOKafkaProducer
+) -> None:
+    await producer.send_and_wait(topic, an_event("before"), partition=0, timestamp_ms=1000)
+    await asyncio.to_thread(send_odd, kafka.bootstrap_servers, topic, 0, ("odd", "lost with it"))
+    await producer.send_and_wait(topic, an_event("elsewhere"), partition=1, timestamp_ms=2000)
+    await producer.send_and_wait(topic, an_event("after"), partition=0, timestamp_ms=3000)
+    log = await read(settings)
+    assert log.recorded.events["item_id"].to_list() == ["before", "elsewhere", "after"]
+    assert log.recorded.invalid == 1
+    assert [(one.first_offset, one.next_offset) for one in log.ranges] == [(0, 4), (0, 1), (0, 0)]
 
 
 async def test_empty_topic_gives_no_events(settings: SharedSettings) -> None:

@@ -9,6 +9,7 @@ from schemas.ids import ItemId
 from schemas.item_metadata import ItemMetadata, encode_item_metadata
 from schemas.redis_keys import ITEMS as CATALOGUE
 from schemas.redis_keys import ITEMS_COMPLETE
+from tests.odd_messages import send_odd
 from tests.services.redis_servers import PrivateRedis
 from tests.streams.emitted_lists import EmittedLists
 from tests.streams.known_traffic import ITEMS, KnownTraffic
@@ -36,6 +37,23 @@ class Shop:
         for key, value in messages:
             self._items.produce(self._topic, value, key)
         assert self._items.flush(60) == 0
+
+    def say_in_a_transaction_that_is_aborted(self, key: str, value: bytes) -> None:
+        producer = Producer(
+            {
+                "bootstrap.servers": self._stage.kafka.bootstrap_servers,
+                "transactional.id": f"{self._topic}-writer",
+                "log_level": 2,
+            }
+        )
+        producer.init_transactions(60)
+        producer.begin_transaction()
+        producer.produce(self._topic, value, key)
+        assert producer.flush(60) == 0
+        producer.abort_transaction(60)
+
+    def say_what_cannot_be_parsed(self) -> None:
+        send_odd(self._stage.kafka.bootstrap_servers, self._topic)
 
     def hidden(self) -> set[str]:
         """The items that are not in the list for one more click."""
@@ -87,6 +105,33 @@ def test_invalid_item_does_not_stop_those_after_it(shop: Callable[[], Shop], pri
     assert running.catalogue() == dict([an_item("item-4", available=False)])
     worker = private_stage.workers[0]
     worker.wait_for(lambda: worker.metric("millrace_invalid_items_total") == 3, "done with the invalid items")
+
+
+def test_item_that_the_client_cannot_parse_is_counted_and_passed_over_by_agent_and_rebuilding(
+    shop: Callable[[], Shop], private_stage: Stage, private_redis: PrivateRedis
+) -> None:
+    running = shop()
+    running.say(an_item("item-1", available=False))
+    running.say_what_cannot_be_parsed()
+    running.say(an_item("item-2", available=False))
+    running.wait_until_hidden("item-1", "item-2")
+    (worker,) = private_stage.workers
+    assert worker.metric("millrace_invalid_items_total") == 1
+    (line,) = [line for line in worker.child.log_tail(1000).splitlines() if "item ignored" in line]
+    assert "[0]@1" in line
+    assert "the Kafka client cannot read the message" in line
+    private_redis.restore(None)
+    running.wait_for_catalogue(an_item("item-1", available=False), an_item("item-2", available=False))
+    running.wait_until_hidden("item-1", "item-2")
+
+
+@pytest.mark.usefixtures("apache_kafka")
+def test_items_of_an_aborted_transaction_are_not_seen(shop: Callable[[], Shop]) -> None:
+    running = shop()
+    running.say_in_a_transaction_that_is_aborted(*an_item("item-1", available=False))
+    running.say(an_item("item-2", available=False))
+    running.wait_until_hidden("item-2")
+    assert running.catalogue() == dict([an_item("item-2", available=False)])
 
 
 def test_catalogue_is_rebuilt_from_its_topic_when_redis_has_lost_it(

@@ -1,8 +1,5 @@
 """What a worker does with messages that are no events, and with events that leave nothing behind."""
 
-import os
-import subprocess
-import sys
 from contextlib import closing
 
 from confluent_kafka import Message
@@ -10,6 +7,7 @@ from confluent_kafka import Message
 from schemas.dead_letter import CLASS_NAME, MESSAGE, OFFSET, PARTITION, STAGE, TOPIC
 from schemas.ids import SessionId
 from schemas.topics import MAX_EVENT_BYTES
+from tests.odd_messages import send_odd
 from tests.streams.emitted_lists import EmittedLists, read_topic
 from tests.streams.known_traffic import ITEMS, an_event
 from tests.streams.worker_stage import Stage
@@ -24,24 +22,6 @@ BROKEN = {
     "too large": an_event(session_id="bad", context={"note": "x" * MAX_EVENT_BYTES}),
     "no value": None,
 }
-
-
-ODD_PRODUCER = """
-import asyncio, sys
-from aiokafka import AIOKafkaProducer
-
-class NotUtf8(str):
-    def encode(self, *_):
-        return bytes([0xff, 0xfe])
-
-async def main(servers, topic):
-    async with AIOKafkaProducer(bootstrap_servers=servers) as producer:
-        await producer.send_and_wait(topic, b"{}", b"odd", partition=3, headers=[(NotUtf8("x"), b"")])
-
-asyncio.run(main(*sys.argv[1:]))
-"""
-"""Sends a header whose name is not UTF-8, which clients do not let through; in a process of its own."""
-PURE_PYTHON = {"AIOKAFKA_NO_EXTENSIONS": "1"}
 
 
 def headers_of(message: Message) -> dict[str, bytes]:
@@ -177,10 +157,7 @@ def test_message_that_the_client_cannot_parse_is_dead_lettered_by_its_position(
     traffic = stage.traffic()
     traffic.click("before", "item-1", partition=3)
     traffic.flush()
-    arguments = [stage.kafka.bootstrap_servers, traffic.topic]
-    subprocess.run(
-        [sys.executable, "-c", ODD_PRODUCER, *arguments], check=True, env={**os.environ, **PURE_PYTHON}
-    )
+    send_odd(stage.kafka.bootstrap_servers, traffic.topic, partition=3)
     traffic.click("after", "item-2", partition=3)
     traffic.click("elsewhere", "item-3", partition=0)
     traffic.flush()

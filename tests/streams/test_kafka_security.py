@@ -9,6 +9,7 @@ import pytest
 
 import millrace
 from streams.dev.child_processes import ChildProcesses
+from tests.odd_messages import send_odd
 from tests.services.certificates import Authority
 from tests.services.kafka_choice import Machine
 from tests.services.secured_kafka import (
@@ -209,6 +210,17 @@ def test_worker_with_the_documented_permissions_serves(
     with closing(stage.lists()) as lists:
         lists.read_all(traffic.answers().keys(), DEADLINE_S)
     assert worker.troubles() == {}
+
+
+def test_topics_that_begin_with_what_the_client_cannot_parse_are_found_readable(
+    stage: Stage, secured_kafka: SecuredKafka, prefix: str
+) -> None:
+    secured_kafka.allow(*((kind, prefix + name, operation) for kind, name, operation in NEEDED))
+    for name in ("events", "items"):
+        send_odd(secured_kafka.kafka.bootstrap_servers, prefix + name)
+    worker = stage.start_worker(**secured_kafka.settings("SASL_SSL", user=SHOP))
+    worker.wait_for(lambda: worker.metric("millrace_dead_letters_total") == 1, "done with the event")
+    worker.wait_for(lambda: worker.metric("millrace_invalid_items_total") == 1, "done with the item")
 
 
 def test_topic_that_may_not_be_seen_is_told(stage: Stage, secured_kafka: SecuredKafka, prefix: str) -> None:

@@ -26,3 +26,13 @@ def test_kafka_client_warns_but_does_not_repeat_that_it_cannot_connect(
     logger.warning("Topic %s is not available", "events")
     (line,) = capsys.readouterr().err.splitlines()
     assert "Topic events is not available" in line
+
+
+def test_kafka_client_that_repeats_itself_is_shown_once(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logs("info", "text")
+    for node in range(100):
+        logging.getLogger("aiokafka.consumer.fetcher").error(
+            "Failed fetch messages from %s: %s", node, "away"
+        )
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "Failed fetch messages from 0: away" in line

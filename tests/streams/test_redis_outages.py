@@ -48,6 +48,7 @@ def test_redis_away_for_ten_seconds_turns_readiness_red_and_loses_nothing(
         worker.wait_for(lambda: served(worker) > before + 200, "serving again")
     assert_all_is_right(private_stage, lists, traffic)
     lists.assert_in_order()
+    assert worker.child.log_tail(1000).count("catalogue not refreshed") == 1
 
 
 def test_redis_set_back_to_an_older_snapshot_is_caught_up_from_kafka(

@@ -1,5 +1,6 @@
 """`fetch_release`: in place from a local folder, verified copies from an object store."""
 
+import errno
 import shutil
 import uuid
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ from models.release import VECTORS_FILE, load_tables
 from schemas.errors import InvalidRelease, Unavailable, UsageError
 from schemas.ids import ReleaseId
 from schemas.release_manifest import MANIFEST_FILE, FileDigest, encode_release_manifest
-from streams.release_fetching import fetch_release
+from streams.release_fetching import fetch_release, may_pass
 from tests.failing_store import FailingStore, fail_on, upload
 from tests.release_builder import a_manifest, corrupt, write_release_tables
 
@@ -141,3 +142,46 @@ def test_copy_of_a_quicker_process_is_used(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setattr(FailingStore, "trouble", staticmethod(other_process))
     assert fetch_release(store, R1, tmp_path / "cache") == target
     assert [path.name for path in (tmp_path / "cache").iterdir()] == [R1]
+
+
+def test_cache_that_cannot_be_written_is_told_by_the_system(store: str, tmp_path: Path) -> None:
+    (tmp_path / "cache").touch()
+    with pytest.raises(FileExistsError, match="cache"):
+        fetch_release(store, R1, tmp_path / "cache")
+
+
+def test_release_that_is_larger_than_the_disk_is_not_copied(store: str, tmp_path: Path) -> None:
+    manifest = a_manifest("r1", files={VECTORS_FILE: FileDigest("00" * 32, 10**18)})
+    put(store, f"r1/{MANIFEST_FILE}", encode_release_manifest(manifest))
+    with pytest.raises(OSError, match=r"no room in .*: 1000000000000000000 bytes are needed"):
+        fetch_release(store, R1, tmp_path / "cache")
+    assert list((tmp_path / "cache").iterdir()) == []
+
+
+def test_folder_that_is_not_there_is_unavailable(tmp_path: Path) -> None:
+    with pytest.raises(Unavailable, match="mount it, or set MILLRACE_RELEASES"):
+        fetch_release(str(tmp_path / "unmounted"), R1, tmp_path / "cache")
+
+
+def caused_by(cause: Exception) -> InvalidRelease:
+    error = InvalidRelease("r1: vectors cannot be read")
+    error.__cause__ = cause
+    return error
+
+
+@pytest.mark.parametrize(
+    ("error", "passes"),
+    [
+        (Unavailable("the store does not answer"), True),
+        (OSError(errno.ENOSPC, "no space left"), True),
+        (MemoryError(), True),
+        (caused_by(OSError(errno.EIO, "input/output error")), True),
+        (caused_by(FileNotFoundError()), False),
+        (InvalidRelease("r1: vectors are corrupt"), False),
+        (ValueError("a bug"), False),
+    ],
+)
+def test_trouble_of_the_machine_may_pass_and_that_of_the_release_does_not(
+    error: Exception, passes: bool
+) -> None:
+    assert may_pass(error) is passes

@@ -1,8 +1,10 @@
 """Releases that are announced while events flow: good ones are swapped to, bad ones change nothing."""
 
 from collections import Counter
+from pathlib import Path
 
 from schemas.ids import ReleaseId
+from tests.chaos.release_site import ReleaseSite
 from tests.release_builder import corrupt
 from tests.streams.emitted_lists import EmittedLists
 from tests.streams.known_traffic import ITEMS, KnownTraffic
@@ -70,3 +72,22 @@ def test_corrupt_release_is_refused_whole_and_the_old_one_keeps_serving(
         worker.wait_for(lambda: served_by(worker, third), "serving the next good release")
     count = assert_lists_are_of_their_release(lists, traffic, {ReleaseId("r1"): ITEMS, third: OTHER_ITEMS})
     assert set(count) <= {ReleaseId("r1"), third}
+
+
+def test_release_without_room_is_swapped_to_when_there_is_some_and_the_worker_stays_ready(
+    stage: Stage, tmp_path: Path
+) -> None:
+    cache = tmp_path / "cache"
+    with ReleaseSite(stage.releases) as site:
+        stage.environment |= {"MILLRACE_RELEASES": site.url, "MILLRACE_RELEASE_CACHE": str(cache)}
+        worker = stage.start_worker()
+        cache.rename(tmp_path / "cache-away")
+        cache.touch()  # stops root too, whom a read-only folder does not
+        second = stage.publish("r2", OTHER_ITEMS)
+        worker.wait_for(lambda: "release r2 waits" in worker.troubles().get("release store", ""), "waiting")
+        assert worker.is_ready()
+        assert served_by(worker, "r1")
+        cache.unlink()
+        worker.wait_for(lambda: served_by(worker, second), "serving the new release")
+        worker.wait_for(lambda: worker.troubles() == {}, "without troubles")
+    assert worker.metric("millrace_releases_refused_total") == 0

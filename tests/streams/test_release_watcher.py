@@ -1,6 +1,7 @@
 """`ReleaseWatcher` on a real Kafka: which release is served after which announcements."""
 
 import asyncio
+import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -8,17 +9,20 @@ from pathlib import Path
 
 import pytest
 from aiokafka import AIOKafkaProducer
+from msgspec.structs import replace
 from prometheus_client import Gauge
 
-from models.release import VECTORS_FILE, ReleaseTables, load_tables
+from models.release import VECTORS_FILE, ReleaseTables, load_tables, read_manifest
 from schemas.errors import UsageError
 from schemas.ids import ReleaseId
 from schemas.release_announcement import RELEASE_LINE, ReleaseAnnouncement, encode_release_announcement
+from schemas.release_manifest import MANIFEST_FILE, encode_release_manifest
 from streams.announcement_topic import AnnouncementTopic
 from streams.dev.ports import free_port
 from streams.health import Health
 from streams.release_watcher import ReleaseWatcher
 from tests.failing_store import FailingStore, fail_on, upload
+from tests.odd_messages import send_odd
 from tests.release_builder import corrupt, write_release_tables
 from tests.services.kafka_broker import Kafka
 from tests.waiting import DEADLINE_S, until
@@ -53,8 +57,8 @@ class Stage:
         )
 
     @asynccontextmanager
-    async def watching(self) -> AsyncIterator[ReleaseWatcher[ReleaseTables]]:
-        watcher = self.watcher()
+    async def watching(self, releases: str | None = None) -> AsyncIterator[ReleaseWatcher[ReleaseTables]]:
+        watcher = self.watcher(releases)
         try:
             await asyncio.wait_for(watcher.start(), DEADLINE_S)
             yield watcher
@@ -149,6 +153,17 @@ async def test_messages_that_are_no_announcement_are_passed_over(stage: Stage) -
     assert stage.refused == []
 
 
+async def test_message_that_the_client_cannot_parse_is_passed_over(stage: Stage) -> None:
+    await stage.announce(("r1", 1))
+    await asyncio.to_thread(send_odd, stage.kafka["bootstrap_servers"], stage.topic)
+    async with stage.watching() as watcher:
+        assert watcher.release_id == "r1"
+        await asyncio.to_thread(send_odd, stage.kafka["bootstrap_servers"], stage.topic)
+        await stage.announce(("r2", 2))
+        await until(lambda: watcher.release_id == "r2")
+    assert stage.refused == []
+
+
 async def test_wrong_setting_of_the_releases_stops_the_start(stage: Stage) -> None:
     await stage.announce(("r1", 1))
     watcher = stage.watcher(releases="nope://bucket")
@@ -172,6 +187,44 @@ async def test_store_that_is_away_is_waited_for(stage: Stage, monkeypatch: pytes
     await asyncio.wait_for(starting, DEADLINE_S)
     assert (watcher.release_id, stage.refused, stage.health.troubles) == ("r1", [], {})
     await watcher.stop()
+
+
+async def test_release_without_room_waits_until_there_is_some_and_the_old_one_serves_on(stage: Stage) -> None:
+    await stage.announce(("r1", 1))
+    async with stage.watching(releases=upload(stage.releases)) as watcher:
+        cache = stage.releases / "cache"
+        shutil.rmtree(cache)
+        cache.touch()  # stops root too, whom a read-only folder does not
+        await stage.announce(("r2", 2))
+        await until(lambda: "release r2 waits" in stage.health.troubles.get("release store", ""))
+        assert (watcher.release_id, stage.health.is_ready, stage.refused) == ("r1", True, [])
+        cache.unlink()
+        await until(lambda: watcher.release_id == "r2")
+    assert (stage.swapped, stage.refused, stage.health.troubles) == (["r1", "r2"], [], {})
+
+
+async def test_release_that_waits_is_left_for_a_newer_one(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await stage.announce(("r1", 1))
+    async with stage.watching(releases=upload(stage.releases)) as watcher:
+        monkeypatch.setattr(FailingStore, "trouble", staticmethod(fail_on("r2/")))
+        await stage.announce(("r2", 2))
+        await until(lambda: "release r2 waits" in stage.health.troubles.get("release store", ""))
+        await stage.announce(("r3", 3))
+        await until(lambda: watcher.release_id == "r3")
+    assert (stage.swapped, stage.refused, stage.health.troubles) == (["r1", "r3"], [], {})
+
+
+async def test_start_serves_an_older_release_while_the_last_one_has_no_room(stage: Stage) -> None:
+    folder = stage.releases / "r2"
+    manifest = read_manifest(folder)
+    digests = {name: replace(digest, bytes=10**18) for name, digest in manifest.files.items()}
+    (folder / MANIFEST_FILE).write_bytes(encode_release_manifest(replace(manifest, files=digests)))
+    await stage.announce(("r1", 1), ("r2", 2))
+    async with stage.watching(releases=upload(stage.releases)) as watcher:
+        assert (watcher.release_id, stage.refused, stage.health.is_ready) == ("r1", [], True)
+        assert "no room in" in stage.health.troubles["release store"]
 
 
 async def test_start_waits_for_kafka_and_says_so(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from schemas.errors import InvalidRelease, Unavailable, UsageError
 from schemas.ids import ReleaseId
 from schemas.settings import SharedSettings
 from streams.dev.ports import free_port
+from tests.odd_messages import send_odd
 from tests.release_builder import corrupt, write_release_tables
 from tests.services.kafka_broker import Kafka
 
@@ -71,6 +72,14 @@ def test_announcers_at_once_get_distinct_generations(settings: SharedSettings) -
     running = running_announcement(read_announcements(kafka, topic))
     assert running is not None
     assert running.generation == max(made)
+
+
+def test_announcement_that_the_client_cannot_parse_is_passed_over(settings: SharedSettings) -> None:
+    promote(settings, R1)
+    send_odd(settings.kafka_bootstrap_servers, settings.releases_topic)
+    promote(settings, R2)
+    assert announced(settings) == [(1, R1), (2, R2)]
+    assert roll_back(settings).release_id == R1
 
 
 def test_kafka_that_is_away_is_named() -> None:
