@@ -15,7 +15,7 @@ SYNCED_WITHIN_S = 30.0
 PATIENCE_S = 10.0
 """After so long a worker gives up waiting for Redis's answer; for Kafka's after 15 s."""
 EMPTIED_AT_MOST = 2
-"""Each time all of the log is read again."""
+"""Redis or a bucket; each time all of the log is read again."""
 
 
 @contextmanager
@@ -51,6 +51,20 @@ def redis_emptied(chaos: ChaosStage, random: Random) -> Iterator[str | None]:
     chaos.emptied += 1
     yield "Redis"
     chaos.redis.restore(None)
+
+
+@contextmanager
+def redis_bucket_emptied(chaos: ChaosStage, random: Random) -> Iterator[str | None]:
+    """All keys of a bucket are gone at once, as where a node of a Cluster comes back empty."""
+    if chaos.emptied == EMPTIED_AT_MOST:
+        yield None
+        return
+    chaos.emptied += 1
+    bucket = random.randrange(int(chaos.stage.environment["MILLRACE_REDIS_BUCKETS"]))
+    yield f"bucket {bucket}"
+    with redis.Redis(port=chaos.redis.port) as client:
+        if keys := list(client.scan_iter(f"millrace:{{{bucket}}}:*", count=1000)):
+            client.delete(*keys)
 
 
 @contextmanager
@@ -149,6 +163,7 @@ SERVICE_FAULTS = (
     Fault("Redis stopped", "redis", (0.5, 6.0), redis_stopped),
     Fault("Redis paused", "redis", (0.5, PATIENCE_S + 3), redis_paused),
     Fault("Redis emptied", "redis", (0.0, 1.0), redis_emptied),
+    Fault("a bucket emptied", "redis", (0.0, 1.0), redis_bucket_emptied),
     Fault("Redis failover to a replica behind", "redis", (0.3, 3.0), redis_failover),
     Fault("slow network to Redis", "redis", (2.0, 8.0), slow(_redis_link)),
     REDIS_CUT,
