@@ -33,6 +33,7 @@ class ChainedBatch:
         new: by partition number, those at which it ends.
         refused: the partitions of which nothing may be done, with their stored watermarks.
         changed: by partition number, the sessions that the batch has changed; None before that is computed.
+        is_emitted: whether its messages are acknowledged.
     """
 
     def __init__(self, batch: MicroBatch, buckets: Mapping[int, Set[int]]) -> None:
@@ -55,6 +56,7 @@ class ChainedBatch:
             self.new.setdefault(one.partition, {})[one] = end
         self.refused: Unit = {}
         self.changed: dict[int, States] | None = None
+        self.is_emitted = False
         self._ahead: Sequence[ChainedBatch] = ()
         self._past: dict[int, list[ChainedBatch]] = {}
         self._home: Mapping[SessionId, int] = {}
@@ -114,23 +116,29 @@ class ChainedBatch:
         ]
 
     def start(self, loaded: Mapping[SessionId, SessionState]) -> States:
-        """The states that the batch starts from; the batches before it are let go.
+        """The states that the batch starts from; of no use where one that it continues was given up.
 
         Args:
             loaded: what the store held.
-
-        Raises:
-            Abandoned: a batch before this one was given up, so that its states are not known.
         """
         states: States = dict(loaded)
-        if any(before.changed is None for past in self._past.values() for before in past):
-            raise Abandoned
         for before in self._ahead:
             for number, changed in (before.changed or {}).items():
                 if number not in self._past or before in self._past[number]:
                     states.update(changed)
-        self._ahead, self._past = (), {}
+        self._ahead = ()
         return states
+
+    def begin_to_emit(self) -> None:
+        """It is the batch's turn; the batches before it are let go.
+
+        Raises:
+            Abandoned: one that it continues was given up: its states may not be known, its lists come first,
+                and nothing of this one would be saved.
+        """
+        if not all(before.is_emitted for past in self._past.values() for before in past):
+            raise Abandoned
+        self._past = {}
 
     def change(self, states: States, home: Mapping[SessionId, int]) -> None:
         """Note what the batch changes.

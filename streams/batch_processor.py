@@ -112,7 +112,7 @@ class BatchProcessor:
         letters += isolated.letters
         async with self._emitting:
             with self._metrics.stage("produce"):
-                await self._emit(chained.batch, outgoing, letters)
+                await self._emit(chained, outgoing, letters)
         self._counts.emitted(isolated)
         async with self._saving:
             with self._metrics.stage("save"):
@@ -151,9 +151,10 @@ class BatchProcessor:
 
         return await self._patiently(chained.batch, "recommender", computed, slow_s=None)
 
-    async def _emit(self, batch: MicroBatch, outgoing: Outgoing, letters: list[DeadLetter]) -> None:
+    async def _emit(self, chained: ChainedBatch, outgoing: Outgoing, letters: list[DeadLetter]) -> None:
         """Produce lists and dead letters, await the acknowledgements."""
-        letter_messages = self._messages.letters(letters)
+        letter_messages, batch = self._messages.letters(letters), chained.batch
+        chained.begin_to_emit()
         if batch.abandoned:
             raise Abandoned
         try:
@@ -164,6 +165,7 @@ class BatchProcessor:
             log.warning("dead letter larger than its topic takes: its value is left out", error=str(error))
             bare = [message._replace(value=b"") for message in letter_messages]
             await self._patiently(batch, "kafka", lambda: self._emitter.emit([*outgoing.messages, *bare]))
+        chained.is_emitted = True
 
     async def _save(
         self,

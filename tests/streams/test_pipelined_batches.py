@@ -143,6 +143,34 @@ async def test_batch_behind_one_that_was_given_up_is_given_up(bench_release: Rel
     assert bench.emitter.lists() == []
 
 
+async def test_batch_behind_one_that_was_given_up_before_its_emission_emits_nothing(
+    bench_release: Release,
+) -> None:
+    store = GatedStore()
+    bench = Workbench(bench_release, store=store)
+    second = a_batch(event_record("s", "b", 1), expected={a_partition(): (1,)})
+    batches = [
+        a_batch(event_record("s", "a", 0)),
+        second,
+        a_batch(event_record("t", "c", 2), expected={a_partition(): (2,)}),
+    ]
+
+    acknowledging = asyncio.Event()
+
+    async def until_told() -> None:
+        await acknowledging.wait()
+
+    bench.emitter.after = until_told
+    store.gate.set()
+    tasks = [starting(bench, batch) for batch in batches]
+    await until(lambda: bench.count("millrace_stage_seconds_count", stage="build") == 3)
+    second.abandoned = True  # while the first is emitted
+    acknowledging.set()
+    outcomes = await asyncio.gather(*tasks, return_exceptions=True)
+    assert [type(outcome) for outcome in outcomes] == [BatchOutcome, Abandoned, Abandoned]
+    assert [one.source.offset for one in bench.emitter.lists()] == [0]
+
+
 async def test_partitions_go_on_when_another_one_is_refused(bench_release: Release) -> None:
     store = GatedStore()
     store.gate.set()

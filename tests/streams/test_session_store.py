@@ -14,6 +14,7 @@ from streams.memory_session_store import MemorySessionStore
 from streams.micro_batch import Watermarks, advanced
 from streams.redis_session_store import RedisSessionStore
 from streams.session_store import SessionStore, UnitSave
+from tests.streams.gated_store import ALL, GatedStore, Gates
 from tests.streams.records import a_partition
 from tests.streams.redis_kinds import KINDS, redis_of_kind
 
@@ -39,11 +40,22 @@ def topic_ids() -> dict[str, str]:
     return {}
 
 
-@pytest.fixture(params=["memory", "one redis, 1 bucket", "one redis, 4 buckets", "cluster, 48 buckets"])
+@pytest.fixture(
+    params=[
+        "memory",
+        "gated memory, 3 buckets",
+        "one redis, 1 bucket",
+        "one redis, 4 buckets",
+        "cluster, 48 buckets",
+    ]
+)
 async def store(request: pytest.FixtureRequest, topic_ids: dict[str, str]) -> AsyncIterator[SessionStore]:
     kind, _, buckets = request.param.partition(", ")
     if kind == "memory":
         yield MemorySessionStore(topic_ids)
+        return
+    if kind == "gated memory":
+        yield GatedStore([MemorySessionStore(topic_ids) for _ in range(3)], Gates(ALL))
         return
     async with redis_of_kind(kind, request) as client:
         yield RedisSessionStore(client, int(buckets.split()[0]), TTL_S, topic_ids)
