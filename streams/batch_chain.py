@@ -4,7 +4,7 @@ Several batches are in flight at once, so what the store holds when a batch is l
 the batch begins, by those before it that are not saved yet. A batch accepts a watermark where one of these
 begins too, and takes the states that they computed in place of the loaded ones. It continues a batch only
 where their watermarks join: one that lies elsewhere in the log is none of its past. Behind one that was
-refused nothing is applied, see `BucketMarks`. Caller: `streams.batch_processor`.
+refused or given up nothing is applied, see `BucketMarks`. Caller: `streams.batch_processor`.
 """
 
 from collections.abc import Mapping, Sequence, Set
@@ -74,7 +74,7 @@ class ChainedBatch:
         self._past = {number: self._continued(number) for number in self.expected}
         for number, unit in self.expected.items():
             begins = [unit, *(one.expected[number] for one in self._past[number])]
-            if any(self.batch.marks[one].refused for one in unit) or not all(
+            if any(self.batch.marks[one].is_broken for one in unit) or not all(
                 self._is_accepted(stored[one], [begin[one] for begin in begins], number) for one in unit
             ):
                 self.refuse({one: stored[one] for one in unit})
@@ -83,7 +83,7 @@ class ChainedBatch:
         """Do nothing, or nothing more, of these partitions, which have other watermarks than expected."""
         self.refused |= stored
         for one in stored:
-            self.batch.marks[one].refused = True
+            self.batch.marks[one].is_broken = True
 
     def _is_accepted(self, stored: Watermarks, begins: Sequence[Watermarks], number: int) -> bool:
         """Whether each bucket's watermark is an accepted one; buckets are saved one after the other."""
@@ -172,6 +172,11 @@ class ChainedBatch:
         for (user, session), is_owned in owned.items():
             saves[self._home[session]].owned[user, session] = is_owned
         return list(saves.values())
+
+    def give_up(self) -> None:
+        """It ends without an outcome: nothing that begins behind it is applied."""
+        for marks in self.batch.marks.values():
+            marks.is_broken = True
 
     def outcome(self) -> BatchOutcome:
         """What became of the batch, when all is done."""

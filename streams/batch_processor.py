@@ -83,6 +83,9 @@ class BatchProcessor:
         self._unsaved.append(chained)
         try:
             return await self._process(chained, events, letters)
+        except BaseException:
+            chained.give_up()
+            raise
         finally:
             self._unsaved.remove(chained)
 

@@ -49,13 +49,13 @@ class BucketMarks:
 
     Attributes:
         current: what the store holds once all batches that have begun are saved.
-        refused: whether one of them was refused: those that begin later are too, until the partition is
-            taken over anew. Otherwise one of other buckets could overtake it.
+        is_broken: whether one of them was refused or given up: those that are loaded later are refused, until
+            the partition is taken over anew. Otherwise one of other buckets could overtake it.
     """
 
     def __init__(self, current: Watermarks) -> None:
         self.current = current
-        self.refused = False
+        self.is_broken = False
 
     def begin(self, end: int, buckets: Container[int]) -> tuple[Watermarks, Watermarks]:
         """The watermarks at which the next batch begins and ends."""

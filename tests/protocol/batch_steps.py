@@ -74,12 +74,8 @@ class BatchSteps:
             batches = (*batches[:at], batches[at]._replace(ahead=ahead))
         chain = continued(batches, at, self._rules)
         batch = batches[at]._replace(stage=Stage.CHECKED, chain=len(chain))
-        behind_refused = batch.stale or any(
-            one.fate == Fate.REFUSED and not one.stale for one in batches[:at]
-        )
-        if self._rules.refusal_spreads and behind_refused:
-            pass
-        elif accepts(batch, chain, self._rules):
+        behind_failed = batch.stale or any(one.fate != Fate.GOOD and not one.stale for one in batches[:at])
+        if accepts(batch, chain, self._rules) and not (behind_failed and self._rules.failure_spreads):
             return batch
         return batch._replace(stage=Stage.DONE, fate=Fate.REFUSED, chain=0, read=())
 

@@ -45,6 +45,14 @@ BOUNDS: dict[str, Bounds] = {
     "idle buckets": Bounds(IDLE, Faults(foreign_saves=1, kills=1), batch_sizes=(2,), polls_at_once=False),
     "an idle bucket goes back": Bounds(IDLE, Faults(rewinds=1), batch_sizes=(2,), polls_at_once=False),
     "an idle bucket emptied": Bounds(IDLE, Faults(emptyings=1), batch_sizes=(2,), polls_at_once=False),
+    "given up beside an idle bucket": Bounds(
+        IDLE,
+        Faults(give_ups=1),
+        batch_sizes=(2,),
+        in_flight=3,
+        computes_at_once=False,
+        polls_at_once=False,
+    ),
     "given up": Bounds(
         CLICKS, Faults(foreign_saves=1, give_ups=1), batch_sizes=(2,), in_flight=3, computes_at_once=False
     ),
@@ -73,6 +81,9 @@ DEEPER: dict[str, Bounds] = {
         BOUNDS["an idle bucket goes back"], faults=Faults(rewinds=1, foreign_saves=1)
     ),
     "an idle bucket emptied": replace(BOUNDS["an idle bucket emptied"], faults=Faults(emptyings=1, kills=1)),
+    "given up beside an idle bucket": replace(
+        BOUNDS["given up beside an idle bucket"], faults=Faults(give_ups=1, foreign_saves=1)
+    ),
     "given up": replace(BOUNDS["given up"], faults=Faults(foreign_saves=1, give_ups=1, rewinds=1)),
     "every step apart": replace(BOUNDS["every step apart"], batch_sizes=(1, 2)),
     "two workers": replace(BOUNDS["two workers"], faults=Faults(kills=1, rewinds=1), batch_sizes=(2,)),

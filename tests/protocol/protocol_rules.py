@@ -33,8 +33,8 @@ class Rules:
     """The watermark of a bucket without events in a batch is expected where it was."""
     catches_up: Literal["compared", "blindly"] = "compared"
     """How idle buckets are moved to the position: by a batch without events, checked as any other."""
-    refusal_spreads: bool = True
-    """After a refusal the batches that were polled before the watermarks are read again are refused too."""
+    failure_spreads: bool = True
+    """Behind a batch that was refused or given up all are refused, until the watermarks are read again."""
     give_up_spreads: bool = True
     """A batch that needs the states of one that was given up is given up too."""
     turns_when_idle: bool = True

@@ -9,7 +9,7 @@ from redis.asyncio import Redis
 from models.release import Release
 from schemas.ids import SessionId
 from schemas.redis_keys import bucket_of, state_key, watermark_key
-from streams.micro_batch import BatchOutcome, BucketMarks, MicroBatch
+from streams.micro_batch import Abandoned, BatchOutcome, BucketMarks, MicroBatch
 from streams.redis_session_store import RedisSessionStore
 from streams.session_store import UnitSave
 from tests.streams.processors import Workbench, a_batch, a_release
@@ -87,5 +87,22 @@ async def test_batch_of_another_bucket_does_not_overtake_a_refused_one(
     first = await bench.processor.process(a_batch(event_record(lost, "a", 5), marks=account))
     second = await bench.processor.process(a_batch(event_record(whole, "a", 6), marks=account))
     assert (first.refused, first.expected) == ({here: (4, None)}, {here: (5, 5)})
+    assert here in second.refused
+    assert bench.emitter.messages == []
+
+
+async def test_batch_of_another_bucket_does_not_overtake_one_that_was_given_up(
+    bench_release: Release, redis: "Redis"
+) -> None:
+    store, here = RedisSessionStore(redis, buckets=2, ttl_s=60), a_partition()
+    bench = Workbench(bench_release, store=store)
+    await store.save([UnitSave({here: (None,) * 2}, {here: (0, 0)})])
+    one, other = ("s", "t") if bucket_of(S, 2) == 0 else ("t", "s")
+    account = BucketMarks((0, 0))
+    given_up = a_batch(event_record(one, "a", 0), marks=account)
+    given_up.abandoned = True
+    with pytest.raises(Abandoned):
+        await bench.processor.process(given_up)
+    second = await bench.processor.process(a_batch(event_record(other, "a", 1), marks=account))
     assert here in second.refused
     assert bench.emitter.messages == []
