@@ -22,62 +22,10 @@ from schemas.session_state import SessionState, decode_session_state, encode_ses
 from schemas.watermark import written_watermark
 from streams.micro_batch import Watermarks
 from streams.redis_clients import answered
+from streams.save_script import SAVE
 from streams.session_store import Loaded, UnitSave, loaded_of
 
 log = structlog.get_logger("millrace.redis")
-
-# A unit is compared and written as one. KEYS, per unit: its watermarks, then the keys to write. ARGV: the TTL
-# in seconds, then per unit the number of watermarks, an expected and a new one for each (see
-# `schemas.watermark`; no number for none), the number of keys to write, and a value for each ('' deletes).
-# A stored watermark that counts in another topic is none. Then, per unit, the number of users' session sets
-# (their keys follow those to write), and for each a session id and whether it is in the set: '1' or '0'.
-_SAVE = """
-local function parts(mark) return string.match(mark, '^(%d*)@?(.*)$') end
-local ttl, refused = ARGV[1], {}
-local key, arg = 1, 2
-while key <= #KEYS do
-  local marks = tonumber(ARGV[arg])
-  local values = arg + 2 * marks + 1
-  local count = tonumber(ARGV[values])
-  local raw, stored, equal = {}, {}, true
-  for i = 1, marks do
-    raw[i] = redis.call('GET', KEYS[key + i - 1]) or ''
-    local expected, topic = parts(ARGV[arg + 2 * i - 1])
-    local offset, counted_in = parts(raw[i])
-    stored[i] = (topic == '' or counted_in == '' or topic == counted_in) and offset or ''
-    equal = equal and stored[i] == expected
-  end
-  for i = 1, marks do
-    local new = ARGV[arg + 2 * i]
-    if not equal then
-      refused[#refused + 1] = KEYS[key + i - 1]
-      refused[#refused + 1] = stored[i]
-    elseif new ~= raw[i] and parts(new) ~= '' then
-      redis.call('SET', KEYS[key + i - 1], new)
-    end
-  end
-  for i = 1, equal and count or 0 do
-    local name, value = KEYS[key + marks + i - 1], ARGV[values + i]
-    if value == '' then
-      redis.call('DEL', name)
-    else
-      redis.call('SET', name, value, 'EX', ttl)
-    end
-  end
-  local sets = tonumber(ARGV[values + count + 1])
-  for i = 1, equal and sets or 0 do
-    local name, session = KEYS[key + marks + count + i - 1], ARGV[values + count + 2 * i]
-    if ARGV[values + count + 2 * i + 1] == '1' then
-      redis.call('SADD', name, session)
-      redis.call('EXPIRE', name, ttl)
-    else
-      redis.call('SREM', name, session)
-    end
-  end
-  key, arg = key + marks + count + sets, values + count + 2 + 2 * sets
-end
-return refused
-"""
 
 
 class RedisSessionStore:
@@ -98,7 +46,7 @@ class RedisSessionStore:
         self._redis = redis
         self._ttl_s = ttl_s
         self._topic_ids = {} if topic_ids is None else topic_ids
-        self._save_script = redis.register_script(_SAVE)
+        self._save_script = redis.register_script(SAVE)
 
     async def check(self) -> None:
         """Compare the number of buckets with the one that this Redis was first used with.
