@@ -29,9 +29,8 @@ from streams.unreadable_records import UnreadableRecord
 T = TypeVar("T")
 IN_FLIGHT = 3
 """Batches in flight at most: one is loaded while one is computed and one is emitted and saved."""
-COMMIT_EVERY_S = 0.5
 COMPARE_EVERY_S = 1.0
-"""How often the watermarks and the ends of the logs are read, for the partitions without events too."""
+"""How often the watermarks are read, of the partitions without events too."""
 DRAIN_S = 10.0
 """How long a stopping worker waits for the batches in flight."""
 
@@ -187,28 +186,6 @@ class EventSource(Service):
         if not self._astray and (catching_up := self._positions.catching_up()):
             await self._launch(catching_up)
         self._compare_at_s = time.monotonic() + COMPARE_EVERY_S
-
-    @Service.task
-    async def _watch_log_ends(self) -> None:
-        """Every second: does Kafka answer, and how far behind are the partitions. A poll does not tell.
-
-        Those without a position are asked about too: to find one, Kafka is waited for.
-        """
-        while not self.should_stop:
-            try:
-                ends = await self._member.ends(self._member.known)
-            except Unavailable as error:
-                self._health.fail("kafka brokers", str(error))
-            else:
-                self._health.recover("kafka brokers")
-                self._commits.show_lag(ends)
-            await self.sleep(COMPARE_EVERY_S)
-
-    @Service.task
-    async def _keep_committing(self) -> None:
-        while not self.should_stop:
-            await self._commits.commit()
-            await self.sleep(COMMIT_EVERY_S)
 
     async def _launch(self, batch: MicroBatch) -> None:
         """Hand a batch over."""

@@ -1,14 +1,18 @@
 """Offsets of what was applied, told to Kafka for lag monitoring; the truth is the watermark.
 
-Owns the metric of the lag, too. Caller: `streams.event_source`.
+Owns the metric of the lag, too. Callers: `streams.event_source`, `streams.worker` (runs the
+commits), `streams.log_watch` (lag).
 """
 
+import asyncio
 from collections.abc import Collection, Mapping
 
 from aiokafka import TopicPartition
 
 from streams.group_member import GroupMember
 from streams.metrics import WorkerMetrics
+
+COMMIT_EVERY_S = 0.5
 
 
 class OffsetCommits:
@@ -36,6 +40,12 @@ class OffsetCommits:
         if ours:
             with self._metrics.stage("commit"):
                 await self._member.commit(ours)
+
+    async def run(self) -> None:
+        """Commit twice a second until cancelled."""
+        while True:
+            await self.commit()
+            await asyncio.sleep(COMMIT_EVERY_S)
 
     def show_lag(self, ends: Mapping[TopicPartition, int]) -> None:
         """How far the partitions are behind the ends of their logs."""

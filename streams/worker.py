@@ -42,6 +42,7 @@ from streams.group_member import GroupMember
 from streams.health import Health
 from streams.instance_claim import InstanceClaim
 from streams.kafka_permissions import check_permissions
+from streams.log_watch import LogWatch
 from streams.logs import configure_logs
 from streams.message_polling import MessagePolling
 from streams.metrics import WorkerMetrics
@@ -82,6 +83,7 @@ class _Worker:
         excluded = frozenset(EVENT_TYPE_CODES[name] for name in settings.exclude_event_types)
         self._current = CurrentRecommender(settings.k, excluded, self._metrics, settings.emit == "latest")
         self._emitter = Emitter(functools.partial(kafka_clients.producer, settings))
+        self._endless: list[asyncio.Future[None]] = []
 
     async def run(self) -> None:
         """Start, serve until a signal or a failure, stop."""
@@ -110,7 +112,7 @@ class _Worker:
         await watcher.wait_for_release()
         claims = await self._claim_name(stack, redis)
         source = await self._start(stack, redis, store, topics)
-        (await _first_of(source.ended, *claims)).result()
+        (await _first_of(source.ended, *claims, *self._endless)).result()
 
     def _serve_http(self, stack: AsyncExitStack) -> None:
         http = WorkerHttp(
@@ -179,13 +181,14 @@ class _Worker:
         )
         consumer = kafka_clients.event_consumer(settings)
         member = GroupMember(consumer, settings.event_topics)
+        commits = OffsetCommits(member, self._metrics)
         source = EventSource(
             member,
             MessagePolling(consumer, settings.max_batch_events),
             channel.hand_over,
             TakeOver(consumer, store, topics, self._current.session_gap_s, self._metrics, settings.start_at),
             self._health,
-            OffsetCommits(member, self._metrics),
+            commits,
             patience_s=settings.rebalance_timeout_s / 2,
         )
         stack.push_async_callback(stop_in_time, "Faust", app.stop)
@@ -195,7 +198,8 @@ class _Worker:
         joined = asyncio.create_task(member.joined.wait())
         if await _first_of(starting, joined, source.ended) is starting:
             starting.result()
-        self._keep_running(stack, refresh.run(), topics.run())
+        logs = LogWatch(member, self._health, commits)
+        self._keep_running(stack, refresh.run(), topics.run(), commits.run(), logs.run())
         self._health.recover("start")
         gc.freeze()  # what is there now stays: it need not be looked through again and again
         log.info("serving", release_id=self._current.release_id, topics=settings.event_topics)
@@ -227,8 +231,11 @@ class _Worker:
         )
 
     def _keep_running(self, stack: AsyncExitStack, *endless: Coroutine[None, None, None]) -> None:
+        """Run what never ends; where it fails all the same, the worker does."""
         for one in endless:
-            stack.push_async_callback(end_task, asyncio.create_task(one))
+            task = asyncio.create_task(one)
+            self._endless.append(task)
+            stack.push_async_callback(end_task, task)
 
 
 async def _first_of(*futures: "asyncio.Future[Any]") -> "asyncio.Future[Any]":
