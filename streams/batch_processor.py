@@ -72,7 +72,7 @@ class BatchProcessor:
             The partitions that were applied and those that were refused.
 
         Raises:
-            Abandoned: the batch was given up, or one before it whose states it needs.
+            Abandoned: the batch was given up, or one before it of the same partitions.
             UsageError: Kafka or Redis refuse what waiting cannot cure.
         """
         if batch.records:
@@ -83,6 +83,9 @@ class BatchProcessor:
         self._unsaved.append(chained)
         try:
             return await self._process(chained, events, letters)
+        except BaseException:
+            chained.give_up()
+            raise
         finally:
             self._unsaved.remove(chained)
 
@@ -112,7 +115,7 @@ class BatchProcessor:
         letters += isolated.letters
         async with self._emitting:
             with self._metrics.stage("produce"):
-                await self._emit(chained.batch, outgoing, letters)
+                await self._emit(chained, outgoing, letters)
         self._counts.emitted(isolated)
         async with self._saving:
             with self._metrics.stage("save"):
@@ -151,10 +154,10 @@ class BatchProcessor:
 
         return await self._patiently(chained.batch, "recommender", computed, slow_s=None)
 
-    async def _emit(self, batch: MicroBatch, outgoing: Outgoing, letters: list[DeadLetter]) -> None:
+    async def _emit(self, chained: ChainedBatch, outgoing: Outgoing, letters: list[DeadLetter]) -> None:
         """Produce lists and dead letters, await the acknowledgements."""
-        letter_messages = self._messages.letters(letters)
-        if batch.abandoned:
+        letter_messages, batch = self._messages.letters(letters), chained.batch
+        if chained.is_given_up:
             raise Abandoned
         try:
             await self._patiently(

@@ -51,11 +51,13 @@ class BucketMarks:
         current: what the store holds once all batches that have begun are saved.
         refused: whether one of them was refused: those that begin later are too, until the partition is
             taken over anew. Otherwise one of other buckets could overtake it.
+        given_up: whether one of them was given up: those behind it emit nothing more, for the same reason.
     """
 
     def __init__(self, current: Watermarks) -> None:
         self.current = current
         self.refused = False
+        self.given_up = False
 
     def begin(self, end: int, buckets: Container[int]) -> tuple[Watermarks, Watermarks]:
         """The watermarks at which the next batch begins and ends."""

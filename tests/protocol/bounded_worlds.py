@@ -48,6 +48,9 @@ BOUNDS: dict[str, Bounds] = {
     "given up": Bounds(
         CLICKS, Faults(foreign_saves=1, give_ups=1), batch_sizes=(2,), in_flight=3, computes_at_once=False
     ),
+    "given up, idle buckets": Bounds(
+        IDLE, Faults(give_ups=1, emptyings=1), batch_sizes=(2,), polls_at_once=False, computes_at_once=False
+    ),
     "every step apart": Bounds(
         CLICKS,
         Faults(foreign_saves=1, rewinds=1),

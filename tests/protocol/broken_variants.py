@@ -31,6 +31,9 @@ BROKEN: dict[str, Broken] = {
     "unsaved deletions are not seen": Broken(Rules(overlays="no deletions"), "every kind of event", "D"),
     "batches need not join": Broken(Rules(accepts="unjoined", turns_when_idle=False), "refusals", "D"),
     "a batch goes on without one that was given up": Broken(Rules(give_up_spreads=False), "given up", "D"),
+    "a batch of other buckets overtakes one that was given up": Broken(
+        Rules(give_up_spreads=False), "given up, idle buckets", "O"
+    ),
     "applied events are not skipped": Broken(Rules(skips_applied=False), "two buckets", "D"),
     "a refill applies again what other buckets hold": Broken(
         Rules(skips_applied=False), "a bucket emptied", "D"

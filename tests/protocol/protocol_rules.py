@@ -36,7 +36,7 @@ class Rules:
     refusal_spreads: bool = True
     """After a refusal the batches that were polled before the watermarks are read again are refused too."""
     give_up_spreads: bool = True
-    """A batch that needs the states of one that was given up is given up too."""
+    """Behind a batch that was given up nothing more is emitted, whether or not its states are needed."""
     turns_when_idle: bool = True
     """After a refusal nothing is polled before all batches in flight are done and the watermarks are read."""
     commits_saved: bool = True

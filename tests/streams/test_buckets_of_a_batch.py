@@ -1,15 +1,16 @@
 """A batch reads, compares and moves the buckets of its events; one without any lets the others catch up."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
 from redis.asyncio import Redis
 
 from models.release import Release
+from schemas.errors import Unavailable
 from schemas.ids import SessionId
 from schemas.redis_keys import bucket_of, state_key, watermark_key
-from streams.micro_batch import BatchOutcome, BucketMarks, MicroBatch
+from streams.micro_batch import Abandoned, BatchOutcome, BucketMarks, MicroBatch
 from streams.redis_session_store import RedisSessionStore
 from streams.session_store import UnitSave
 from tests.streams.processors import Workbench, a_batch, a_release
@@ -89,3 +90,34 @@ async def test_batch_of_another_bucket_does_not_overtake_a_refused_one(
     assert (first.refused, first.expected) == ({here: (4, None)}, {here: (5, 5)})
     assert here in second.refused
     assert bench.emitter.messages == []
+
+
+async def test_batch_of_another_bucket_does_not_overtake_one_that_was_given_up(
+    bench_release: Release, redis: "Redis"
+) -> None:
+    store, here = RedisSessionStore(redis, buckets=2, ttl_s=60), a_partition()
+    bench = Workbench(bench_release, store=store)
+    await store.save([UnitSave({here: (None,) * 2}, {here: (0, 0)})])
+    account = BucketMarks((0, 0))
+    given_up = a_batch(event_record("s", "a", 0), marks=account)
+    behind = a_batch(event_record("t", "a", 1), marks=account)
+    assert bucket_of(S, 2) != bucket_of(SessionId("t"), 2)
+    given_up.hurried = True  # the worker stops, and Kafka is away for a moment
+    bench.emitter.before = away_once(bench)
+    first, second = await asyncio.gather(
+        bench.processor.process(given_up), bench.processor.process(behind), return_exceptions=True
+    )
+    assert isinstance(first, Abandoned)
+    assert isinstance(second, Abandoned)
+    assert bench.emitter.messages == []
+    assert (await store.load([here], [])).watermarks == {here: (0, 0)}
+
+
+def away_once(bench: Workbench) -> Callable[[], Awaitable[None]]:
+    """Kafka does not take the first emission."""
+
+    async def before() -> None:
+        bench.emitter.before = None
+        raise Unavailable("Kafka: away")
+
+    return before
