@@ -41,6 +41,11 @@ def lowest(marks: Watermarks) -> int | None:
     return min((mark for mark in marks if mark is not None), default=None)
 
 
+def highest(marks: Watermarks) -> int | None:
+    """The offset up to which anything was emitted; None where no bucket has a watermark."""
+    return max((mark for mark in marks if mark is not None), default=None)
+
+
 class BucketMarks:
     """The account of a partition's watermarks, from when it was taken over.
 
