@@ -83,16 +83,6 @@ class ChainedBatch:
         for one in stored:
             self.batch.marks[one].refused = True
 
-    def give_up(self) -> None:
-        """The batch has come to no outcome: nor may those behind it that have emitted nothing yet."""
-        for marks in self.batch.marks.values():
-            marks.given_up = True
-
-    @property
-    def is_given_up(self) -> bool:
-        """Whether this batch or one before it was given up."""
-        return self.batch.abandoned or any(marks.given_up for marks in self.batch.marks.values())
-
     def _is_accepted(self, stored: Watermarks, begins: Sequence[Watermarks], number: int) -> bool:
         """Whether each bucket's watermark is an accepted one; buckets are saved one after the other."""
         return all(stored[bucket] in {marks[bucket] for marks in begins} for bucket in self.buckets[number])

@@ -56,7 +56,8 @@ class BucketMarks:
         current: what the store holds once all batches that have begun are saved.
         refused: whether one of them was refused: those that begin later are too, until the partition is
             taken over anew. Otherwise one of other buckets could overtake it.
-        given_up: whether one of them was given up: those behind it emit nothing more, for the same reason.
+        given_up: whether one of them was given up, or failed: those behind it emit nothing more, for the same
+            reason; and where it failed before it began, the next one begins as if it were not there.
     """
 
     def __init__(self, current: Watermarks) -> None:
@@ -104,3 +105,13 @@ class MicroBatch:
     """Its partitions are gone, or the worker stops: nothing more may be done for it."""
     hurried: bool = False
     """The worker stops: it is finished if Redis and Kafka answer, and not waited for if they are away."""
+
+    def give_up(self) -> None:
+        """The batch comes to no outcome: nor may those behind it that have emitted nothing yet."""
+        for marks in self.marks.values():
+            marks.given_up = True
+
+    @property
+    def is_given_up(self) -> bool:
+        """Whether this batch or one before it was given up."""
+        return self.abandoned or any(marks.given_up for marks in self.marks.values())

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
 
 import pytest
 from redis.asyncio import Redis
@@ -121,3 +122,20 @@ def away_once(bench: Workbench) -> Callable[[], Awaitable[None]]:
         raise Unavailable("Kafka: away")
 
     return before
+
+
+async def test_batch_behind_one_that_could_not_be_decoded_does_not_pass_over_it(
+    bench_release: Release,
+) -> None:
+    bench = Workbench(bench_release)
+    account = BucketMarks((None,))
+    broken: Any = ("no header",)
+    failing = a_batch(a_record(b"{}", 0, headers=broken), marks=account)
+    behind = a_batch(event_record("s", "a", 1), marks=account)
+    first, second = await asyncio.gather(
+        bench.processor.process(failing), bench.processor.process(behind), return_exceptions=True
+    )
+    assert isinstance(first, ValueError)
+    assert isinstance(second, Abandoned)
+    assert bench.emitter.messages == []
+    assert (await bench.store.load([a_partition()], [])).watermarks == {a_partition(): (None,)}
