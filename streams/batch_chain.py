@@ -3,8 +3,8 @@
 Several batches are in flight at once, so what the store holds when a batch is loaded may be older than where
 the batch begins, by those before it that are not saved yet. A batch accepts a watermark where one of these
 begins too, and takes the states that they computed in place of the loaded ones. It continues a batch only
-where their watermarks join: one that lies elsewhere in the log is none of its past. Behind one that was
-refused or given up nothing is applied, see `BucketMarks`. Caller: `streams.batch_processor`.
+where their watermarks join: one that lies elsewhere in the log is none of its past. What comes
+behind one that was refused or given up: see `BucketMarks`. Caller: `streams.batch_processor`.
 """
 
 from collections.abc import Mapping, Sequence, Set
@@ -33,7 +33,6 @@ class ChainedBatch:
         new: by partition number, those at which it ends.
         refused: the partitions of which nothing may be done, with their stored watermarks.
         changed: by partition number, the sessions that the batch has changed; None before that is computed.
-        is_emitted: whether its messages are acknowledged.
     """
 
     def __init__(self, batch: MicroBatch, buckets: Mapping[int, Set[int]]) -> None:
@@ -56,7 +55,6 @@ class ChainedBatch:
             self.new.setdefault(one.partition, {})[one] = end
         self.refused: Unit = {}
         self.changed: dict[int, States] | None = None
-        self.is_emitted = False
         self._ahead: Sequence[ChainedBatch] = ()
         self._past: dict[int, list[ChainedBatch]] = {}
         self._home: Mapping[SessionId, int] = {}
@@ -74,7 +72,7 @@ class ChainedBatch:
         self._past = {number: self._continued(number) for number in self.expected}
         for number, unit in self.expected.items():
             begins = [unit, *(one.expected[number] for one in self._past[number])]
-            if any(self.batch.marks[one].is_broken for one in unit) or not all(
+            if any(self.batch.marks[one].refused for one in unit) or not all(
                 self._is_accepted(stored[one], [begin[one] for begin in begins], number) for one in unit
             ):
                 self.refuse({one: stored[one] for one in unit})
@@ -83,7 +81,7 @@ class ChainedBatch:
         """Do nothing, or nothing more, of these partitions, which have other watermarks than expected."""
         self.refused |= stored
         for one in stored:
-            self.batch.marks[one].is_broken = True
+            self.batch.marks[one].refused = True
 
     def _is_accepted(self, stored: Watermarks, begins: Sequence[Watermarks], number: int) -> bool:
         """Whether each bucket's watermark is an accepted one; buckets are saved one after the other."""
@@ -116,29 +114,23 @@ class ChainedBatch:
         ]
 
     def start(self, loaded: Mapping[SessionId, SessionState]) -> States:
-        """The states that the batch starts from; of no use where one that it continues was given up.
+        """The states that the batch starts from; the batches before it are let go.
 
         Args:
             loaded: what the store held.
+
+        Raises:
+            Abandoned: one that it continues was given up before it was computed.
         """
         states: States = dict(loaded)
+        if any(before.changed is None for past in self._past.values() for before in past):
+            raise Abandoned
         for before in self._ahead:
             for number, changed in (before.changed or {}).items():
                 if number not in self._past or before in self._past[number]:
                     states.update(changed)
-        self._ahead = ()
+        self._ahead, self._past = (), {}
         return states
-
-    def begin_to_emit(self) -> None:
-        """It is the batch's turn; the batches before it are let go.
-
-        Raises:
-            Abandoned: one that it continues was given up: its states may not be known, its lists come first,
-                and nothing of this one would be saved.
-        """
-        if not all(before.is_emitted for past in self._past.values() for before in past):
-            raise Abandoned
-        self._past = {}
 
     def change(self, states: States, home: Mapping[SessionId, int]) -> None:
         """Note what the batch changes.
@@ -172,11 +164,6 @@ class ChainedBatch:
         for (user, session), is_owned in owned.items():
             saves[self._home[session]].owned[user, session] = is_owned
         return list(saves.values())
-
-    def give_up(self) -> None:
-        """It ends without an outcome: nothing that begins behind it is applied."""
-        for marks in self.batch.marks.values():
-            marks.is_broken = True
 
     def outcome(self) -> BatchOutcome:
         """What became of the batch, when all is done."""

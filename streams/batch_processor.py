@@ -72,9 +72,17 @@ class BatchProcessor:
             The partitions that were applied and those that were refused.
 
         Raises:
-            Abandoned: the batch was given up, or one before it whose states it needs.
+            Abandoned: the batch was given up, or one before it of the same partitions.
             UsageError: Kafka or Redis refuse what waiting cannot cure.
         """
+        try:
+            return await self._process(batch)
+        except BaseException:
+            batch.give_up()
+            raise
+
+    async def _process(self, batch: MicroBatch) -> BatchOutcome:
+        """Let the batch begin and take it through the steps."""
         if batch.records:
             self._metrics.batch_events.observe(sum(map(len, batch.records.values())))
         with self._metrics.stage("decode"):
@@ -82,10 +90,7 @@ class BatchProcessor:
         chained = ChainedBatch(batch, self._buckets(batch, events))
         self._unsaved.append(chained)
         try:
-            return await self._process(chained, events, letters)
-        except BaseException:
-            chained.give_up()
-            raise
+            return await self._take_steps(chained, events, letters)
         finally:
             self._unsaved.remove(chained)
 
@@ -101,7 +106,7 @@ class BatchProcessor:
             buckets[event.partition.partition].add(bucket_of(event.session_id, self._store.buckets))
         return {number: some or {0} for number, some in buckets.items()}
 
-    async def _process(
+    async def _take_steps(
         self, chained: ChainedBatch, events: list[DecodedEvent], letters: list[DeadLetter]
     ) -> BatchOutcome:
         async with self._loading:  # a lock lets the batches through in the order in which they came
@@ -115,7 +120,7 @@ class BatchProcessor:
         letters += isolated.letters
         async with self._emitting:
             with self._metrics.stage("produce"):
-                await self._emit(chained, outgoing, letters)
+                await self._emit(chained.batch, outgoing, letters)
         self._counts.emitted(isolated)
         async with self._saving:
             with self._metrics.stage("save"):
@@ -154,11 +159,10 @@ class BatchProcessor:
 
         return await self._patiently(chained.batch, "recommender", computed, slow_s=None)
 
-    async def _emit(self, chained: ChainedBatch, outgoing: Outgoing, letters: list[DeadLetter]) -> None:
+    async def _emit(self, batch: MicroBatch, outgoing: Outgoing, letters: list[DeadLetter]) -> None:
         """Produce lists and dead letters, await the acknowledgements."""
-        letter_messages, batch = self._messages.letters(letters), chained.batch
-        chained.begin_to_emit()
-        if batch.abandoned:
+        letter_messages = self._messages.letters(letters)
+        if batch.is_given_up:
             raise Abandoned
         try:
             await self._patiently(
@@ -168,7 +172,6 @@ class BatchProcessor:
             log.warning("dead letter larger than its topic takes: its value is left out", error=str(error))
             bare = [message._replace(value=b"") for message in letter_messages]
             await self._patiently(batch, "kafka", lambda: self._emitter.emit([*outgoing.messages, *bare]))
-        chained.is_emitted = True
 
     async def _save(
         self,

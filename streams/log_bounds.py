@@ -12,6 +12,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from schemas.errors import Unavailable
 from streams.metrics import WorkerMetrics
+from streams.micro_batch import Watermarks, highest, lowest
 
 log = structlog.get_logger("millrace.positions")
 CERTAIN_AFTER_S = 5.0
@@ -23,6 +24,10 @@ class Bounds(NamedTuple):
 
     first: int
     end: int
+
+    def nearest(self, offset: int) -> int:
+        """The offset itself, or the nearest one at which the log can be read."""
+        return min(max(offset, self.first), self.end)
 
 
 class Move(NamedTuple):
@@ -59,46 +64,50 @@ class LogBounds:
         return {one: Bounds(first[one], end[one]) for one in partitions}
 
     def judge(
-        self, partition: TopicPartition, watermark: int, bounds: Bounds, same_topic: bool
+        self, partition: TopicPartition, marks: Watermarks, bounds: Bounds, same_topic: bool
     ) -> Move | None:
-        """Where the watermark must go; None where it can stay.
+        """Where the watermarks must go; None where they can stay.
 
         Args:
             partition: whose.
-            watermark: the lowest of its buckets.
+            marks: those of its buckets, one at least. The highest counts for the end of the log: what comes
+                there anew would else pass for applied.
             bounds: asked after the watermark was read.
             same_topic: whether the watermark bears the id that the topic has now.
 
         Raises:
             Unavailable: the log ends before the watermark, and it is not certain yet that it stays so.
         """
-        if watermark <= bounds.end:
+        low, high = lowest(marks), highest(marks)
+        assert low is not None, "there is a watermark"
+        assert high is not None, "there is a watermark"
+        if high <= bounds.end:
             self._short_since.pop(partition, None)
-            return Move("trimmed", bounds.first) if watermark < bounds.first else None
+            return Move("trimmed", bounds.first) if low < bounds.first else None
         since = self._short_since.setdefault(partition, self._clock())
         if self._clock() - since < CERTAIN_AFTER_S:
             raise Unavailable(
                 f"the log of {partition.topic}[{partition.partition}] ends at {bounds.end}, before the "
-                f"watermark {watermark}; waiting for {CERTAIN_AFTER_S:g} s to be certain"
+                f"watermark {high}; waiting for {CERTAIN_AFTER_S:g} s to be certain"
             )
         del self._short_since[partition]
         return Move("cut", bounds.end) if same_topic else Move("recreated", bounds.first)
 
-    def note(self, partition: TopicPartition, move: Move, watermark: int | None, topic_id: str) -> None:
-        """Count a watermark that was moved, and say it; of a topic that was made anew it is said once."""
+    def note(self, partition: TopicPartition, move: Move, marks: Watermarks, topic_id: str) -> None:
+        """Count that watermarks were moved, and say it; of a topic that was made anew it is said once."""
         self._metrics.log_changes.labels(move.change).inc()
         at = {"topic": partition.topic, "partition": partition.partition}
-        if move.change == "trimmed" and watermark is not None:
-            self._metrics.missed_events.inc(move.offset - watermark)
+        if move.change == "trimmed" and (low := lowest(marks)) is not None:
+            self._metrics.missed_events.inc(move.offset - low)
             log.warning(
                 "retention has passed the watermark: events are lost unread, going on at the log's beginning",
                 **at,
-                lost=move.offset - watermark,
+                lost=move.offset - low,
                 offset=move.offset,
             )
         elif move.change == "cut":
             log.warning(
-                "the log has lost its end, going on there", **at, watermark=watermark, offset=move.offset
+                "the log has lost its end, going on there", **at, watermark=highest(marks), offset=move.offset
             )
         elif (partition.topic, topic_id) not in self._told:
             self._told.add((partition.topic, topic_id))

@@ -1,4 +1,4 @@
-"""Watching the ends of the logs: does Kafka answer, and how far behind are the partitions? A poll does not tell.
+"""Watching the ends of the logs: does Kafka answer, and how far behind are the partitions. No poll tells.
 
 Made and run by `streams.worker`.
 """

@@ -41,6 +41,11 @@ def lowest(marks: Watermarks) -> int | None:
     return min((mark for mark in marks if mark is not None), default=None)
 
 
+def highest(marks: Watermarks) -> int | None:
+    """The offset up to which anything was emitted; None where no bucket has a watermark."""
+    return max((mark for mark in marks if mark is not None), default=None)
+
+
 class BucketMarks:
     """The account of a partition's watermarks, from when it was taken over.
 
@@ -49,13 +54,16 @@ class BucketMarks:
 
     Attributes:
         current: what the store holds once all batches that have begun are saved.
-        is_broken: whether one of them was refused or given up: those that are loaded later are refused, until
-            the partition is taken over anew. Otherwise one of other buckets could overtake it.
+        refused: whether one of them was refused: those that begin later are too, until the partition is
+            taken over anew. Otherwise one of other buckets could overtake it.
+        given_up: whether one of them was given up, or failed: those behind it emit nothing more, for the same
+            reason; and where it failed before it began, the next one begins as if it were not there.
     """
 
     def __init__(self, current: Watermarks) -> None:
         self.current = current
-        self.is_broken = False
+        self.refused = False
+        self.given_up = False
 
     def begin(self, end: int, buckets: Container[int]) -> tuple[Watermarks, Watermarks]:
         """The watermarks at which the next batch begins and ends."""
@@ -97,3 +105,13 @@ class MicroBatch:
     """Its partitions are gone, or the worker stops: nothing more may be done for it."""
     hurried: bool = False
     """The worker stops: it is finished if Redis and Kafka answer, and not waited for if they are away."""
+
+    def give_up(self) -> None:
+        """The batch comes to no outcome: nor may those behind it that have emitted nothing yet."""
+        for marks in self.marks.values():
+            marks.given_up = True
+
+    @property
+    def is_given_up(self) -> bool:
+        """Whether this batch or one before it was given up."""
+        return self.abandoned or any(marks.given_up for marks in self.marks.values())

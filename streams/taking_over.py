@@ -4,6 +4,7 @@ The truth is the watermark in Redis; Kafka's committed offset only helps where R
 `streams.event_source`.
 """
 
+import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
@@ -50,6 +51,7 @@ class TakeOver:
         session_gap_s: Callable[[], float],
         metrics: WorkerMetrics,
         start_at: Literal["earliest", "latest"],
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Bind the parts.
 
@@ -60,9 +62,10 @@ class TakeOver:
             session_gap_s: the gap of the release that is served; how far back an emptied Redis is refilled.
             metrics: counts rewinds, emptied stores, and logs that are not where their watermarks stand.
             start_at: where a partition starts that has neither a watermark nor a committed offset.
+            clock: says for how long a log has been too short.
         """
         self._consumer = consumer
-        self._bounds = LogBounds(consumer, metrics)
+        self._bounds = LogBounds(consumer, metrics, clock)
         self._store = store
         self._topics = topics
         self._refilling = Refilling(consumer, session_gap_s, metrics)
@@ -118,7 +121,7 @@ class TakeOver:
             return await self._move(partition, found, Move("recreated", found.bounds.first))
         if low is not None:
             same_topic = self._topics.ids.get(partition.topic) in found.topic_ids
-            if move := self._bounds.judge(partition, low, found.bounds, same_topic):
+            if move := self._bounds.judge(partition, found.marks, found.bounds, same_topic):
                 return await self._move(partition, found, move)
             self._note_rewind(partition, found.marks, expected)
         if low is None or None in found.marks:
@@ -147,13 +150,13 @@ class TakeOver:
 
     async def _move(self, partition: TopicPartition, found: _Found, move: Move) -> Position:
         """Go where the log is; the states of its sessions stay, they are the sessions' history."""
-        least = move.offset if move.change == "trimmed" else None
-        marks = tuple(
-            move.offset if mark is None or least is None else max(mark, least) for mark in found.marks
-        )
+        low = lowest(found.marks)
+        marks: Watermarks = (move.offset,) * len(found.marks)
+        if low is not None and move.change != "recreated":
+            marks = tuple(found.bounds.nearest(low if mark is None else mark) for mark in found.marks)
         position = await self._set(partition, found, marks)
         if position.expected == marks:
-            self._bounds.note(partition, move, lowest(found.marks), self._topics.ids.get(partition.topic, ""))
+            self._bounds.note(partition, move, found.marks, self._topics.ids.get(partition.topic, ""))
         return position
 
     async def _set(self, partition: TopicPartition, found: _Found, marks: Watermarks) -> Position:

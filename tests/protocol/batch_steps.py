@@ -45,7 +45,7 @@ class BatchSteps:
             yield self._compute(world, number, at, name)
         elif batch.stage == Stage.COMPUTED and self._rules.emits_first:
             if reached >= Stage.EMITTED or not self._rules.emits_in_order:
-                yield f"{name} emits", self._emitted(world, number, at, Stage.EMITTED)
+                yield self._emit(world, number, at, name)
         elif Stage.COMPUTED <= batch.stage <= Stage.SAVING and (
             reached >= Stage.DONE or not self._rules.saves_in_order
         ):
@@ -74,8 +74,10 @@ class BatchSteps:
             batches = (*batches[:at], batches[at]._replace(ahead=ahead))
         chain = continued(batches, at, self._rules)
         batch = batches[at]._replace(stage=Stage.CHECKED, chain=len(chain))
-        behind_failed = batch.stale or any(one.fate != Fate.GOOD and not one.stale for one in batches[:at])
-        if accepts(batch, chain, self._rules) and not (behind_failed and self._rules.failure_spreads):
+        behind_refused = batch.stale or any(
+            one.fate == Fate.REFUSED and not one.stale for one in batches[:at]
+        )
+        if accepts(batch, chain, self._rules) and not (behind_refused and self._rules.refusal_spreads):
             return batch
         return batch._replace(stage=Stage.DONE, fate=Fate.REFUSED, chain=0, read=())
 
@@ -130,6 +132,12 @@ class BatchSteps:
         if any(content == right_content(self._log, start, offset, release) for start in starts):
             return ""
         return f"D: event {offset} gets {content} under release {release}"
+
+    def _emit(self, world: World, number: int, at: int, name: str) -> Step:
+        *before, batch = world.workers[number].batches[: at + 1]
+        if self._rules.give_up_spreads and any(one.fate == Fate.GIVEN_UP for one in before):
+            return f"{name} is given up too", _put(world, number, at, given_up(batch))
+        return f"{name} emits", self._emitted(world, number, at, Stage.EMITTED)
 
     def _emitted(self, world: World, number: int, at: int, stage: int) -> World:
         batch = world.workers[number].batches[at]

@@ -45,16 +45,11 @@ BOUNDS: dict[str, Bounds] = {
     "idle buckets": Bounds(IDLE, Faults(foreign_saves=1, kills=1), batch_sizes=(2,), polls_at_once=False),
     "an idle bucket goes back": Bounds(IDLE, Faults(rewinds=1), batch_sizes=(2,), polls_at_once=False),
     "an idle bucket emptied": Bounds(IDLE, Faults(emptyings=1), batch_sizes=(2,), polls_at_once=False),
-    "given up beside an idle bucket": Bounds(
-        IDLE,
-        Faults(give_ups=1),
-        batch_sizes=(2,),
-        in_flight=3,
-        computes_at_once=False,
-        polls_at_once=False,
-    ),
     "given up": Bounds(
         CLICKS, Faults(foreign_saves=1, give_ups=1), batch_sizes=(2,), in_flight=3, computes_at_once=False
+    ),
+    "given up, idle buckets": Bounds(
+        IDLE, Faults(give_ups=1, emptyings=1), batch_sizes=(2,), polls_at_once=False, computes_at_once=False
     ),
     "every step apart": Bounds(
         CLICKS,
@@ -81,8 +76,8 @@ DEEPER: dict[str, Bounds] = {
         BOUNDS["an idle bucket goes back"], faults=Faults(rewinds=1, foreign_saves=1)
     ),
     "an idle bucket emptied": replace(BOUNDS["an idle bucket emptied"], faults=Faults(emptyings=1, kills=1)),
-    "given up beside an idle bucket": replace(
-        BOUNDS["given up beside an idle bucket"], faults=Faults(give_ups=1, foreign_saves=1)
+    "given up, idle buckets": replace(
+        BOUNDS["given up, idle buckets"], faults=Faults(give_ups=1, foreign_saves=1)
     ),
     "given up": replace(BOUNDS["given up"], faults=Faults(foreign_saves=1, give_ups=1, rewinds=1)),
     "every step apart": replace(BOUNDS["every step apart"], batch_sizes=(1, 2)),

@@ -26,11 +26,14 @@ BROKEN: dict[str, Broken] = {
     "changes of batches that do not join are kept": Broken(
         Rules(overlays="unjoined too", turns_when_idle=False), "refusals", "D"
     ),
-    "a batch goes on from one that was refused": Broken(Rules(failure_spreads=False), "refusals", "D"),
+    "a batch goes on from one that was refused": Broken(Rules(refusal_spreads=False), "refusals", "D"),
     "what a batch continues is asked again": Broken(Rules(overlays="asked again"), "given up", "D"),
     "unsaved deletions are not seen": Broken(Rules(overlays="no deletions"), "every kind of event", "D"),
     "batches need not join": Broken(Rules(accepts="unjoined", turns_when_idle=False), "refusals", "D"),
     "a batch goes on without one that was given up": Broken(Rules(give_up_spreads=False), "given up", "D"),
+    "a batch of other buckets overtakes one that was given up": Broken(
+        Rules(give_up_spreads=False), "given up, idle buckets", "O"
+    ),
     "applied events are not skipped": Broken(Rules(skips_applied=False), "two buckets", "D"),
     "a refill applies again what other buckets hold": Broken(
         Rules(skips_applied=False), "a bucket emptied", "D"
@@ -39,10 +42,7 @@ BROKEN: dict[str, Broken] = {
     "idle buckets are expected to have moved": Broken(Rules(idle_stay=False), "idle buckets", "R"),
     "idle buckets catch up unseen": Broken(Rules(catches_up="blindly"), "idle buckets", "S"),
     "a batch of other buckets overtakes a refused one": Broken(
-        Rules(failure_spreads=False), "idle buckets", "O"
-    ),
-    "a batch of other buckets overtakes one that was given up": Broken(
-        Rules(failure_spreads=False), "given up beside an idle bucket", "O"
+        Rules(refusal_spreads=False), "idle buckets", "O"
     ),
     "a refill sets back the other buckets": Broken(Rules(ahead_stays=False), "a bucket emptied", "S"),
     "polled offsets are committed": Broken(Rules(commits_saved=False), "Redis emptied", "E"),

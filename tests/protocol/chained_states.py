@@ -71,10 +71,10 @@ def inherit(batches: tuple[Batch, ...], rules: Rules) -> tuple[Batch, ...]:
 
 def _heir(batch: Batch, place: int, oldest: Batch, rules: Rules) -> Batch:
     """A batch at some place behind the oldest, when that leaves."""
+    if oldest.fate == Fate.GIVEN_UP and rules.give_up_spreads and batch.stage <= Stage.COMPUTED:
+        return given_up(batch)
     if batch.ahead < place:
         return batch
-    if oldest.fate == Fate.GIVEN_UP and rules.give_up_spreads:
-        return given_up(batch)
     batch = batch._replace(ahead=place - 1)
     if batch.chain < place:
         return batch

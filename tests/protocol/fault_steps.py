@@ -95,7 +95,7 @@ def _of_worker(world: World, number: int, worker: Worker) -> Iterator[Step]:
         yield f"worker {number} swaps its release", swapped._replace(left=left._replace(swaps=left.swaps - 1))
     if left.give_ups:
         for at, batch in enumerate(worker.batches):
-            if batch.stage <= Stage.CHECKED:
+            if batch.stage <= Stage.COMPUTED:
                 batches = (*worker.batches[:at], given_up(batch), *worker.batches[at + 1 :])
                 after = world.with_worker(number, worker._replace(batches=batches))
                 said = f"worker {number} gives up [{batch.begin}, {batch.end})"

@@ -33,10 +33,10 @@ class Rules:
     """The watermark of a bucket without events in a batch is expected where it was."""
     catches_up: Literal["compared", "blindly"] = "compared"
     """How idle buckets are moved to the position: by a batch without events, checked as any other."""
-    failure_spreads: bool = True
-    """Behind a batch that was refused or given up all are refused, until the watermarks are read again."""
+    refusal_spreads: bool = True
+    """Behind a batch that was refused all are refused, until the watermarks are read again."""
     give_up_spreads: bool = True
-    """A batch that needs the states of one that was given up is given up too."""
+    """Behind a batch that was given up nothing more is emitted, whether or not its states are needed."""
     turns_when_idle: bool = True
     """After a refusal nothing is polled before all batches in flight are done and the watermarks are read."""
     commits_saved: bool = True

@@ -104,7 +104,7 @@ class SourceSteps:
 
     def _applied(self, world: World, number: int, after: Worker, oldest: Batch) -> World:
         world = world.with_worker(number, after)
-        return world if oldest.stale else world._replace(committed=oldest.end)
+        return world._replace(committed=oldest.end)  # also of what was polled before a refusal
 
     def _turn(self, world: World, number: int) -> Iterator[Step]:
         """Read the watermarks and go to the lowest; where one is missing, to where Redis is refilled from."""

@@ -3,7 +3,7 @@
 The bounds: a log of 5 to 7 events of two sessions, batches of 1 or 2 events, up to 3 of them in flight, 1 or
 2 buckets; one worker in every detail, and others as what they do to Redis (in one exploration two workers in
 every detail); and one fault each of one to three kinds: a foreign save, a rewind, an emptying, a death, a
-batch given up, a lost answer, a swap. 323 000 worlds in all, 20 s on one core; deeper bounds by
+batch given up, a lost answer, a swap. 350 000 worlds in all, 20 s on one core; deeper bounds by
 `python -m tests.protocol`.
 """
 

@@ -100,7 +100,7 @@ class Faults(NamedTuple):
     kills: int = 0
     """A worker dies, or gives all its batches up; a successor starts at the watermarks."""
     give_ups: int = 0
-    """One batch is given up before it is computed."""
+    """One batch is given up before it is emitted."""
     lost_answers: int = 0
     """A save was applied and its answer lost: it is sent again."""
     swaps: int = 0

@@ -1,12 +1,14 @@
 """A batch reads, compares and moves the buckets of its events; one without any lets the others catch up."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
 
 import pytest
 from redis.asyncio import Redis
 
 from models.release import Release
+from schemas.errors import Unavailable
 from schemas.ids import SessionId
 from schemas.redis_keys import bucket_of, state_key, watermark_key
 from streams.micro_batch import Abandoned, BatchOutcome, BucketMarks, MicroBatch
@@ -97,12 +99,43 @@ async def test_batch_of_another_bucket_does_not_overtake_one_that_was_given_up(
     store, here = RedisSessionStore(redis, buckets=2, ttl_s=60), a_partition()
     bench = Workbench(bench_release, store=store)
     await store.save([UnitSave({here: (None,) * 2}, {here: (0, 0)})])
-    one, other = ("s", "t") if bucket_of(S, 2) == 0 else ("t", "s")
     account = BucketMarks((0, 0))
-    given_up = a_batch(event_record(one, "a", 0), marks=account)
-    given_up.abandoned = True
-    with pytest.raises(Abandoned):
-        await bench.processor.process(given_up)
-    second = await bench.processor.process(a_batch(event_record(other, "a", 1), marks=account))
-    assert here in second.refused
+    given_up = a_batch(event_record("s", "a", 0), marks=account)
+    behind = a_batch(event_record("t", "a", 1), marks=account)
+    assert bucket_of(S, 2) != bucket_of(SessionId("t"), 2)
+    given_up.hurried = True  # the worker stops, and Kafka is away for a moment
+    bench.emitter.before = away_once(bench)
+    first, second = await asyncio.gather(
+        bench.processor.process(given_up), bench.processor.process(behind), return_exceptions=True
+    )
+    assert isinstance(first, Abandoned)
+    assert isinstance(second, Abandoned)
     assert bench.emitter.messages == []
+    assert (await store.load([here], [])).watermarks == {here: (0, 0)}
+
+
+def away_once(bench: Workbench) -> Callable[[], Awaitable[None]]:
+    """Kafka does not take the first emission."""
+
+    async def before() -> None:
+        bench.emitter.before = None
+        raise Unavailable("Kafka: away")
+
+    return before
+
+
+async def test_batch_behind_one_that_could_not_be_decoded_does_not_pass_over_it(
+    bench_release: Release,
+) -> None:
+    bench = Workbench(bench_release)
+    account = BucketMarks((None,))
+    broken: Any = ("no header",)
+    failing = a_batch(a_record(b"{}", 0, headers=broken), marks=account)
+    behind = a_batch(event_record("s", "a", 1), marks=account)
+    first, second = await asyncio.gather(
+        bench.processor.process(failing), bench.processor.process(behind), return_exceptions=True
+    )
+    assert isinstance(first, ValueError)
+    assert isinstance(second, Abandoned)
+    assert bench.emitter.messages == []
+    assert (await bench.store.load([a_partition()], [])).watermarks == {a_partition(): (None,)}

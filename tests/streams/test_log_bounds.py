@@ -38,34 +38,34 @@ async def bounds(clock: Clock) -> AsyncIterator[LogBounds]:
 
 @pytest.mark.parametrize("watermark", [3, 5, 9])
 async def test_watermark_within_its_log_stays(bounds: LogBounds, watermark: int) -> None:
-    assert bounds.judge(PARTITION, watermark, Bounds(3, 9), same_topic=True) is None
+    assert bounds.judge(PARTITION, (watermark,), Bounds(3, 9), same_topic=True) is None
 
 
 async def test_log_that_begins_behind_the_watermark_was_trimmed(bounds: LogBounds) -> None:
-    assert bounds.judge(PARTITION, 2, Bounds(3, 9), same_topic=True) == Move("trimmed", 3)
+    assert bounds.judge(PARTITION, (2, 9), Bounds(3, 9), same_topic=True) == Move("trimmed", 3)
 
 
 async def test_log_that_is_shorter_for_a_moment_is_waited_for(bounds: LogBounds, clock: Clock) -> None:
     with pytest.raises(Unavailable, match=r"events\[0\] ends at 9, before the watermark 12"):
-        bounds.judge(PARTITION, 12, Bounds(0, 9), same_topic=False)
+        bounds.judge(PARTITION, (None, 4, 12), Bounds(0, 9), same_topic=False)
     clock.now_s += CERTAIN_AFTER_S - 1
-    assert bounds.judge(PARTITION, 12, Bounds(0, 12), same_topic=False) is None
+    assert bounds.judge(PARTITION, (None, 4, 12), Bounds(0, 12), same_topic=False) is None
     clock.now_s += 2
     with pytest.raises(Unavailable):  # the wait begins anew
-        bounds.judge(PARTITION, 12, Bounds(0, 9), same_topic=False)
+        bounds.judge(PARTITION, (None, 4, 12), Bounds(0, 9), same_topic=False)
 
 
 async def test_log_that_stays_shorter_than_the_watermark_is_another_topic(
     bounds: LogBounds, clock: Clock
 ) -> None:
     with pytest.raises(Unavailable):
-        bounds.judge(PARTITION, 12, Bounds(1, 9), same_topic=False)
+        bounds.judge(PARTITION, (None, 4, 12), Bounds(1, 9), same_topic=False)
     clock.now_s += CERTAIN_AFTER_S
-    assert bounds.judge(PARTITION, 12, Bounds(1, 9), same_topic=False) == Move("recreated", 1)
+    assert bounds.judge(PARTITION, (None, 4, 12), Bounds(1, 9), same_topic=False) == Move("recreated", 1)
 
 
 async def test_log_of_the_same_topic_that_stays_shorter_was_cut(bounds: LogBounds, clock: Clock) -> None:
     with pytest.raises(Unavailable):
-        bounds.judge(PARTITION, 12, Bounds(1, 9), same_topic=True)
+        bounds.judge(PARTITION, (None, 4, 12), Bounds(1, 9), same_topic=True)
     clock.now_s += CERTAIN_AFTER_S
-    assert bounds.judge(PARTITION, 12, Bounds(1, 9), same_topic=True) == Move("cut", 9)
+    assert bounds.judge(PARTITION, (None, 4, 12), Bounds(1, 9), same_topic=True) == Move("cut", 9)

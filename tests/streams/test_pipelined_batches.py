@@ -12,7 +12,7 @@ from schemas.ids import ItemId, SessionId
 from schemas.session_state import SessionState
 from streams.batch_chain import ChainedBatch
 from streams.memory_session_store import MemorySessionStore
-from streams.micro_batch import Abandoned, BatchOutcome, MicroBatch, Watermarks
+from streams.micro_batch import Abandoned, BatchOutcome, BucketMarks, MicroBatch, Watermarks
 from streams.session_store import Loaded, UnitSave
 from tests.streams.processors import ITEMS, Workbench, a_batch, a_release
 from tests.streams.records import a_partition, event_record
@@ -148,11 +148,10 @@ async def test_batch_behind_one_that_was_given_up_before_its_emission_emits_noth
 ) -> None:
     store = GatedStore()
     bench = Workbench(bench_release, store=store)
-    second = a_batch(event_record("s", "b", 1), expected={a_partition(): (1,)})
+    account = BucketMarks((None,))
     batches = [
-        a_batch(event_record("s", "a", 0)),
-        second,
-        a_batch(event_record("t", "c", 2), expected={a_partition(): (2,)}),
+        a_batch(event_record(session, item, at), marks=account)
+        for at, (session, item) in enumerate([("s", "a"), ("s", "b"), ("t", "c")])
     ]
 
     acknowledging = asyncio.Event()
@@ -164,7 +163,7 @@ async def test_batch_behind_one_that_was_given_up_before_its_emission_emits_noth
     store.gate.set()
     tasks = [starting(bench, batch) for batch in batches]
     await until(lambda: bench.count("millrace_stage_seconds_count", stage="build") == 3)
-    second.abandoned = True  # while the first is emitted
+    batches[1].abandoned = True  # while the first is emitted
     acknowledging.set()
     outcomes = await asyncio.gather(*tasks, return_exceptions=True)
     assert [type(outcome) for outcome in outcomes] == [BatchOutcome, Abandoned, Abandoned]
