@@ -45,7 +45,7 @@ class PipelinedWorker:
     Attributes:
         gates: where its loads, emissions and saves wait.
         recommender: what it serves.
-        refusals: how many of its batches were refused.
+        setbacks: how many of its batches were refused or given up.
         failures: what its batches ended with, beside being given up: bugs.
     """
 
@@ -58,7 +58,7 @@ class PipelinedWorker:
         gates: Gates,
     ) -> None:
         self.gates = gates
-        self.refusals = 0
+        self.setbacks = 0
         self.failures: list[BaseException] = []
         bench = Workbench(release, GatedStore(buckets, gates), GatedEmitter(emitted, gates))
         self.recommender = HungryRecommender(release, k=len(release.vocabulary))
@@ -117,9 +117,11 @@ class PipelinedWorker:
     def _note(self, outcome: "asyncio.Future[BatchOutcome]") -> None:
         if (error := outcome.exception()) is None:
             refused = bool(outcome.result().refused)
-            self.refusals += refused
+            self.setbacks += refused
             self._is_astray |= refused and self._at is not None
-        elif not isinstance(error, Abandoned):
+        elif isinstance(error, Abandoned):
+            self.setbacks += 1
+        else:
             self.failures.append(error)
 
     def _settle(self) -> None:
