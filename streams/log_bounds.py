@@ -97,12 +97,14 @@ class LogBounds:
         """Count that watermarks were moved, and say it; of a topic that was made anew it is said once."""
         self._metrics.log_changes.labels(move.change).inc()
         at = {"topic": partition.topic, "partition": partition.partition}
-        if move.change == "trimmed" and (low := lowest(marks)) is not None:
-            self._metrics.missed_events.inc(move.offset - low)
+        if move.change == "trimmed":
+            read_up_to = highest(marks) or 0  # a bucket without events lags behind what was read
+            lost = max(0, move.offset - read_up_to)
+            self._metrics.missed_events.inc(lost)
             log.warning(
-                "retention has passed the watermark: events are lost unread, going on at the log's beginning",
+                "retention has passed the watermark, going on at the log's beginning; lost: events not read",
                 **at,
-                lost=move.offset - low,
+                lost=lost,
                 offset=move.offset,
             )
         elif move.change == "cut":

@@ -30,9 +30,14 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-async def bounds(clock: Clock) -> AsyncIterator[LogBounds]:
+def metrics() -> WorkerMetrics:
+    return WorkerMetrics(CollectorRegistry())
+
+
+@pytest.fixture
+async def bounds(clock: Clock, metrics: WorkerMetrics) -> AsyncIterator[LogBounds]:
     consumer = AIOKafkaConsumer()
-    yield LogBounds(consumer, WorkerMetrics(CollectorRegistry()), clock)
+    yield LogBounds(consumer, metrics, clock)
     await consumer.stop()
 
 
@@ -43,6 +48,14 @@ async def test_watermark_within_its_log_stays(bounds: LogBounds, watermark: int)
 
 async def test_log_that_begins_behind_the_watermark_was_trimmed(bounds: LogBounds) -> None:
     assert bounds.judge(PARTITION, (2, 9), Bounds(3, 9), same_topic=True) == Move("trimmed", 3)
+
+
+@pytest.mark.parametrize(("first", "lost"), [(12, 3), (8, 0)])
+async def test_events_that_other_buckets_have_passed_do_not_count_as_missed(
+    bounds: LogBounds, metrics: WorkerMetrics, first: int, lost: int
+) -> None:
+    bounds.note(PARTITION, Move("trimmed", first), (4, 9), "")
+    assert metrics.registry.get_sample_value("millrace_missed_events_total") == lost
 
 
 async def test_log_that_is_shorter_for_a_moment_is_waited_for(bounds: LogBounds, clock: Clock) -> None:
