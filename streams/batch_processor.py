@@ -16,7 +16,6 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 import structlog
-from aiokafka import TopicPartition
 from aiokafka.errors import MessageSizeTooLargeError
 
 from schemas.ids import SessionId, UserId
@@ -31,9 +30,9 @@ from streams.event_decoding import DecodedEvent, EventDecoder
 from streams.health import Health
 from streams.isolation import Isolated, recommend_isolating
 from streams.metrics import WorkerMetrics
-from streams.micro_batch import Abandoned, BatchOutcome, MicroBatch, Watermarks
+from streams.micro_batch import Abandoned, BatchOutcome, MicroBatch
 from streams.retrying import SLOW_S, until_available
-from streams.session_store import Loaded, SessionStore, UnitSave
+from streams.session_store import Loaded, SessionStore, unless_applied
 
 log = structlog.get_logger("millrace.batch")
 T = TypeVar("T")
@@ -114,7 +113,7 @@ class BatchProcessor:
                 loaded = await self._load(chained, {event.session_id for event in events})
         self._metrics.refusals.labels("load").inc(len(chained.refused))
         events = chained.due(events, self._store.buckets)
-        letters = [letter for letter in letters if _partition_of(letter) not in chained.refused]
+        letters = [letter for letter in letters if letter.partition not in chained.refused]
         async with self._computing:
             isolated, outgoing = await self._compute(chained, loaded, events)
         letters += isolated.letters
@@ -181,7 +180,7 @@ class BatchProcessor:
     ) -> None:
         """Save what was not refused; what is refused now is noted."""
         saves = chained.saves(latest, owned)
-        refused = _unless_applied(
+        refused = unless_applied(
             saves, await self._patiently(chained.batch, "redis", lambda: self._store.save(saves))
         )
         self._metrics.refusals.labels("save").inc(len(refused))
@@ -197,19 +196,3 @@ class BatchProcessor:
         return await until_available(
             operation, part, self._health, lambda: batch.abandoned or batch.hurried, slow_s=slow_s
         )
-
-
-def _unless_applied(
-    saves: list[UnitSave], refused: dict[TopicPartition, Watermarks]
-) -> dict[TopicPartition, Watermarks]:
-    """What was refused, but for units that stand where the save would have moved them.
-
-    Such a save was applied and its answer lost on the way; it was refused when it was sent again.
-    """
-    applied = [save for save in saves if all(refused.get(one) == marks for one, marks in save.new.items())]
-    there = {one for save in applied for one in save.new}
-    return {one: marks for one, marks in refused.items() if one not in there}
-
-
-def _partition_of(letter: DeadLetter) -> TopicPartition:
-    return TopicPartition(letter.record.topic, letter.record.partition)

@@ -7,6 +7,8 @@ import time
 import traceback
 from dataclasses import dataclass
 
+from aiokafka import TopicPartition
+
 from schemas.dead_letter import DeadLetterReason, dead_letter_headers, read_hops
 from schemas.errors import InvalidEvent
 from streams.micro_batch import Record
@@ -20,6 +22,11 @@ class DeadLetter:
     reason: DeadLetterReason
     said: str
     """What the log says of it: without values of the event, which may name somebody."""
+
+    @property
+    def partition(self) -> TopicPartition:
+        """Where the message came from."""
+        return TopicPartition(self.record.topic, self.record.partition)
 
     @property
     def headers(self) -> list[tuple[str, bytes]]:

@@ -77,6 +77,18 @@ def loaded_of(
     return loaded
 
 
+def unless_applied(
+    saves: Collection[UnitSave], refused: dict[TopicPartition, Watermarks]
+) -> dict[TopicPartition, Watermarks]:
+    """What was refused, but for units that stand where the save would have moved them.
+
+    Such a save was applied and its answer lost on the way; it was refused when it was sent again.
+    """
+    applied = [save for save in saves if all(refused.get(one) == marks for one, marks in save.new.items())]
+    there = {one for save in applied for one in save.new}
+    return {one: marks for one, marks in refused.items() if one not in there}
+
+
 class SessionStore(Protocol):
     """Where sessions live between events."""
 
