@@ -14,8 +14,9 @@ from aiokafka import TopicPartition
 from schemas.ids import SessionId, UserId
 from schemas.redis_keys import bucket_of
 from schemas.session_state import SessionState
+from streams.dead_letters import DeadLetter
 from streams.event_decoding import DecodedEvent
-from streams.micro_batch import Abandoned, BatchOutcome, MicroBatch, Watermarks
+from streams.micro_batch import Abandoned, BatchOutcome, MicroBatch, Watermarks, highest
 from streams.session_store import UnitSave
 
 States = dict[SessionId, SessionState | None]
@@ -111,6 +112,18 @@ class ChainedBatch:
             for one in events
             if one.partition not in self.refused
             and (one.partition not in ahead or _is_due(one, ahead[one.partition], buckets))
+        ]
+
+    def due_letters(self, letters: list[DeadLetter]) -> list[DeadLetter]:
+        """The dead letters that are to be sent: not those of refused partitions.
+
+        Nor those below any bucket's watermark: what is saved was emitted, and all before it.
+        """
+        sent = {one: highest(marks) or 0 for unit in self.expected.values() for one, marks in unit.items()}
+        return [
+            one
+            for one in letters
+            if one.partition not in self.refused and one.record.offset >= sent[one.partition]
         ]
 
     def start(self, loaded: Mapping[SessionId, SessionState]) -> States:

@@ -113,7 +113,7 @@ class BatchProcessor:
                 loaded = await self._load(chained, {event.session_id for event in events})
         self._metrics.refusals.labels("load").inc(len(chained.refused))
         events = chained.due(events, self._store.buckets)
-        letters = [letter for letter in letters if letter.partition not in chained.refused]
+        letters = chained.due_letters(letters)
         async with self._computing:
             isolated, outgoing = await self._compute(chained, loaded, events)
         letters += isolated.letters

@@ -63,7 +63,8 @@ def drain_together(
         Unavailable: they did nothing for `stall_s` seconds.
     """
     seen: list[WorkerSample] = []
-    last_events, changed_s = 0.0, time.monotonic()
+    at_first = WorkerSample(time.monotonic(), 0, 0.0, 0, 0, {}, 0)
+    last_events, changed_s = 0.0, at_first.at_s
     while last_events < count:
         now = _together([one for url, child in workers.items() if (one := worker_sample(url, child))])
         if now is not None and now.events != last_events:
@@ -78,7 +79,9 @@ def drain_together(
             raise Unavailable(f"the worker has stopped at {last_events:.0f} of {count} events")
         time.sleep(_LOOK_S)
     warm = [one for one in seen if one.events > warm_up]
-    return (warm[0], warm[-2]) if len(warm) > 2 else (seen[0], seen[-1])
+    if len(warm) > 2:
+        return warm[0], warm[-2]
+    return seen[0] if seen[0].events < seen[-1].events else at_first, seen[-1]
 
 
 def worker_sample(worker_url: str, worker: Child) -> WorkerSample | None:

@@ -5,6 +5,7 @@ Every function yields the worlds that one step may lead to, with what happened i
 
 from collections.abc import Iterator
 
+from streams.micro_batch import highest
 from tests.protocol.chained_states import accepts, continued, given_up, starting_states
 from tests.protocol.modelled_log import Content, Log, State, right_content
 from tests.protocol.protocol_rules import Rules
@@ -124,7 +125,7 @@ class BatchSteps:
     def _is_due(self, batch: Batch, offset: int) -> bool:
         """The model of `ChainedBatch.due`."""
         bucket = self._log.bucket(offset)
-        mark = None if bucket is None else batch.expected[bucket]
+        mark = highest(batch.expected) if bucket is None else batch.expected[bucket]
         return mark is None or not self._rules.skips_applied or offset >= mark
 
     def _flaw(self, offset: int, content: Content, release: int, starts: frozenset[int]) -> str:
