@@ -68,10 +68,12 @@ def plain_faust(stand: BenchStand, manifest: ReleaseManifest | None, seconds: fl
 
 
 def _measured(child: Child, done: Callable[[], int], count: int, seconds: float) -> PlainRate:
-    """Between two looks, the first a moment after the first list."""
+    """Between two looks, the first a moment after the first list; from its start on if it was done by then."""
+    started_s, first, used_s = time.monotonic(), 0, 0.0
     _wait(child, lambda: done() > 0, _START_S)
     _wait(child, lambda: done() >= count // 2, _WARM_UP_S)
-    started_s, first, used_s = time.monotonic(), done(), cpu_s(child.pid) or 0.0
+    if (warm := done()) < count:
+        started_s, first, used_s = time.monotonic(), warm, cpu_s(child.pid) or 0.0
     _wait(child, lambda: done() >= count, seconds)
     took_s, events = time.monotonic() - started_s, done() - first
     if not events:
