@@ -68,7 +68,7 @@ def plain_faust(stand: BenchStand, manifest: ReleaseManifest | None, seconds: fl
 
 
 def _measured(child: Child, done: Callable[[], int], count: int, seconds: float) -> PlainRate:
-    """Between two looks, the first a moment after the first list; from its start on if it was done by then."""
+    """Between two looks, the first a moment after the first list; from its start on if done by then."""
     started_s, first, used_s = time.monotonic(), 0, 0.0
     _wait(child, lambda: done() > 0, _START_S)
     _wait(child, lambda: done() >= count // 2, _WARM_UP_S)
