@@ -46,6 +46,8 @@ class StreamBench:
     """Of each paced load, and of the plain agent."""
     rates: Sequence[float]
     """Of the paced loads, events a second."""
+    redis_buckets: int = 1
+    """Of the workers, as `MILLRACE_REDIS_BUCKETS`."""
 
 
 def bench_stream(wanted: StreamBench, tell: Callable[[str], None]) -> BenchReport:
@@ -66,10 +68,10 @@ def bench_stream(wanted: StreamBench, tell: Callable[[str], None]) -> BenchRepor
         tell("no Java 17 with Maven here: the embedded broker stands in for a real Kafka")
     log = bench_log(wanted.events, wanted.count, wanted.items)
     tell(f"a backlog of {log.backlog.height:,} events of {log.described}; training a release")
-    with bench_stand(choice, log, {}) as stand:
+    with bench_stand(choice, log, {"MILLRACE_REDIS_BUCKETS": str(wanted.redis_buckets)}) as stand:
         manifest = stand.train(log.training, {"hidden_size": wanted.units, "index": wanted.index})
         measured = _Measuring(stand, wanted, manifest, tell).run()
-        about = _about(stand, log, manifest)
+        about = _about(stand, log, manifest) | {"redis_buckets": wanted.redis_buckets}
     return new_report("stream", [], _NOTES, {**about, **measured})
 
 

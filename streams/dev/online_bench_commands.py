@@ -34,6 +34,7 @@ def bench_stream_command(
         list[float] | None,
         typer.Option(min=1, max=100_000, help="A paced load, events/s; may be repeated. [100 500 1000 2000]"),
     ] = None,
+    redis_buckets: Annotated[int, typer.Option(min=1, help="As MILLRACE_REDIS_BUCKETS.")] = 1,
     json_file: JsonOption = None,
 ) -> None:
     """Measure one worker: events/s and CPU time an event on a backlog, floors, latencies at fixed rates."""
@@ -54,6 +55,7 @@ def bench_stream_command(
         parts=parts,
         seconds=seconds,
         rates=rate or RATES,
+        redis_buckets=redis_buckets,
     )
     report = bench_stream(wanted, lambda line: typer.echo(line, err=True))
     typer.echo(report_text(report))
