@@ -79,9 +79,7 @@ def drain_together(
             raise Unavailable(f"the worker has stopped at {last_events:.0f} of {count} events")
         time.sleep(_LOOK_S)
     warm = [one for one in seen if one.events > warm_up]
-    if len(warm) > 2:
-        return warm[0], warm[-2]
-    return seen[0] if seen[0].events < seen[-1].events else at_first, seen[-1]
+    return (warm[0], warm[-2]) if len(warm) > 2 else (at_first, seen[-1])
 
 
 def worker_sample(worker_url: str, worker: Child) -> WorkerSample | None:
