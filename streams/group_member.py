@@ -83,10 +83,6 @@ class GroupMember:
         """The partitions of this worker; until a rebalance has ended, the old ones."""
         return frozenset(self._consumer.assignment())
 
-    def owns(self, partition: TopicPartition) -> bool:
-        """Whether a partition is this worker's; until a rebalance has ended, the old ones are."""
-        return partition in self._consumer.assignment()
-
     def pause(self, partitions: Collection[TopicPartition]) -> frozenset[TopicPartition]:
         """Fetch nothing of partitions until they are sought.
 

@@ -36,7 +36,8 @@ class OffsetCommits:
     async def commit(self) -> None:
         """Commit what is not committed yet, as far as the partitions are still this worker's."""
         uncommitted, self._uncommitted = self._uncommitted, {}
-        ours = {one: offset for one, offset in uncommitted.items() if self._member.owns(one)}
+        known = self._member.known
+        ours = {one: offset for one, offset in uncommitted.items() if one in known}
         if ours:
             with self._metrics.stage("commit"):
                 await self._member.commit(ours)
