@@ -31,6 +31,7 @@ class SessionRecommendations(msgspec.Struct, frozen=True, kw_only=True, omit_def
     event_id: EventId | None = None
     repeat_of: EventId | None = None
     side_index_version: int | None = None
+    catalogue_version: int | None = None
 
 
 class PopularItems(msgspec.Struct, frozen=True, kw_only=True):

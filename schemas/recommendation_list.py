@@ -50,6 +50,8 @@ class RecommendationList(msgspec.Struct, frozen=True, kw_only=True, omit_default
     repeat_of: EventId | None = None
     """The `event_id` that was processed before: the list was emitted from the state as it stood."""
     side_index_version: int | None = None
+    """The version of the side index of new items that was searched beside the release, if any."""
+    catalogue_version: int | None = None
     """The version of the item catalogue whose availability was applied."""
 
 

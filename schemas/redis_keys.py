@@ -23,6 +23,9 @@ Writer: `streams.catalogue`.
 BUCKETS = "millrace:buckets"
 """The number of buckets this Redis was first used with; fixed for life."""
 
+WORKERS = "millrace:workers"
+"""Hash worker id -> WorkerHeartbeat JSON. Writer: `streams.heartbeat`. Readers: `retrain`."""
+
 
 def bucket_of(session_id: SessionId, buckets: int) -> int:
     """The bucket that holds a session: crc32(session_id) mod `buckets`."""

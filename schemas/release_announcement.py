@@ -24,6 +24,10 @@ class ReleaseAnnouncement(msgspec.Struct, frozen=True, kw_only=True):
     announced_at: datetime
     previous: ReleaseId | None = None
     """The release that was announced before: compaction may have removed its announcement."""
+    reason: str | msgspec.UnsetType = msgspec.UNSET
+    """Why it was announced: a cycle, a person's promotion or rollback, an automatic rollback."""
+    forced: bool | msgspec.UnsetType = msgspec.UNSET
+    """Whether a person announced it though the gate had refused it."""
     schema_version: int = 1
 
 

@@ -102,7 +102,7 @@ def _list(
         user_id=event.user_id,
         event_id=event.event_id,
         repeat_of=recommendation.repeat_of,
-        side_index_version=served.catalogue_version or None,
+        catalogue_version=served.catalogue_version or None,
     )
 
 

@@ -157,6 +157,7 @@ def test_any_bytes_are_item_metadata_or_invalid(value: bytes) -> None:
         user_id=st.none() | ids,
         repeat_of=st.none() | ids,
         side_index_version=st.none() | st.integers(0, 2**62),
+        catalogue_version=st.none() | st.integers(0, 2**62),
     )
 )
 def test_recommendation_list_round_trips(recommendations: RecommendationList) -> None:
