@@ -129,6 +129,14 @@ def load_release(folder: Path, threads: int = 1) -> Release:
     """
     manifest = read_manifest(folder)
     verify_files(folder, manifest)
+    return assemble_release(folder, manifest, threads)
+
+
+def assemble_release(folder: Path, manifest: ReleaseManifest, threads: int = 1) -> Release:
+    """Load a release whose files are known to be what they should be: verified, or just written.
+
+    Arguments and errors as of `load_release`; the manifest need not be in the folder yet.
+    """
     tables = _tables(folder, manifest)
     item_vectors = np.load(folder / VECTORS_FILE, mmap_mode="r")
     if item_vectors.shape != (manifest.items, manifest.encoder.item_dim):

@@ -8,6 +8,7 @@ Owns the one reference that a swap replaces. Callers: the release watcher (swap)
 from dataclasses import dataclass
 from pathlib import Path
 
+from models.probe_answers import check_probes
 from models.recommender import Recommender, SessionEvent
 from models.release import Release, load_release
 from schemas.ids import ItemId, ReleaseId, SessionId
@@ -73,15 +74,16 @@ class CurrentRecommender:
 
 
 def load_warm(folder: Path, threads: int) -> Release:
-    """Load a release and serve one made-up event with it, so that its first real one is not slow.
+    """Load a release and let it answer: its probes as on the machine that built it, else a made-up event.
 
-    Runs in a thread.
+    Its first real event is not slow then. Runs in a thread.
 
     Raises:
-        InvalidRelease: see `models.release.load_release`.
+        InvalidRelease: see `models.release.load_release` and `models.probe_answers.check_probes`.
     """
     release = load_release(folder, threads)
-    probe(Recommender(release))
+    if not check_probes(folder, release):
+        probe(Recommender(release))
     return release
 
 

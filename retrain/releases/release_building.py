@@ -30,6 +30,7 @@ from models.release import (
 from models.servable_model import ServableModel, index_vectors
 from models.similar_items import nearest_items
 from models.vocabulary import Vocabulary
+from retrain.releases.probe_writing import write_probes
 from retrain.training.sessionize import Sessions
 from schemas.errors import UsageError
 from schemas.ids import ReleaseId
@@ -94,6 +95,8 @@ def build_release(
         code_version=version("millrace"),
         files=_digests(folder),
     )
+    write_probes(folder, manifest, sessions)
+    manifest = msgspec.structs.replace(manifest, files=_digests(folder))
     unfinished = folder / f".{MANIFEST_FILE}"
     unfinished.write_bytes(encode_release_manifest(manifest))
     unfinished.rename(folder / MANIFEST_FILE)

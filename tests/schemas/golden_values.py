@@ -11,6 +11,7 @@ from schemas.item_metadata import ItemMetadata
 from schemas.recommendation_list import RecommendationList, ScoredItem, Source
 from schemas.release_announcement import ReleaseAnnouncement
 from schemas.release_manifest import DataRange, EncoderSpec, FileDigest, IndexSpec, ReleaseManifest
+from schemas.release_probe import ReleaseProbe, ReleaseProbes
 from schemas.session_state import SessionState, hash_event_id
 
 ITEM_EVENT_V1 = ItemEvent(
@@ -103,4 +104,16 @@ RELEASE_MANIFEST_V1 = ReleaseManifest(
     metrics={"recall@20": 0.5},
     code_version="0.1.0",
     files={"encoder.onnx": FileDigest("cd" * 32, 1024)},
+)
+
+RELEASE_PROBES_V1 = ReleaseProbes(
+    probes=(
+        ReleaseProbe(
+            item_ids=(ItemId("mug"), ItemId("pen")),
+            event_types=b"\x00\x01",
+            encoder_state=b"\x00\x3c\x00\x38",
+            list_items=(ItemId("pot"), ItemId("cup")),
+            list_scores=(1.5, -0.25),
+        ),
+    )
 )
