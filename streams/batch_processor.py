@@ -31,6 +31,7 @@ from streams.health import Health
 from streams.isolation import Isolated, recommend_isolating
 from streams.metrics import WorkerMetrics
 from streams.micro_batch import Abandoned, BatchOutcome, MicroBatch
+from streams.release_counts import ReleaseCounts
 from streams.retrying import SLOW_S, until_available
 from streams.session_store import Loaded, SessionStore, unless_applied
 
@@ -61,6 +62,7 @@ class BatchProcessor:
         self._health = health
         self._metrics = metrics
         self._counts = BatchCounts(metrics)
+        self.release_counts = ReleaseCounts()
         self._unsaved: list[ChainedBatch] = []
         self._loading, self._computing, self._emitting, self._saving = (asyncio.Lock() for _ in range(4))
 
@@ -148,7 +150,10 @@ class BatchProcessor:
         def compute() -> tuple[Isolated, Outgoing]:
             served = self._current.served
             assert served is not None, "the source polls only once a release is loaded"
-            isolated = recommend_isolating(served.recommender, states, events)
+            isolated = self.release_counts.counted(
+                served.recommender.release.release_id,
+                lambda: recommend_isolating(served.recommender, states, events),
+            )
             chained.change(isolated.states, {one.event.session_id: one.partition.partition for one in events})
             with self._metrics.stage("build"):
                 return isolated, self._messages.lists(served, isolated)

@@ -19,19 +19,15 @@ import uvloop
 from prometheus_client import CollectorRegistry
 from redis.asyncio import Redis
 
-from models.release import Release
-from models.session_rule import EVENT_TYPE_CODES
-from schemas.connections import kafka_arguments
 from schemas.errors import Unavailable, UsageError
 from streams import kafka_clients
-from streams.announcement_topic import AnnouncementTopic
 from streams.batch_channel import BatchChannel
 from streams.batch_messages import BatchMessages
 from streams.batch_processor import BatchProcessor
 from streams.catalogue import Catalogue
 from streams.catalogue_agent import add_catalogue_agent
 from streams.catalogue_refresh import CatalogueRefresh
-from streams.current_recommender import CurrentRecommender, load_warm
+from streams.current_recommender import CurrentRecommender
 from streams.emitter import Emitter
 from streams.ending_tasks import end_task, stop_in_time
 from streams.event_decoding import EventDecoder
@@ -50,7 +46,6 @@ from streams.offset_commits import OffsetCommits
 from streams.recommend_agent import add_recommend_agent
 from streams.redis_clients import open_redis
 from streams.redis_session_store import RedisSessionStore
-from streams.release_watcher import ReleaseWatcher
 from streams.retrying import until_available
 from streams.settings import WorkerSettings
 from streams.taking_over import TakeOver
@@ -58,6 +53,7 @@ from streams.topic_admin import check_topics
 from streams.topic_metadata import TopicMetadata
 from streams.topic_watch import TopicWatch
 from streams.worker_http import WorkerHttp
+from streams.worker_releases import WorkerReleases
 
 log = structlog.get_logger("millrace.worker")
 
@@ -80,8 +76,6 @@ class _Worker:
         self._settings = settings
         self._metrics = WorkerMetrics(CollectorRegistry())
         self._health = Health(self._metrics.ready)
-        excluded = frozenset(EVENT_TYPE_CODES[name] for name in settings.exclude_event_types)
-        self._current = CurrentRecommender(settings.k, excluded, self._metrics, settings.emit == "latest")
         self._emitter = Emitter(functools.partial(kafka_clients.producer, settings))
         self._endless: list[asyncio.Future[None]] = []
 
@@ -108,10 +102,10 @@ class _Worker:
         topics = self._topic_watch(stack)
         store = RedisSessionStore(redis, self._settings.redis_buckets, self._settings.state_ttl_s, topics.ids)
         await self._check(redis, store)
-        watcher = await self._watch_releases(stack)
-        await watcher.wait_for_release()
+        releases = WorkerReleases(self._settings, redis, self._health, self._metrics)
+        await self._watch_releases(stack, releases)
         claims = await self._claim_name(stack, redis)
-        source = await self._start(stack, redis, store, topics)
+        source = await self._start(stack, redis, store, topics, releases)
         (await _first_of(source.ended, *claims, *self._endless)).result()
 
     def _serve_http(self, stack: AsyncExitStack) -> None:
@@ -144,39 +138,34 @@ class _Worker:
         await check_topics(self._settings)
         await check_permissions(self._settings)
 
-    async def _watch_releases(self, stack: AsyncExitStack) -> ReleaseWatcher[Release]:
-        settings = self._settings
-        watcher: ReleaseWatcher[Release] = ReleaseWatcher(
-            lambda folder: load_warm(folder, settings.threads),
-            settings.releases,
-            settings.release_cache,
-            AnnouncementTopic(kafka_arguments(settings), settings.releases_topic),
-            self._health,
-            on_swap=self._current.use_release,
-            on_refused=lambda *_: self._metrics.releases_refused.inc(),
-        )
-        stack.push_async_callback(stop_in_time, "release watcher", watcher.stop)
-        await watcher.start()
-        if watcher.current is None:
-            log.warning(
-                "waiting for a release: none is announced that can be served", topic=settings.releases_topic
-            )
-            self._health.fail("start", f"no release is announced on topic {settings.releases_topic} yet")
-        return watcher
+    async def _watch_releases(self, stack: AsyncExitStack, releases: WorkerReleases) -> None:
+        """Tell what is served from now on, and wait until there is a release to serve."""
+        stack.push_async_callback(releases.heartbeat.farewell)
+        stack.push_async_callback(stop_in_time, "release watcher", releases.watcher.stop)
+        self._keep_running(stack, releases.heartbeat.run())
+        await releases.start()
+        await releases.watcher.wait_for_release()
 
     async def _start(
-        self, stack: AsyncExitStack, redis: "Redis", store: RedisSessionStore, topics: TopicWatch
+        self,
+        stack: AsyncExitStack,
+        redis: "Redis",
+        store: RedisSessionStore,
+        topics: TopicWatch,
+        releases: WorkerReleases,
     ) -> EventSource:
-        settings, catalogue = self._settings, Catalogue(redis)
+        settings, catalogue, current = self._settings, Catalogue(redis), releases.current
         stack.push_async_callback(stop_in_time, "emitter", self._emitter.stop)
         app = build_app(settings, Path(stack.enter_context(TemporaryDirectory(prefix="millrace-faust-"))))
         channel = BatchChannel(app)
-        add_recommend_agent(app, channel, self._processor(store))
+        processor = self._processor(store, current)
+        releases.counted_by.append(processor.release_counts.counts)
+        add_recommend_agent(app, channel, processor)
         add_catalogue_agent(app, settings.items_topic, catalogue, self._health, self._metrics)
         refresh = CatalogueRefresh(
             redis,
             catalogue,
-            self._current,
+            current,
             functools.partial(kafka_clients.reader, settings, settings.items_topic),
         )
         consumer = kafka_clients.event_consumer(settings)
@@ -186,7 +175,7 @@ class _Worker:
             member,
             MessagePolling(consumer, settings.max_batch_events),
             channel.hand_over,
-            TakeOver(consumer, store, topics, self._current.session_gap_s, self._metrics, settings.start_at),
+            TakeOver(consumer, store, topics, current.session_gap_s, self._metrics, settings.start_at),
             self._health,
             commits,
             patience_s=settings.rebalance_timeout_s / 2,
@@ -202,7 +191,7 @@ class _Worker:
         self._keep_running(stack, refresh.run(), topics.run(), commits.run(), logs.run())
         self._health.recover("start")
         gc.freeze()  # what is there now stays: it need not be looked through again and again
-        log.info("serving", release_id=self._current.release_id, topics=settings.event_topics)
+        log.info("serving", release_id=current.release_id, topics=settings.event_topics)
         return source
 
     async def _claim_name(self, stack: AsyncExitStack, redis: "Redis") -> list["asyncio.Future[None]"]:
@@ -216,14 +205,14 @@ class _Worker:
         stack.push_async_callback(end_task, watching)
         return [watching]
 
-    def _processor(self, store: RedisSessionStore) -> BatchProcessor:
+    def _processor(self, store: RedisSessionStore, current: CurrentRecommender) -> BatchProcessor:
         settings = self._settings
         return BatchProcessor(
             EventDecoder(
                 settings.event_type_map, settings.require_key, settings.max_clock_skew_s, self._metrics
             ),
             store,
-            self._current,
+            current,
             self._emitter,
             BatchMessages(settings.recommendations_topic, settings.dead_letter_topic),
             self._health,

@@ -1,0 +1,96 @@
+"""What a worker serves and what it says of that: the release watcher, what it swaps, and the heartbeat.
+
+Owns how these three hang together; the parts are modules of their own. Caller: `streams.worker`.
+"""
+
+from pathlib import Path
+
+import structlog
+from msgspec.structs import replace
+from redis.asyncio import Redis
+
+from models.release import Release
+from models.session_rule import EVENT_TYPE_CODES
+from schemas.connections import kafka_arguments
+from schemas.ids import ReleaseId
+from schemas.worker_heartbeat import WorkerHeartbeat
+from streams.announcement_topic import AnnouncementTopic
+from streams.current_recommender import CurrentRecommender, load_warm
+from streams.health import Health
+from streams.heartbeat import Heartbeat, worker_name
+from streams.metrics import WorkerMetrics
+from streams.refused_releases import RefusedReleases
+from streams.release_counts import CountSource, added_counts
+from streams.release_watcher import ReleaseWatcher
+from streams.settings import WorkerSettings
+
+log = structlog.get_logger("millrace.worker")
+
+
+class WorkerReleases:
+    """The releases of one worker.
+
+    Attributes:
+        current: what serves each batch.
+        watcher: what keeps it up to date; started and stopped by the worker.
+        heartbeat: what tells the others; run by the worker.
+        counted_by: who counts how each release does; their sums are in the heartbeat.
+    """
+
+    def __init__(
+        self, settings: WorkerSettings, redis: "Redis", health: Health, metrics: WorkerMetrics
+    ) -> None:
+        """Make the parts; nothing is connected yet."""
+        self._topic = settings.releases_topic
+        self._threads = settings.threads
+        self._health = health
+        self._metrics = metrics
+        self._refused = RefusedReleases()
+        excluded = frozenset(EVENT_TYPE_CODES[name] for name in settings.exclude_event_types)
+        self.current = CurrentRecommender(settings.k, excluded, metrics, settings.emit == "latest")
+        self.counted_by: list[CountSource] = []
+        self.heartbeat = Heartbeat(redis, worker_name(settings.group_instance_id), self._described)
+        self.watcher: ReleaseWatcher[Release] = ReleaseWatcher(
+            self._load,
+            settings.releases,
+            settings.release_cache,
+            AnnouncementTopic(kafka_arguments(settings), settings.releases_topic),
+            health,
+            on_swap=self._swap,
+            on_refused=self._refuse,
+        )
+
+    async def start(self) -> None:
+        """Follow the announcements; afterwards the last one is served, where it can be.
+
+        Raises:
+            UsageError: see `ReleaseWatcher.start`.
+        """
+        await self.watcher.start()
+        if self.watcher.current is None:
+            log.warning("waiting for a release: none is announced that can be served", topic=self._topic)
+            self._health.fail("start", f"no release is announced on topic {self._topic} yet")
+
+    def _load(self, folder: Path) -> Release:
+        """In a thread; nothing else is noted of refusals meanwhile."""
+        self._refused.forget(ReleaseId(folder.name))
+        return load_warm(folder, self._threads)
+
+    def _swap(self, release: Release) -> None:
+        self.current.use_release(release)
+        self.heartbeat.beat_soon()
+
+    def _refuse(self, release_id: ReleaseId, error: Exception) -> None:
+        self._metrics.releases_refused.inc()
+        self._refused.note(release_id, error)
+        self.heartbeat.beat_soon()
+
+    def _described(self, bare: WorkerHeartbeat) -> WorkerHeartbeat:
+        return replace(
+            bare,
+            ready=self._health.is_ready,
+            release_id=self.watcher.release_id,
+            generation=self.watcher.generation,
+            refused=self._refused.reasons,
+            online=added_counts(*self.counted_by)(),
+        )
