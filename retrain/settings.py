@@ -25,6 +25,21 @@ class RetrainSettings(SharedSettings):
     retrain_config: Path | None = Field(
         None, description="model config of a retrain, a TOML or JSON file; without it the defaults"
     )
+    retrain_watch_s: float = Field(
+        900.0, ge=0, description="how long a release is watched after its swap; 0: not at all"
+    )
+    retrain_watch_error_rate: float = Field(
+        0.01, gt=0, lt=1, description="share of events that may fail under a watched release"
+    )
+    retrain_watch_hit_rate_drop: float = Field(
+        0.2,
+        gt=0,
+        le=1,
+        description="share of the online hit rate of the release before it that a watched one may lose",
+    )
+    retrain_watch_min_events: int = Field(
+        1000, ge=1, description="predictions of both releases that online hit rates are compared on, at least"
+    )
 
 
 PROGRAMS: dict[str, type[SharedSettings]] = {"retrain": RetrainSettings, "releases": ReleaseSettings}
