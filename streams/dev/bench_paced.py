@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 
 import msgspec
 
@@ -29,19 +30,23 @@ class LoadedWorker:
         worker: its process.
     """
 
-    def __init__(self, stand: BenchStand, run: MillraceServices, worker_url: str, worker: Child) -> None:
+    def __init__(
+        self, stand: BenchStand, run: MillraceServices, worker_url: str, worker: Child, lookup: bool
+    ) -> None:
+        self._lookup_url = run.lookup_url if lookup else None
         self._stand = stand
         self._run = run
         self._first = 0
         self.worker_url = worker_url
         self.worker = worker
 
-    def load(self, rate: float, seconds: float) -> Latencies:
+    def load(self, rate: float, seconds: float, record: Path | None = None) -> Latencies:
         """Load them for some seconds.
 
         Args:
             rate: events a second.
             seconds: how long.
+            record: file for all that was read, see `load_record`.
 
         Raises:
             UsageError: the process that makes the load failed.
@@ -54,7 +59,8 @@ class LoadedWorker:
             first=self._first,
             rate=rate,
             seconds=seconds,
-            lookup_url=self._run.lookup_url,
+            lookup_url=self._lookup_url,
+            record=None if record is None else str(record),
         )
         self._first += round(rate * seconds) + 1
         command = [sys.executable, "-m", "streams.dev.paced_load", msgspec.json.encode(load).decode()]
@@ -69,8 +75,8 @@ class LoadedWorker:
 
 
 @contextmanager
-def loaded_worker(stand: BenchStand) -> Iterator[LoadedWorker]:
-    """A worker, at the end of the log, and a lookup, both ready.
+def loaded_worker(stand: BenchStand, lookup: bool = True) -> Iterator[LoadedWorker]:
+    """A worker, at the end of the log, and a lookup where it is wanted, both ready.
 
     Raises:
         UsageError: one of them did not start.
@@ -78,15 +84,17 @@ def loaded_worker(stand: BenchStand) -> Iterator[LoadedWorker]:
     run = stand.fresh_run()
     run = replace(run, environment={**run.environment, "MILLRACE_START_AT": "latest"})
     ((worker_url, worker),) = stand.start_workers(run, 1).items()
-    lookup = run.start_lookup()
+    looking_up = run.start_lookup() if lookup else None
     try:
         worker.wait_until_ready(worker_url, START_TIMEOUT_S)
-        lookup.wait_until_ready(run.lookup_url, START_TIMEOUT_S)
-        yield LoadedWorker(stand, run, worker_url, worker)
+        if looking_up:
+            looking_up.wait_until_ready(run.lookup_url, START_TIMEOUT_S)
+        yield LoadedWorker(stand, run, worker_url, worker, lookup)
     except ChildFailed as error:
         raise UsageError(str(error)) from error
     finally:
-        lookup.kill()
+        if looking_up:
+            looking_up.kill()
         worker.kill()
 
 

@@ -31,16 +31,17 @@ class LookupPolling:
     """Polls in the background, within the `with` block.
 
     Args:
-        base_url: the lookup.
+        base_url: the lookup; None: nothing is sampled.
 
     Attributes:
         latencies_s: when each sampled event was due, in seconds of `time.perf_counter` -> how much later the
             lookup gave its list; complete after the block.
     """
 
-    def __init__(self, base_url: str) -> None:
-        address = urlsplit(base_url)
+    def __init__(self, base_url: str | None) -> None:
+        address = urlsplit(base_url or "http://nowhere")
         assert address.hostname is not None
+        self._samples = base_url is not None
         self._connection = http.client.HTTPConnection(address.hostname, address.port, timeout=_PATIENCE_S)
         self._offered: queue.Queue[_Asked | None] = queue.Queue()
         self._rested = threading.Event()
@@ -60,7 +61,7 @@ class LookupPolling:
 
     def offer(self, number: int, session_id: str, due_s: float) -> None:
         """An event has been sent; it is sampled if it can be asked for at once."""
-        if self._rested.is_set():
+        if self._samples and self._rested.is_set():
             self._rested.clear()
             self._offered.put(_Asked(number, session_id, due_s))
 

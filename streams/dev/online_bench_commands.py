@@ -1,4 +1,4 @@
-"""`millrace bench stream|soak|lookup`: the online measurements. Mounted by `millrace.py`."""
+"""`millrace bench stream|soak|swap|lookup`: the online measurements. Mounted by `millrace.py`."""
 
 from pathlib import Path
 from typing import Annotated
@@ -84,6 +84,36 @@ def bench_soak_command(
     check_output_file("--json", json_file)
     wanted = SoakBench(minutes=minutes, rate=rate, items=items, broker=broker)
     report = bench_soak(wanted, lambda line: typer.echo(line, err=True))
+    typer.echo(report_text(report))
+    if json_file:
+        write_report(report, json_file)
+
+
+@app.command("swap")
+def bench_swap_command(
+    *,
+    rate: Annotated[float, typer.Option(min=10, max=10_000, help="Events/s.")] = 500.0,
+    swaps: Annotated[int, typer.Option(min=1, max=1000)] = 6,
+    every: Annotated[float, typer.Option(min=1, help="Seconds from one swap to the next.")] = 5.0,
+    items: Annotated[int, typer.Option(min=100, help="Items of the simulated shop.")] = 18_000,
+    units: Annotated[int, typer.Option(min=1, max=512, help="Units of the releases' GRU4Rec.")] = 100,
+    index: Annotated[str, typer.Option(help="Index of the releases, as in a model config.")] = "auto",
+    broker: Annotated[
+        str | None,
+        typer.Option(metavar="local|embedded|HOST:PORT", help="local: a real Kafka, by Java 17 and Maven."),
+    ] = None,
+    json_file: JsonOption = None,
+) -> None:
+    """Swap a worker's release under a steady load: latencies, pauses, lost events, memory."""
+    from schemas.bench_report import report_text, write_report
+    from schemas.output_paths import check_output_file
+    from streams.dev.bench_swap import SwapBench, bench_swap
+
+    check_output_file("--json", json_file)
+    wanted = SwapBench(
+        rate=rate, swaps=swaps, every_s=every, items=items, units=units, index=index, broker=broker
+    )
+    report = bench_swap(wanted, lambda line: typer.echo(line, err=True))
     typer.echo(report_text(report))
     if json_file:
         write_report(report, json_file)

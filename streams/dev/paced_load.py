@@ -17,6 +17,7 @@ import numpy as np
 from confluent_kafka import Consumer, Message, Producer, TopicPartition
 from numpy.typing import NDArray
 
+from streams.dev.load_record import write_record
 from streams.dev.lookup_polling import LookupPolling
 from streams.dev.numbered_events import number_of, numbered_events
 
@@ -49,7 +50,10 @@ class Load(msgspec.Struct, frozen=True, kw_only=True):
     rate: float
     """Events a second."""
     seconds: float
-    lookup_url: str
+    lookup_url: str | None = None
+    """None: no lookup is asked."""
+    record: str | None = None
+    """File for what was read, see `load_record`; None: it is not kept."""
 
 
 class Latencies(msgspec.Struct, frozen=True):
@@ -70,6 +74,7 @@ def run_load(load: Load) -> Latencies:
     """Produce the events when they are due, and read the lists meanwhile."""
     events = numbered_events(Path(load.events), load.first, max(1, round(load.rate * load.seconds)))
     arrived_s: NDArray[np.float64] = np.full(len(events), np.nan)
+    read: list[tuple[float, bytes]] | None = None if load.record is None else []
     producer = Producer({"bootstrap.servers": load.bootstrap_servers, **_AT_ONCE_IN_BATCHES})
     with _list_reader(load) as reader, LookupPolling(load.lookup_url) as lookup:
         due_s = time.perf_counter() + _LEAD_S + np.arange(len(events)) / load.rate
@@ -83,8 +88,12 @@ def run_load(load: Load) -> Latencies:
             producer.poll(0)
             wait_s = due_s[sent] - now_s if sent < len(events) else _LOOK_S
             first = reader.poll(max(0.0, min(wait_s, _LOOK_S)))
-            _note([first] if first else [], arrived_s, load.first)
-            _note(reader.consume(_AT_ONCE, 0), arrived_s, load.first)
+            messages = [*([first] if first else []), *reader.consume(_AT_ONCE, 0)]
+            _note(messages, arrived_s, load.first)
+            if read is not None:
+                read += [(time.perf_counter(), one.value() or b"") for one in messages]
+    if load.record is not None and read is not None:
+        write_record(Path(load.record), due_s, load.first, read)
     return _latencies(due_s, arrived_s, lookup.latencies_s)
 
 

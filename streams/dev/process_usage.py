@@ -26,6 +26,11 @@ def rss_mb(pid: int) -> float | None:
     return _status_mb(pid, "VmRSS")
 
 
+def own_mb(pid: int) -> float | None:
+    """Of the resident memory what is no page of a file, MB."""
+    return _status_mb(pid, "RssAnon")
+
+
 def open_files(pid: int) -> int | None:
     """The file descriptors that a process has."""
     folder = Path(f"/proc/{pid}/fd")
