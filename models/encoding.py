@@ -70,14 +70,17 @@ class StateEncoder:
         if not stale:
             return {}
         lists = [self._release.vocabulary.rows(state.item_ids) for state in stale.values()]
+        known = [rows != UNKNOWN for rows in lists]
+        codes = [np.frombuffer(state.event_types, np.uint8) for state in stale.values()]
         encoded = self._replay(
-            lists, [np.frombuffer(state.event_types, np.uint8) for state in stale.values()]
+            [rows[steps] for rows, steps in zip(lists, known, strict=True)],
+            [types[steps] for types, steps in zip(codes, known, strict=True)],
         )
         return {
             key: replace(
                 state,
                 release_id=self._release.release_id,
-                encoder_state=encoded[at].tobytes() if (lists[at] != UNKNOWN).any() else b"",
+                encoder_state=encoded[at].tobytes() if known[at].any() else b"",
             )
             for at, (key, state) in enumerate(stale.items())
         }
@@ -88,14 +91,23 @@ class StateEncoder:
         return whole and state.release_id == self._release.release_id
 
     def _replay(self, rows: list[NDArray[np.int32]], codes: list[NDArray[np.uint8]]) -> NDArray[np.float16]:
-        """Fold lists of rows from the zero state: float16 [lists, state_size]."""
+        """Fold lists of known rows from the zero state: float16 [lists, state_size].
+
+        The first steps of all lists at once, then the second ones, and so on; longest lists first, so that
+        those which go on are always the first few.
+        """
+        lengths = np.array([len(one) for one in rows])
+        order = np.argsort(-lengths, kind="stable")
+        begins = (np.cumsum(lengths) - lengths)[order]
+        all_rows, all_codes = np.concatenate(rows), np.concatenate(codes)
         encoded = np.zeros((len(rows), self._release.manifest.encoder.state_size), dtype=np.float16)
-        for depth in range(max(map(len, rows))):
-            longer = [at for at, one in enumerate(rows) if len(one) > depth]
-            step_rows = np.array([rows[at][depth] for at in longer])
-            step_codes = np.array([codes[at][depth] for at in longer])
-            _, encoded[longer] = self._run(step_rows, step_codes, encoded[longer])
-        return encoded
+        for depth in range(lengths.max()):
+            places = begins[: np.count_nonzero(lengths > depth)] + depth
+            _, after = self._run(all_rows[places], all_codes[places], encoded[: len(places)])
+            encoded[: len(places)] = after
+        in_place = np.empty_like(encoded)
+        in_place[order] = encoded
+        return in_place
 
     def _run(
         self, rows: NDArray[np.integer[Any]], codes: NDArray[np.int_], encoded: NDArray[np.float16]

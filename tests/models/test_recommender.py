@@ -224,6 +224,26 @@ def test_empty_batch_changes_nothing(release: Release) -> None:
     assert outcome.states == {}
 
 
+@given(
+    histories=st.lists(
+        st.lists(st.sampled_from([*ITEMS, "unknown"]), min_size=1, max_size=60), min_size=1, max_size=12
+    )
+)
+def test_replay_of_many_sessions_at_once_is_the_fold_of_each(
+    releases: Path, release: Release, histories: list[list[str]]
+) -> None:
+    other = load_release(releases / "r2")
+    sessions = {SessionId(f"s{number}"): items for number, items in enumerate(histories)}
+    events = [an_event(item, session) for session, items in sessions.items() for item in items]
+    stale = Recommender(release, k=3).recommend({}, events).states
+    swapped = Recommender(other, k=3).recommend(stale, [an_event("i5", session) for session in sessions])
+    for session, items in sessions.items():
+        folded = Recommender(other, k=3).recommend(
+            {}, [an_event(item, session) for item in [*items[-MAX_ITEMS:], "i5"]]
+        )
+        assert swapped.states[session] == folded.states[session]
+
+
 def test_encoder_state_of_another_size_is_rebuilt(release: Release) -> None:
     state = Recommender(release).recommend({}, [an_event("i3")]).states[S]
     assert state is not None

@@ -14,6 +14,7 @@ from schemas.worker_heartbeat import WorkerHeartbeat, decode_worker_heartbeat, e
 from streams.dev.ports import free_port
 from streams.heartbeat import Heartbeat, worker_name
 from tests.release_builder import corrupt
+from tests.streams.heartbeats import beats
 from tests.streams.redis_kinds import KINDS, redis_of_kind
 from tests.streams.test_release_swaps import OTHER_ITEMS
 from tests.streams.worker_stage import Stage
@@ -80,13 +81,6 @@ async def test_redis_that_is_away_fails_the_beat_and_not_the_farewell() -> None:
 def test_worker_without_a_name_of_its_own_gets_one_that_no_other_has() -> None:
     assert worker_name("shop-1") == "shop-1"
     assert worker_name(None) != worker_name(None)
-
-
-def beats(stage: Stage) -> list[WorkerHeartbeat]:
-    """The heartbeats that are in Redis now."""
-    with stage.redis() as redis:
-        values = cast(list[bytes], redis.hvals(WORKERS))
-        return [decode_worker_heartbeat(value) for value in values]
 
 
 def test_running_worker_tells_its_release_its_refusals_and_its_counts(stage: Stage) -> None:

@@ -1,12 +1,15 @@
 """Releases that are announced while events flow: good ones are swapped to, bad ones change nothing."""
 
+import functools
 from collections import Counter
 from pathlib import Path
 
 from schemas.ids import ReleaseId
 from tests.chaos.release_site import ReleaseSite
+from tests.probed_release import add_probes, made_probes, with_other_score
 from tests.release_builder import corrupt
 from tests.streams.emitted_lists import EmittedLists
+from tests.streams.heartbeats import beats
 from tests.streams.known_traffic import ITEMS, KnownTraffic
 from tests.streams.worker_stage import RunningWorker, Stage
 from tests.successor_release import write_successor_release
@@ -91,3 +94,47 @@ def test_release_without_room_is_swapped_to_when_there_is_some_and_the_worker_st
         worker.wait_for(lambda: served_by(worker, second), "serving the new release")
         worker.wait_for(lambda: worker.troubles() == {}, "without troubles")
     assert worker.metric("millrace_releases_refused_total") == 0
+
+
+def test_swaps_every_second_or_two_lose_no_event_and_mix_no_releases(
+    stage: Stage, lists: EmittedLists
+) -> None:
+    workers = [stage.start_worker(), stage.start_worker()]
+    traffic = stage.traffic()
+    releases = {ReleaseId("r1"): ITEMS}
+    second = write_successor_release(stage.releases, "r2", OTHER_ITEMS)
+    third = write_successor_release(stage.releases, "r3", [*ITEMS[3:], "item-12"])
+    releases |= {second: OTHER_ITEMS, third: [*ITEMS[3:], "item-12"]}
+    with traffic.load(SESSIONS, RATE):
+        for release_id in [second, third, ReleaseId("r1"), second, ReleaseId("r1"), third]:
+            stage.announce(release_id)
+            for worker in workers:
+                worker.wait_for(functools.partial(served_by, worker, release_id), "swapping")
+            before = len(traffic.sent)
+            workers[0].wait_for(lambda: len(traffic.sent) > before + 100, "loaded")  # noqa: B023
+    count = assert_lists_are_of_their_release(lists, traffic, releases)
+    assert len(lists.first_emissions) == len(traffic.sent)
+    assert min(count[release_id] for release_id in releases) > 100
+    workers[0].wait_for(lambda: stage.watermarks() == traffic.ends(), "done with saving")
+    stage.assert_states_follow(traffic)
+
+
+def test_release_that_answers_its_probes_otherwise_is_refused_and_the_heartbeat_says_where(
+    stage: Stage, lists: EmittedLists
+) -> None:
+    worker = stage.start_worker()
+    folder = stage.releases / write_successor_release(stage.releases, "r2", OTHER_ITEMS)
+    probes = made_probes(folder, [["item-1"], ["item-2", "item-3"]])
+    add_probes(folder, with_other_score(probes, number=2, add=0.1))
+    stage.announce(ReleaseId("r2"))
+    worker.wait_for(lambda: worker.metric("millrace_releases_refused_total") == 1, "refusing")
+    assert served_by(worker, "r1")
+    worker.wait_for(lambda: beats(stage)[0].refused, "telling")
+    assert "probe 2 of 2, rank 1: item item-2 has the score" in beats(stage)[0].refused[ReleaseId("r2")]
+    third = stage.releases / write_successor_release(stage.releases, "r3", OTHER_ITEMS)
+    add_probes(third, made_probes(third, [["item-1"], ["item-2", "item-3"]]))
+    stage.announce(ReleaseId("r3"))
+    worker.wait_for(lambda: served_by(worker, "r3"), "serving the one that answers")
+    traffic = stage.traffic()
+    traffic.clicks(["a"], each=3)
+    assert_lists_are_of_their_release(lists, traffic, {ReleaseId("r1"): ITEMS, ReleaseId("r3"): OTHER_ITEMS})
