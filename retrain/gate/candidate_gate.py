@@ -140,11 +140,9 @@ def _nonfinite_vectors(folder: Path) -> int:
     count = 0
     for name in (VECTORS_FILE, REPEAT_BIAS_FILE):
         try:
-            stored = np.load(folder / name, mmap_mode="r")
-        except (OSError, ValueError):
+            count += int((~np.isfinite(np.load(folder / name, mmap_mode="r"))).sum())
+        except (OSError, ValueError, TypeError):
             continue
-        if np.issubdtype(stored.dtype, np.floating):
-            count += int((~np.isfinite(stored)).sum())
     return count
 
 

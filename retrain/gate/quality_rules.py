@@ -3,6 +3,8 @@
 Pure: figures and thresholds in, one `RuleCheck` out. Caller: `retrain.gate.verdict`.
 """
 
+import math
+
 from retrain.gate.gate_figures import IncumbentFigures, ListFigures
 from retrain.gate.gate_rules import GateRules, K
 from retrain.gate.paired_loss import PairedLoss, needed_predictions
@@ -96,7 +98,7 @@ def _worse(metric: str, loss: PairedLoss, allowed: float, confidence: float) -> 
     )
     if loss.upper < -allowed or loss.difference < -allowed:
         return f"{found}: the candidate is worse"
-    if allowed == 0:
+    if allowed == 0 or not math.isfinite(loss.standard_error):
         return f"{found}: that it is not worse is not shown"
     deviation = loss.standard_error * loss.predictions**0.5
     needed = needed_predictions(deviation, allowed, confidence)

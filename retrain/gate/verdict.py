@@ -69,7 +69,7 @@ def judge(figures: GateFigures, rules: GateRules, circumstances: Circumstances) 
             else:
                 passed_over |= outcome
     refusals = [check.refusal() for check in checks if not check.held]
-    if circumstances.unloadable and figures.nonfinite_vectors == 0:
+    if figures.engine is None and figures.nonfinite_vectors == 0:
         unloadable = GateRefusal(rule=LOADABLE, figure=0, threshold=1, message=circumstances.unloadable)
         refusals.insert(0, unloadable)
     return GateReport(
