@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from schemas.gate_report import GateReport
 from schemas.ids import ReleaseId
 from schemas.recommendation_list import Strategy
 
@@ -85,6 +86,8 @@ class ReleaseManifest(msgspec.Struct, frozen=True, kw_only=True):
     metrics: dict[str, float]
     code_version: str
     files: dict[str, FileDigest]
+    gate: GateReport | msgspec.UnsetType = msgspec.UNSET
+    """What the gate found; not there where the release was made by hand."""
     schema_version: int = SCHEMA_VERSION
 
 

@@ -2,7 +2,7 @@
 
 Owns the way from a frame of events to `models.recommender` and back; session rule, encoder step (ONNX),
 index, ranking and filters are the worker's. Callers: `retrain.evaluation.evaluated_models`,
-`retrain.releases.release_judging`.
+`retrain.releases.release_judging`, `retrain.gate`.
 """
 
 from collections.abc import Iterator, Sequence
@@ -14,7 +14,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from index.exact_index import ExactIndex
-from models.recommender import Recommendation, Recommender, SessionEvent
+from models.recommender import EncodedEvents, Recommendation, Recommender, SessionEvent
 from models.release import Release
 from models.servable_model import index_vectors
 from models.vocabulary import UNKNOWN, Vocabulary
@@ -64,13 +64,17 @@ class ServedRelease:
         recommender = Recommender(self.release, k, self._excluded_types)
         return _as_arrays(recommender.recommend({}, _session_events(events)).recommendations, k)
 
+    def encode(self, events: pl.DataFrame) -> EncodedEvents:
+        """What the lists of events are made from; whole sessions, as in `NextItemModel.lists`."""
+        return Recommender(self.release).encode(_session_events(events))
+
     def all_scores(self, events: pl.DataFrame) -> NDArray[np.float32]:
         """See `retrain.evaluation.next_item_model.ScoresAllItems`.
 
         An item's score is the inner product of query and item vector, with its repeat bias. Without a known
         item in the session it is the item's share of the popular list.
         """
-        encoded = Recommender(self.release).encode(_session_events(events))
+        encoded = self.encode(events)
         scores: NDArray[np.float32] = encoded.queries @ self._searched().T
         event, place = np.nonzero(encoded.last_items.rows != UNKNOWN)
         scores[event, encoded.last_items.rows[event, place]] = encoded.last_scores[event, place]

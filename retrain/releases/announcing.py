@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, TypeVar
 import msgspec
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaConnectionError, KafkaError
+from msgspec.structs import replace
 
 from retrain.log_reading import read_past
 from schemas.errors import Unavailable
@@ -38,18 +39,29 @@ class Announced(NamedTuple):
     announcement: ReleaseAnnouncement
 
 
-def announce(kafka: dict[str, Any], topic: str, release_id: ReleaseId) -> ReleaseAnnouncement:
+def announce(
+    kafka: dict[str, Any],
+    topic: str,
+    release_id: ReleaseId,
+    reason: str | msgspec.UnsetType = msgspec.UNSET,
+    forced: bool | msgspec.UnsetType = msgspec.UNSET,
+) -> ReleaseAnnouncement:
     """Announce a release with the next generation; does not check the release.
 
     Args:
         kafka: `schemas.connections.kafka_arguments`.
         topic: the releases topic.
         release_id: what to serve from now on.
+        reason: see `ReleaseAnnouncement`.
+        forced: likewise.
 
     Raises:
         Unavailable: Kafka does not answer, or the topic is missing.
     """
-    return _run(_announce(kafka, topic, release_id), kafka, topic)
+    what = ReleaseAnnouncement(
+        release_id=release_id, generation=0, announced_at=datetime.now(UTC), reason=reason, forced=forced
+    )
+    return _run(_announce(kafka, topic, what), kafka, topic)
 
 
 def claim_generation(kafka: dict[str, Any], topic: str, announcement: ReleaseAnnouncement) -> bool:
@@ -83,10 +95,10 @@ def running_announcement(announced: Sequence[Announced]) -> ReleaseAnnouncement 
     return max((one.announcement for one in announced), key=lambda one: one.generation, default=None)
 
 
-async def _announce(kafka: dict[str, Any], topic: str, release_id: ReleaseId) -> ReleaseAnnouncement:
+async def _announce(kafka: dict[str, Any], topic: str, what: ReleaseAnnouncement) -> ReleaseAnnouncement:
     """Two announcers at once may claim the same generation; the later one in the log takes the next."""
     while True:
-        announcement = _next(running_announcement(await _read(kafka, topic)), release_id)
+        announcement = _next(running_announcement(await _read(kafka, topic)), what)
         if await _claim(kafka, topic, announcement):
             return announcement
 
@@ -107,12 +119,12 @@ async def _claim(kafka: dict[str, Any], topic: str, announcement: ReleaseAnnounc
         await producer.stop()
 
 
-def _next(before: ReleaseAnnouncement | None, release_id: ReleaseId) -> ReleaseAnnouncement:
-    return ReleaseAnnouncement(
-        release_id=release_id,
+def _next(before: ReleaseAnnouncement | None, what: ReleaseAnnouncement) -> ReleaseAnnouncement:
+    return replace(
+        what,
         generation=before.generation + 1 if before else 1,
         announced_at=datetime.now(UTC),
-        previous=_previous(before, release_id),
+        previous=_previous(before, what.release_id),
     )
 
 

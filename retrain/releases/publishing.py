@@ -10,9 +10,8 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-import fsspec
-
 from models.release import read_manifest
+from retrain.releases.release_store import is_local, open_store
 from schemas.errors import Unavailable, UsageError
 from schemas.release_manifest import MANIFEST_FILE, ReleaseManifest
 
@@ -33,9 +32,9 @@ def publish_release(folder: Path, releases: str) -> ReleaseManifest:
         Unavailable: the object store does not answer.
     """
     manifest = read_manifest(folder)
-    files, root = _open_store(releases)
+    files, root = open_store(releases)
     target = f"{root}/{manifest.release_id}"
-    if "file" in files.protocol:
+    if is_local(files):
         _copy_to_folder(folder, Path(target), manifest)
     else:
         _copy_to_store(folder, files, target, manifest)
@@ -65,13 +64,3 @@ def _copy_to_store(folder: Path, files: Any, target: str, manifest: ReleaseManif
             files.put_file(str(folder / name), f"{target}/{name}")
     except Exception as error:  # each object store's client raises errors of its own classes
         raise Unavailable(f"{target}: {error}") from error
-
-
-def _open_store(releases: str) -> tuple[Any, str]:
-    try:
-        files, root = fsspec.core.url_to_fs(releases)
-    except (ImportError, ValueError) as error:
-        raise UsageError(f"MILLRACE_RELEASES={releases}: {error}") from error
-    except Exception as error:  # a client that connects when it is made raises errors of its own classes
-        raise Unavailable(f"{releases}: {error}") from error
-    return files, str(root).rstrip("/")

@@ -1,40 +1,114 @@
 """Promote and roll back: a verified release becomes the running one.
 
-Callers: `millrace releases`, `retrain` after the gate.
+Owns that what the gate refused is announced by force only. Callers: `millrace releases`, `retrain` after the
+gate, the automatic rollback.
 """
 
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import msgspec
+
 from retrain.releases.announcing import announce, read_announcements, running_announcement
-from retrain.releases.release_catalogue import verify_release
+from retrain.releases.release_catalogue import list_releases, verify_release
+from retrain.releases.rollback_target import search_rollback
 from schemas.connections import kafka_arguments
 from schemas.errors import UsageError
+from schemas.gate_report import GateReport
 from schemas.ids import ReleaseId
 from schemas.release_announcement import ReleaseAnnouncement
+from schemas.release_manifest import ReleaseManifest
 from schemas.settings import SharedSettings
 
+Reason = str | msgspec.UnsetType
 
-def promote(settings: SharedSettings, release_id: ReleaseId) -> ReleaseAnnouncement:
+
+class Rollback(NamedTuple):
+    """Where `roll_back` goes."""
+
+    release_id: ReleaseId
+    passed_over: dict[ReleaseId, str]
+    """Releases that ran later, and why they are not gone back to."""
+
+
+def promote(
+    settings: SharedSettings, release_id: ReleaseId, reason: Reason = msgspec.UNSET, force: bool = False
+) -> ReleaseAnnouncement:
     """Verify a release where it lies and announce it.
 
+    Args:
+        settings: where releases and their topic are.
+        release_id: which one.
+        reason: why, for the announcement.
+        force: announce it though the gate refused it; the announcement says so.
+
     Raises:
+        UsageError: the gate refused it; nothing was announced.
         InvalidRelease: it is incomplete or corrupt; nothing was announced.
         Unavailable: Kafka or the object store does not answer.
     """
-    verify_release(settings.releases, release_id)
-    return announce(kafka_arguments(settings), settings.releases_topic, release_id)
+    refused = refusals_in_words(verify_release(settings.releases, release_id))
+    if refused and not force:
+        raise UsageError(
+            f"release {release_id}: the gate refused it by {'; '.join(refused)} - announce it all the same "
+            "with --force"
+        )
+    forced = True if refused else msgspec.UNSET
+    return announce(kafka_arguments(settings), settings.releases_topic, release_id, reason, forced)
 
 
-def roll_back(settings: SharedSettings) -> ReleaseAnnouncement:
-    """Promote the release that was announced before the running one.
+def roll_back(settings: SharedSettings, reason: Reason = msgspec.UNSET) -> ReleaseAnnouncement:
+    """Promote the release that `find_rollback` finds.
+
+    Args:
+        settings: where releases and their topic are.
+        reason: why, for the announcement.
 
     Raises:
-        UsageError: there is none.
+        UsageError: there is none, or none is left.
         InvalidRelease: it is incomplete or corrupt by now; nothing was announced.
         Unavailable: Kafka or the object store does not answer.
     """
-    running = running_announcement(read_announcements(kafka_arguments(settings), settings.releases_topic))
-    if running is None or running.previous is None:
-        raise UsageError(
-            f"topic {settings.releases_topic}: no release was announced before "
-            f"{running.release_id if running else 'any'}; name one: millrace releases promote RELEASE"
+    return promote(settings, find_rollback(settings).release_id, reason)
+
+
+def find_rollback(settings: SharedSettings) -> Rollback:
+    """The last release that ran before the running one and that the gate passed.
+
+    Raises:
+        UsageError: there is none, or none is left.
+        Unavailable: Kafka or the object store does not answer.
+    """
+    announced = read_announcements(kafka_arguments(settings), settings.releases_topic)
+    target, passed_over = search_rollback(
+        [one.announcement for one in announced], list_releases(settings.releases)
+    )
+    if target is None:
+        running = running_announcement(announced)
+        name = running.release_id if running else None
+        raise UsageError(_nowhere_to_go(settings, name, passed_over))
+    return Rollback(target, passed_over)
+
+
+def refusals_in_words(manifest: ReleaseManifest) -> list[str]:
+    """The gate's refusals of a release, each with rule, figure and threshold; none where it passed."""
+    gate = manifest.gate
+    if not isinstance(gate, GateReport):
+        return []
+    return [f"{one.rule} (figure {one.figure}, threshold {one.threshold:g})" for one in gate.refusals]
+
+
+def _nowhere_to_go(
+    settings: SharedSettings, running: ReleaseId | None, passed_over: Mapping[ReleaseId, str]
+) -> str:
+    """What to tell who wants to go back where nothing is."""
+    if not passed_over:
+        return (
+            f"topic {settings.releases_topic}: no release was announced before {running or 'any'}; name one: "
+            "millrace releases promote RELEASE"
         )
-    return promote(settings, running.previous)
+    reasons = "; ".join(f"{release_id}: {why}" for release_id, why in passed_over.items())
+    return (
+        f"no release that ran before {running} can be gone back to ({reasons}); see `millrace releases list` "
+        f"for what is in {settings.releases}, and name one: millrace releases promote RELEASE"
+    )

@@ -5,6 +5,9 @@ Never edited: a change of a schema that alters these bytes is a new version, wit
 
 from datetime import UTC, datetime
 
+from msgspec.structs import replace
+
+from schemas.gate_report import GateRefusal, GateReport, HeldRule
 from schemas.ids import EventId, ItemId, RecommendationId, ReleaseId, SessionId, UserId
 from schemas.item_event import EraseSession, ItemEvent
 from schemas.item_metadata import ItemMetadata
@@ -78,6 +81,10 @@ RELEASE_ANNOUNCEMENT_V1 = ReleaseAnnouncement(
     previous=ReleaseId("20251231-000000-abc"),
 )
 
+FORCED_ANNOUNCEMENT_V1 = replace(
+    RELEASE_ANNOUNCEMENT_V1, reason="promoted by hand: the slice was odd", forced=True
+)
+
 RELEASE_MANIFEST_V1 = ReleaseManifest(
     release_id=ReleaseId("20260101-000000-abc"),
     created_at=datetime(2026, 1, 1, tzinfo=UTC),
@@ -116,4 +123,26 @@ RELEASE_PROBES_V1 = ReleaseProbes(
             list_scores=(1.5, -0.25),
         ),
     )
+)
+
+JUDGED_MANIFEST_V1 = replace(
+    RELEASE_MANIFEST_V1,
+    gate=GateReport(
+        passed=False,
+        refusals=[
+            GateRefusal(
+                rule="recall_loss",
+                figure=-0.0312,
+                threshold=-0.01,
+                message="Recall@20 differs from the incumbent's by -0.0250",
+            ),
+            GateRefusal(
+                rule="score_range", figure=None, threshold=1e6, message="a score of inf, beyond 1e+06"
+            ),
+        ],
+        figures={"recall@20": 0.475, "incumbent_recall@20": 0.5},
+        incumbent=ReleaseId("20251231-000000-abc"),
+        held=[HeldRule(rule="finite_vectors", figure=0.0, threshold=0.0)],
+        passed_over={"coverage": "fewer than 500 predictions"},
+    ),
 )

@@ -45,6 +45,18 @@ SCHEMAS = [
         decode_release_announcement,
     ),
     Schema(
+        "release-announcement.v1.forced.json",
+        values.FORCED_ANNOUNCEMENT_V1,
+        encode_release_announcement,
+        decode_release_announcement,
+    ),
+    Schema(
+        "release-manifest.v1.gate.json",
+        values.JUDGED_MANIFEST_V1,
+        encode_release_manifest,
+        decode_release_manifest,
+    ),
+    Schema(
         "release-manifest.v1.json",
         values.RELEASE_MANIFEST_V1,
         encode_release_manifest,

@@ -37,7 +37,9 @@ def test_schema_is_valid_and_says_what_it_is(name: str) -> None:
         ("recommendation-list.v1", encode_recommendation_list(values.RECOMMENDATION_LIST_V1)),
         ("item-metadata.v1", encode_item_metadata(values.ITEM_METADATA_V1)),
         ("release-announcement.v1", encode_release_announcement(values.RELEASE_ANNOUNCEMENT_V1)),
+        ("release-announcement.v1", encode_release_announcement(values.FORCED_ANNOUNCEMENT_V1)),
         ("release-manifest.v1", encode_release_manifest(values.RELEASE_MANIFEST_V1)),
+        ("release-manifest.v1", encode_release_manifest(values.JUDGED_MANIFEST_V1)),
         ("session-state.v1", msgspec.json.encode(values.SESSION_STATE_V1)),
     ],
 )

@@ -1,0 +1,167 @@
+"""The gate: a candidate release, the one that runs, and the newest events in; a verdict out.
+
+Owns the order of the measuring, and the log lines of refusals. Both releases answer the same slice through
+the code that serves. All figures but times follow from releases, events and seed. Callers: the retrain cycle,
+`millrace releases gate`.
+"""
+
+import logging
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import polars as pl
+
+from models.release import REPEAT_BIAS_FILE, VECTORS_FILE, Release, load_release, read_manifest
+from retrain.evaluation.predictions import Progress
+from retrain.evaluation.prefixes import Prefixes, prefixes_of
+from retrain.gate.engine_figures import Clock, measure_engine
+from retrain.gate.gate_figures import EngineFigures, GateFigures, IncumbentFigures, ListFigures
+from retrain.gate.gate_rules import GateRules
+from retrain.gate.incumbent_comparison import compare
+from retrain.gate.list_figures import list_figures, watched_lists
+from retrain.gate.verdict import Circumstances, judge
+from schemas.errors import InvalidRelease, UsageError
+from schemas.gate_report import GateReport
+from schemas.ids import ReleaseId
+from schemas.release_manifest import ReleaseManifest
+
+_LOGGER = logging.getLogger("millrace.retrain.gate")
+NO_INCUMBENT = "there is no incumbent"
+
+
+class _Incumbent(NamedTuple):
+    """What the candidate is compared with."""
+
+    release_id: ReleaseId | None
+    release: Release | None
+    problem: str = ""
+    """Why there is no release."""
+
+
+def examine(
+    candidate: Path,
+    incumbent: Path | None,
+    events: pl.DataFrame,
+    rules: GateRules,
+    progress: Progress = lambda _done, _total: None,
+    clock: Clock = time.perf_counter,
+) -> GateReport:
+    """Measure a candidate beside the incumbent and hold every rule against it.
+
+    Args:
+        candidate: the local folder of the release, whole.
+        incumbent: that of the running one; None: nothing runs. One that cannot be loaded is recorded, and the
+            rules that compare are passed over.
+        events: the newest slice of the log, on which neither was trained, in log order; columns as of
+            `schemas.event_files.read_events`. It may be empty.
+        rules: the thresholds.
+        progress: called with the events answered and their total, over both releases.
+        clock: seconds; for the times of encoder and index.
+
+    Raises:
+        InvalidRelease: the candidate's folder has no manifest that can be read. Whatever else is wrong with
+            it is a refusal.
+    """
+    manifest = read_manifest(candidate)
+    with np.errstate(all="ignore"):  # what is not finite is counted, and refused
+        report = _examined(candidate, manifest, _load_incumbent(incumbent), events, rules, progress, clock)
+    _log(manifest.release_id, report)
+    return report
+
+
+def _examined(
+    folder: Path,
+    manifest: ReleaseManifest,
+    incumbent: _Incumbent,
+    events: pl.DataFrame,
+    rules: GateRules,
+    progress: Progress,
+    clock: Clock,
+) -> GateReport:
+    nonfinite = _nonfinite_vectors(folder)
+    incumbent_items = incumbent.release.manifest.items if incumbent.release else None
+    circumstances = Circumstances(incumbent.release_id, no_comparison=incumbent.problem)
+    try:
+        release = load_release(folder)
+    except InvalidRelease as error:
+        figures = GateFigures(manifest.items, nonfinite, incumbent_items)
+        return judge(figures, rules, circumstances._replace(unloadable=str(error)))
+    prefixes = _prefixes(events)
+    engine = measure_engine(release, events, prefixes, rules, clock)
+    lists, compared = _answers(release, incumbent.release, prefixes, engine, rules, progress)
+    figures = GateFigures(manifest.items, nonfinite, incumbent_items, engine, lists, compared)
+    return judge(figures, rules, circumstances)
+
+
+def _answers(
+    release: Release,
+    incumbent: Release | None,
+    prefixes: Prefixes | None,
+    engine: EngineFigures,
+    rules: GateRules,
+    progress: Progress,
+) -> tuple[ListFigures | None, IncumbentFigures | None]:
+    """What both make of the slice; an encoder whose outputs are not finite is not asked for lists."""
+    if prefixes is None or engine.nonfinite_outputs:
+        return None, None
+    events = len(prefixes.events)
+    total = events if incumbent is None else 2 * events
+    predictions, watch = watched_lists(release, prefixes, lambda done, _: progress(done, total))
+    lists = list_figures(release, predictions, watch)
+    if incumbent is None:
+        return lists, None
+    others, _ = watched_lists(incumbent, prefixes, lambda done, _: progress(events + done, total))
+    return lists, compare(predictions, others, incumbent, rules)
+
+
+def _prefixes(events: pl.DataFrame) -> Prefixes | None:
+    """What is predicted; None where nothing is."""
+    try:
+        return prefixes_of(events)
+    except UsageError:
+        return None
+
+
+def _load_incumbent(folder: Path | None) -> _Incumbent:
+    if folder is None:
+        return _Incumbent(None, None, NO_INCUMBENT)
+    try:
+        release = load_release(folder)
+    except InvalidRelease as error:
+        _LOGGER.warning("the incumbent %s cannot be loaded, nothing is compared with it: %s", folder, error)
+        return _Incumbent(ReleaseId(folder.name), None, f"the incumbent cannot be loaded: {error}")
+    return _Incumbent(release.release_id, release)
+
+
+def _nonfinite_vectors(folder: Path) -> int:
+    """Values that are NaN or infinite in what is stored; 0 where that cannot be read: loading tells why."""
+    count = 0
+    for name in (VECTORS_FILE, REPEAT_BIAS_FILE):
+        try:
+            count += int((~np.isfinite(np.load(folder / name, mmap_mode="r"))).sum())
+        except (OSError, ValueError, TypeError):
+            continue
+    return count
+
+
+def _log(release_id: ReleaseId, report: GateReport) -> None:
+    """One line a refusal, one where there is none."""
+    for refusal in report.refusals:
+        _LOGGER.warning(
+            "gate refused release=%s rule=%s figure=%s threshold=%s: %s",
+            release_id,
+            refusal.rule,
+            refusal.figure,
+            refusal.threshold,
+            refusal.message,
+        )
+    if report.passed:
+        _LOGGER.info(
+            "gate passed release=%s incumbent=%s rules=%d passed_over=%d",
+            release_id,
+            report.incumbent,
+            len(report.held),
+            len(report.passed_over),
+        )

@@ -1,0 +1,132 @@
+"""What is measured of a candidate's encoder and index: finite outputs, index recall, time.
+
+Owns the sample of queries, and the timing: medians of repeats, after one call that is not counted. Caller:
+`retrain.gate.candidate_gate`.
+"""
+
+import time
+from collections.abc import Callable
+from statistics import median
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from index.exact_index import ExactIndex
+from models.release import Release
+from models.servable_model import index_vectors
+from retrain.evaluation.index_loss import list_overlap
+from retrain.evaluation.prefixes import Prefixes
+from retrain.evaluation.served_release import ServedRelease
+from retrain.gate.gate_figures import BATCHES, EngineFigures, Timings
+from retrain.gate.gate_rules import GateRules, K
+
+RECALLS = (K, 100)
+_REPEATS = 21
+_SEED_EVENTS = 1024
+_EXACT_BATCH = 256
+Clock = Callable[[], float]
+
+
+def measure_engine(
+    release: Release,
+    events: pl.DataFrame,
+    prefixes: Prefixes | None,
+    rules: GateRules,
+    clock: Clock = time.perf_counter,
+) -> EngineFigures:
+    """Encode the events of the slice, search for a sample of the queries, and time both.
+
+    Args:
+        release: the candidate.
+        events: the newest slice in log order; where it has none, its popular items stand in.
+        prefixes: what is predicted of them; None: nothing.
+        rules: how many queries, and the seed.
+        clock: seconds.
+    """
+    queries, nonfinite = _queries(release, events, prefixes)
+    timings, of_states = _timings(release, _sample(queries, max(BATCHES), rules.seed), clock)
+    if nonfinite:
+        return EngineFigures(nonfinite + of_states, dict.fromkeys(RECALLS, 0.0), timings)
+    recall = _index_recall(release, _sample(queries, rules.index_queries, rules.seed))
+    return EngineFigures(of_states, recall, timings)
+
+
+def _queries(
+    release: Release, events: pl.DataFrame, prefixes: Prefixes | None
+) -> tuple[NDArray[np.float32], int]:
+    """Float32 [events, index_dim] of sessions of which something is known, and how many values are wrong."""
+    model, found = ServedRelease(release), []
+    if prefixes is None:
+        parts = [_first_events(release, events)]
+    else:
+        parts = [prefixes.events[part] for part in prefixes.batches()]
+    for part in parts:
+        encoded = model.encode(part)
+        found.append(encoded.queries[encoded.known])
+    queries = np.concatenate(found)
+    return queries, int((~np.isfinite(queries)).sum())
+
+
+def _first_events(release: Release, events: pl.DataFrame) -> pl.DataFrame:
+    """Events to encode where nothing is predicted: those of the slice, else views of popular items."""
+    known = events.filter(release.vocabulary.rows(events["item_id"]) >= 0).head(_SEED_EVENTS)
+    if len(known):
+        return known
+    rows = release.popular["row"][:_SEED_EVENTS].tolist()
+    return pl.DataFrame(
+        {
+            "session_id": [str(row) for row in rows],
+            "item_id": [release.vocabulary.item_id(row) for row in rows],
+            "event_type": ["view"] * len(rows),
+            "occurred_at_ms": [0] * len(rows),
+        }
+    )
+
+
+def _sample(queries: NDArray[np.float32], n: int, seed: int) -> NDArray[np.float32]:
+    """Up to n queries, drawn without replacement."""
+    drawn = np.random.default_rng(seed).permutation(len(queries))[:n]
+    sample: NDArray[np.float32] = queries[np.sort(drawn)]
+    return sample
+
+
+def _index_recall(release: Release, queries: NDArray[np.float32]) -> dict[int, float]:
+    n = min(max(RECALLS), release.manifest.items)
+    exact = ExactIndex(index_vectors(release.item_vectors, release.manifest.encoder.index_dim))
+    starts = range(0, len(queries), _EXACT_BATCH)
+    wanted = np.concatenate([exact.search(queries[at : at + _EXACT_BATCH], n)[0] for at in starts])
+    found = np.concatenate([release.index.search(queries[at : at + _EXACT_BATCH], n)[0] for at in starts])
+    return {k: list_overlap(found, wanted, k) for k in RECALLS}
+
+
+def _timings(release: Release, queries: NDArray[np.float32], clock: Clock) -> tuple[Timings, int]:
+    """Microseconds an event, and how many values of states are wrong after a step from the zero state."""
+    spec, n = release.manifest.encoder, min(2 * K, release.manifest.items)
+    rows = np.resize(release.popular["row"], max(BATCHES))
+    items, types = np.array(release.item_vectors[rows]), np.zeros(len(rows), dtype=np.int64)
+    states = np.zeros((len(rows), spec.state_size), dtype=np.float16)
+    asked = np.resize(queries, (max(BATCHES), spec.index_dim))
+    nonfinite = int((~np.isfinite(release.encoder.step(items, types, states)[1])).sum())
+
+    def step(batch: int) -> Callable[[], object]:
+        return lambda: release.encoder.step(items[:batch], types[:batch], states[:batch])
+
+    def search(batch: int) -> Callable[[], object]:
+        return lambda: release.index.search(asked[:batch], n)
+
+    timings = Timings(
+        {batch: _median_us(step(batch), batch, clock) for batch in BATCHES},
+        {batch: _median_us(search(batch), batch, clock) for batch in BATCHES},
+    )
+    return timings, nonfinite
+
+
+def _median_us(call: Callable[[], object], batch: int, clock: Clock) -> float:
+    call()
+    seconds = []
+    for _ in range(_REPEATS):
+        started = clock()
+        call()
+        seconds.append(clock() - started)
+    return 1e6 * median(seconds) / batch
