@@ -29,6 +29,7 @@ from models.release import (
 )
 from models.servable_model import ServableModel, index_vectors
 from models.similar_items import nearest_items
+from models.trainable_weights import WEIGHTS_FILE, save_weights
 from models.vocabulary import Vocabulary
 from retrain.training.sessionize import Sessions
 from schemas.errors import UsageError
@@ -93,6 +94,7 @@ def build_release(
         metrics={name: round(value, 6) for name, value in model.metrics.items()},
         code_version=version("millrace"),
         files=_digests(folder),
+        lineage=model.lineage,
     )
     unfinished = folder / f".{MANIFEST_FILE}"
     unfinished.write_bytes(encode_release_manifest(manifest))
@@ -135,6 +137,8 @@ def _write_files(
     np.save(folder / SIMILAR_FILE, nearest_items(model.embeddings))
     if model.repeat_bias is not None:
         np.save(folder / REPEAT_BIAS_FILE, model.repeat_bias)
+    if model.weights:
+        save_weights(folder / WEIGHTS_FILE, model.weights)
     index = build_index(config.index, index_vectors(model.item_vectors, model.spec.index_dim))
     index.save(folder / INDEX_FILE)
     return IndexSpec(kind=index.kind, parameters=index.parameters)
