@@ -123,6 +123,8 @@ class ModelConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """Confidence in an event, beside 1 for an item that a session does not have."""
     als_iterations: int = 10
     """Passes over sessions and items."""
+    als_warm_iterations: int = 2
+    """In place of als_iterations where a training begins with the factors of a release."""
     als_last_items: int = 4
     """Items of a session that are folded in, the last ones."""
     als_decay: float = 0.4
@@ -189,6 +191,7 @@ RANGES: dict[str, tuple[float, float]] = {
     "als_regularization": (1e-6, 10**6),
     "als_alpha": (1e-6, 10**6),
     "als_iterations": (1, 1000),
+    "als_warm_iterations": (1, 1000),
     "als_last_items": (1, 50),
     "als_decay": (1e-6, 1),
     "session_gap_s": (0, 10**9),

@@ -37,12 +37,13 @@ def carried_weights(
     """
     old_rows = old.rows(new.item_ids)
     is_new = old_rows == UNKNOWN
+    units = config.als_factors if config.strategy == "als" else config.hidden_size
     company = _shares(cooccurrence_counts(sessions, len(new))[is_new][:, ~is_new])
     for place, member in enumerate(members):
         random = np.random.default_rng([config.seed, place])
         matrix = np.empty((len(new), member[ITEM_MATRIX].shape[1]), dtype=np.float32)
         matrix[~is_new] = member[ITEM_MATRIX][old_rows[~is_new]]
-        matrix[is_new] = _begun(matrix[~is_new], company, config.hidden_size, random)
+        matrix[is_new] = _begun(matrix[~is_new], company, units, random)
         yield {**member, ITEM_MATRIX: matrix}
 
 

@@ -61,10 +61,10 @@ def train_release(
     vocabulary = build_vocabulary(events, config.min_item_support)
     sessions = sessionize(events, vocabulary, config.session_gap_s)
     start = None if warm_start is None else warm_start_from(warm_start, config, vocabulary, sessions)
+    warm = start if isinstance(start, WarmStart) else None
     if config.strategy == "als":
-        model = train_als(sessions, vocabulary, config, progress)
+        model = train_als(sessions, vocabulary, config, progress, warm)
     else:
-        warm = start if isinstance(start, WarmStart) else None
         trained = train(sessions, vocabulary, config, progress, resources, start=warm)
         model = _servable(trained, config)
     if start is not None:

@@ -22,16 +22,11 @@ from schemas.release_manifest import Lineage, ReleaseManifest
 
 LEAST_KNOWN_SHARE = 0.5
 """Of the events, those whose item the release knows: with fewer, what it learned is of other items."""
-_ALIKE = (
-    "strategy",
-    "hidden_size",
-    "layers",
-    "members",
-    "tied_embeddings",
-    "cosine_scale",
-    "loss",
-)
-"""Fields of the model config on which the meaning of the weights depends."""
+_ALIKE = {
+    "gru4rec": ("hidden_size", "layers", "members", "tied_embeddings", "cosine_scale", "loss"),
+    "als": ("als_factors",),
+}
+"""By strategy the fields of the model config on which the meaning of the weights depends."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,7 +74,11 @@ def warm_start_from(
     return WarmStart(
         members=tuple(carried_weights(networks, known, vocabulary, sessions, config)),
         config=msgspec.structs.replace(
-            config, epochs=config.warm_epochs, learning_rate=config.warm_learning_rate, min_steps=0
+            config,
+            epochs=config.warm_epochs,
+            learning_rate=config.warm_learning_rate,
+            min_steps=0,
+            als_iterations=config.als_warm_iterations,
         ),
         weights_hash=weights_hash,
         lineage=Lineage(warm_started_from=manifest.release_id, warm_cycles=before + 1),
@@ -93,12 +92,10 @@ def _from_scratch(manifest: ReleaseManifest, reason: str) -> Lineage:
 def _why_unlike(manifest: ReleaseManifest, config: ModelConfig) -> str | None:
     """Why weights of that release cannot be weights of this training, as far as the configs tell."""
     new = msgspec.to_builtins(config)
-    old = {"strategy": manifest.strategy, **manifest.config}
-    for field in _ALIKE:
+    old = {**manifest.config, "strategy": manifest.strategy}
+    for field in ("strategy", *_ALIKE[config.strategy]):
         if old.get(field) != new[field]:
             return f"its {field} is {old.get(field)}, and this training's {new[field]}"
-    if config.strategy != "gru4rec":
-        return f"strategy {config.strategy} has no warm start: its factorization is made anew in seconds"
     if WEIGHTS_FILE not in manifest.files:
         return f"it has no {WEIGHTS_FILE}: an older version of Millrace made it"
     return None
@@ -113,10 +110,12 @@ def _why_other_data(
 ) -> str | None:
     """Why they cannot be on these sessions."""
     shape = encoder_shape(config, sessions)
-    for name, wanted in (("type_embeddings", shape.event_types > 0), ("repeat_bias", shape.repeat_bias)):
-        if (name in network) != wanted:
-            has, has_not = ("this training", "the release") if wanted else ("the release", "this training")
-            return f"{has} has {name}, {has_not} none: one of them is on events of one type, one of several"
+    is_als = config.strategy == "als"
+    wanted = {"type_embeddings": shape.event_types > 0, "repeat_bias": shape.repeat_bias}
+    for name in () if is_als else wanted:
+        if (name in network) != wanted[name]:
+            has, lacks = ("this training", "it") if wanted[name] else ("it", "this training")
+            return f"{has} has {name}, {lacks} none, by the config or by the types of events in the data"
     share = float((known.rows(vocabulary.item_ids)[sessions.item_rows] != UNKNOWN).mean())
     if share < LEAST_KNOWN_SHARE:
         return f"it knows the items of {share:.0%} of the events; a warm start takes {LEAST_KNOWN_SHARE:.0%}"

@@ -12,7 +12,7 @@ from msgspec import UNSET
 from msgspec.structs import replace
 
 from models.model_config import ModelConfig
-from models.release import load_release
+from models.release import load_release, read_manifest
 from models.trainable_weights import WEIGHTS_FILE, load_weights
 from retrain.evaluation.predictions import predict
 from retrain.evaluation.prefixes import prefixes_of
@@ -23,7 +23,13 @@ from retrain.training.training_resources import ONE_CORE, Resources
 from retrain.training.training_run import train_release
 from schemas.errors import InvalidRelease, UsageError
 from schemas.ids import ReleaseId
-from schemas.release_manifest import Lineage, ReleaseManifest, decode_release_manifest
+from schemas.release_manifest import (
+    MANIFEST_FILE,
+    Lineage,
+    ReleaseManifest,
+    decode_release_manifest,
+    encode_release_manifest,
+)
 from tests.retrain.planted_sessions import ring_events
 
 CONFIG = ModelConfig(hidden_size=16, epochs=1, min_steps=0, batch_size=16, n_negatives=8, test_share=0)
@@ -115,7 +121,7 @@ def test_ensembles_and_separate_embeddings_and_inner_products_start_warm(
         ({"tied_embeddings": False}, "its tied_embeddings is True"),
         ({"loss": "bpr_max", "cosine_scale": 0.0, "learning_rate": 0.05}, "its cosine_scale is 16.0"),
         ({"loss": "bpr", "learning_rate": 0.05}, "its loss is cross_entropy"),
-        ({"repeat_bias": "off"}, "the release has repeat_bias, this training none"),
+        ({"repeat_bias": "off"}, "it has repeat_bias, this training none"),
         ({"strategy": "als", "als_factors": 4, "als_iterations": 1}, "its strategy is gru4rec"),
     ],
 )
@@ -139,9 +145,12 @@ def test_release_of_other_items_is_a_reason_to_start_from_scratch(releases: Path
 
 
 def test_release_without_weights_is_a_reason_to_start_from_scratch(tmp_path: Path) -> None:
-    als = replace(CONFIG, strategy="als", als_factors=4, als_iterations=1)
-    release = tmp_path / train(tmp_path, ring_events(60), als).release_id
-    assert "strategy als has no warm start" in reason(train(tmp_path, ring_events(60), als, release))
+    folder = tmp_path / train(tmp_path, ring_events(60)).release_id
+    manifest = read_manifest(folder)
+    files = {name: digest for name, digest in manifest.files.items() if name != WEIGHTS_FILE}
+    (folder / MANIFEST_FILE).write_bytes(encode_release_manifest(replace(manifest, files=files)))
+    said = reason(train(tmp_path, ring_events(60), warm_start=folder))
+    assert said == f"release {folder.name}: it has no weights.npz: an older version of Millrace made it"
 
 
 def test_corrupt_weights_are_refused_by_their_hash(tmp_path: Path) -> None:
@@ -155,6 +164,16 @@ def test_corrupt_weights_are_refused_by_their_hash(tmp_path: Path) -> None:
     weights.unlink()
     with pytest.raises(InvalidRelease, match=r"weights\.npz cannot be read"):
         train(tmp_path, ring_events(60), warm_start=release)
+
+
+def test_als_goes_on_from_the_factors_of_a_release(tmp_path: Path) -> None:
+    als = replace(CONFIG, strategy="als", als_factors=16, als_iterations=1, als_warm_iterations=1)
+    folder, log = tmp_path / train(tmp_path, ring_events(), als).release_id, ring_events(rings=6)
+    warm, cold = train(tmp_path, log, als, warm_start=folder), train(tmp_path, log, als)
+    assert warm.lineage == Lineage(warm_started_from=ReleaseId(folder.name), warm_cycles=1)
+    assert warm.metrics["training_loss"] < cold.metrics["training_loss"]
+    others = train(tmp_path, log, replace(als, als_factors=8), warm_start=folder)
+    assert "its als_factors is 16, and this training's 8" in reason(others)
 
 
 class Killed(Exception):
