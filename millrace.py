@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+import retrain.benches.freshness_commands
 import retrain.benches.offline_bench_commands
 import retrain.cli
 import schemas.cli
@@ -32,8 +33,11 @@ app = typer.Typer(
 settings_app = typer.Typer()
 for commands in (streams.cli.app, retrain.cli.app, schemas.cli.app, settings_app):
     app.add_typer(commands)
-bench = typer.Typer(help="Measure this machine: training, index, streaming, lookup.", no_args_is_help=True)
+bench = typer.Typer(
+    help="Measure this machine: training, index, streaming, lookup, freshness.", no_args_is_help=True
+)
 bench.add_typer(retrain.benches.offline_bench_commands.app)
+bench.add_typer(retrain.benches.freshness_commands.app)
 bench.add_typer(streams.dev.online_bench_commands.app)
 app.add_typer(bench, name="bench")
 

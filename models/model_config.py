@@ -100,6 +100,10 @@ class ModelConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """Where linear and cosine schedules end, as a share of the learning rate."""
     momentum: float = 0.0
     """Share of its last step that each step of Adagrad repeats."""
+    warm_epochs: int = 1
+    """In place of epochs where a training begins with the weights of a release; min_steps does not count."""
+    warm_learning_rate: float = 0.05
+    """In place of learning_rate there."""
     n_negatives: int = 1024
     """Items drawn at each step as negatives for the whole batch, besides its targets; 0: in-batch only."""
     sample_alpha: float = 0.5
@@ -119,6 +123,8 @@ class ModelConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """Confidence in an event, beside 1 for an item that a session does not have."""
     als_iterations: int = 10
     """Passes over sessions and items."""
+    als_warm_iterations: int = 2
+    """In place of als_iterations where a training begins with the factors of a release."""
     als_last_items: int = 4
     """Items of a session that are folded in, the last ones."""
     als_decay: float = 0.4
@@ -171,6 +177,8 @@ RANGES: dict[str, tuple[float, float]] = {
     "min_steps": (0, 10**7),
     "batch_size": (1, 4096),
     "learning_rate": (1e-6, 10),
+    "warm_epochs": (1, 1000),
+    "warm_learning_rate": (1e-6, 10),
     "warm_up": (0, 0.95),
     "final_learning_rate": (0, 1),
     "momentum": (0, 0.99),
@@ -183,6 +191,7 @@ RANGES: dict[str, tuple[float, float]] = {
     "als_regularization": (1e-6, 10**6),
     "als_alpha": (1e-6, 10**6),
     "als_iterations": (1, 1000),
+    "als_warm_iterations": (1, 1000),
     "als_last_items": (1, 50),
     "als_decay": (1e-6, 1),
     "session_gap_s": (0, 10**9),

@@ -4,14 +4,16 @@ Owns the hand-over and which columns of the item vectors the index searches. Mak
 `retrain.training.training_run`; callers: `retrain.releases.release_building`, `models.release`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from msgspec import UNSET, UnsetType
 from numpy.typing import NDArray
 
+from models.trainable_weights import Weights
 from schemas.recommendation_list import Strategy
-from schemas.release_manifest import EncoderSpec
+from schemas.release_manifest import EncoderSpec, Lineage
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,6 +33,10 @@ class ServableModel:
     """For the manifest."""
     repeat_bias: NDArray[np.float32] | None = None
     """float32, of `models.repeat_bias.SERVED_SHAPE`."""
+    weights: Sequence[Weights] = ()
+    """What a warm start begins with, network by network; none: nothing can begin here."""
+    lineage: Lineage | UnsetType = UNSET
+    """What the training began with, where a warm start was asked for."""
 
 
 def index_vectors(item_vectors: NDArray[np.float32], index_dim: int) -> NDArray[np.float32]:

@@ -69,6 +69,17 @@ class DataRange(msgspec.Struct, frozen=True, kw_only=True):
     """What was read of the event topics, the evaluated part included; not there where it was a file."""
 
 
+class Lineage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Where a release's weights come from, where a warm start was asked for."""
+
+    warm_started_from: ReleaseId | None = None
+    """The release whose weights the training began with; none: it began from scratch."""
+    warm_cycles: int = 0
+    """Warm starts since the last training from scratch, this one included."""
+    why_from_scratch: str | None = None
+    """Why it did not begin with the weights of the release that was given."""
+
+
 class ReleaseManifest(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that one needs to know to serve a release, and where it came from."""
 
@@ -88,6 +99,8 @@ class ReleaseManifest(msgspec.Struct, frozen=True, kw_only=True):
     files: dict[str, FileDigest]
     gate: GateReport | msgspec.UnsetType = msgspec.UNSET
     """What the gate found; not there where the release was made by hand."""
+    lineage: Lineage | msgspec.UnsetType = msgspec.UNSET
+    """Not there where no warm start was asked for."""
     schema_version: int = SCHEMA_VERSION
 
 

@@ -23,6 +23,7 @@ def fit_item_factors(
     items: int,
     config: AlsConfig,
     progress: Callable[[int, float, float], None] | None = None,
+    start: NDArray[np.float32] | None = None,
 ) -> NDArray[np.float32]:
     """Factorize sessions by items: float32 [items, factors].
 
@@ -32,6 +33,7 @@ def fit_item_factors(
         config: see there.
         progress: called after each iteration with its number from 0, its seconds, and the mean weighted
             squared error over all sessions and items; None saves the computing of the error.
+        start: float32 [items, factors], the factors before the first iteration; None: drawn at random.
     """
     from implicit.cpu.als import AlternatingLeastSquares
 
@@ -45,6 +47,7 @@ def fit_item_factors(
             num_threads=1,
             random_state=config.seed,
         )
+        model.item_factors = None if start is None else start.copy()
         model.fit(user_items(sessions, items), show_progress=False, callback=progress)
     item_factors: NDArray[np.float32] = model.item_factors
     return item_factors

@@ -31,6 +31,8 @@ class Prefixes:
     """String [n]: the item of the next event."""
     target_types: pl.Series
     """String [n]: the type of the next event."""
+    target_times_ms: pl.Series
+    """Int64 [n]: the time of the next event; as `times_without_gaps` has it."""
     session: NDArray[np.int32]
     """int32 [n]: number of the session, from 0, rising."""
     session_ids: pl.Series
@@ -87,6 +89,7 @@ def prefixes_of(events: pl.DataFrame, between_ms: tuple[int, int] | None = None)
         predicted=rows["predicted"].to_numpy(),
         targets=counted["target"],
         target_types=counted["target_type"],
+        target_times_ms=counted["target_at_ms"],
         session=(first.to_numpy().cumsum() - 1).astype(np.int32),
         session_ids=counted["session_id"].filter(first),
         position=counted["position"].to_numpy().astype(np.int32),

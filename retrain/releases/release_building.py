@@ -29,6 +29,7 @@ from models.release import (
 )
 from models.servable_model import ServableModel, index_vectors
 from models.similar_items import nearest_items
+from models.trainable_weights import WEIGHTS_FILE, save_weights
 from models.vocabulary import Vocabulary
 from retrain.releases.probe_writing import write_probes
 from retrain.training.sessionize import Sessions
@@ -94,6 +95,7 @@ def build_release(
         metrics={name: round(value, 6) for name, value in model.metrics.items()},
         code_version=version("millrace"),
         files=_digests(folder),
+        lineage=model.lineage,
     )
     write_probes(folder, manifest, sessions)
     manifest = msgspec.structs.replace(manifest, files=_digests(folder))
@@ -138,6 +140,8 @@ def _write_files(
     np.save(folder / SIMILAR_FILE, nearest_items(model.embeddings))
     if model.repeat_bias is not None:
         np.save(folder / REPEAT_BIAS_FILE, model.repeat_bias)
+    if model.weights:
+        save_weights(folder / WEIGHTS_FILE, model.weights)
     index = build_index(config.index, index_vectors(model.item_vectors, model.spec.index_dim))
     index.save(folder / INDEX_FILE)
     return IndexSpec(kind=index.kind, parameters=index.parameters)

@@ -30,7 +30,7 @@ def file_source(path: Path) -> RunSource:
     return RunSource(name=path.name, sha256=sha256_of(path), bytes=path.stat().st_size)
 
 
-def train_recorded(
+def train_recorded(  # noqa: PLR0913  # the seven of train_release, and the run
     run: RunRecorder,
     log: pl.DataFrame,
     config: ModelConfig,
@@ -38,6 +38,8 @@ def train_recorded(
     created_at: datetime,
     progress: Callable[[TrainingProgress], None] = lambda _: None,
     resources: Resources = ONE_CORE,
+    *,
+    warm_start: Path | None = None,
 ) -> ReleaseManifest:
     """Train inside a recorded run.
 
@@ -49,8 +51,10 @@ def train_recorded(
         created_at: likewise.
         progress: likewise.
         resources: likewise.
+        warm_start: likewise.
 
     Raises:
+        InvalidRelease: likewise.
         UsageError: likewise.
     """
 
@@ -59,7 +63,7 @@ def train_recorded(
         progress(at)
 
     with run.timed("training"):
-        manifest = train_release(log, config, releases, created_at, follow, resources)
+        manifest = train_release(log, config, releases, created_at, follow, resources, warm_start)
     run.trained(manifest)
     with run.timed("score_range"):
         model = ServedRelease(load_release(releases / manifest.release_id))

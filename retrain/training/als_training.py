@@ -12,10 +12,12 @@ from models.als_encoder_export import als_encoder_spec, export_als_encoder
 from models.als_fold_in import confidences, whitened
 from models.model_config import ModelConfig
 from models.servable_model import ServableModel
+from models.trainable_weights import ITEM_MATRIX
 from models.vocabulary import Vocabulary
 from retrain.baselines.als_baseline import fit_item_factors
 from retrain.training.sessionize import Sessions
 from retrain.training.training_loop import TrainingProgress
+from retrain.training.warm_start import WarmStart
 from schemas.errors import UsageError
 
 
@@ -24,6 +26,7 @@ def train_als(
     vocabulary: Vocabulary,
     config: ModelConfig,
     progress: Callable[[TrainingProgress], None] = lambda _: None,
+    start: WarmStart | None = None,
 ) -> ServableModel:
     """Factorize the sessions.
 
@@ -33,20 +36,22 @@ def train_als(
         config: of strategy `als`; the same arguments give the same model on the same machine.
         progress: called after each iteration, an epoch here; its loss is the mean weighted squared error over
             all sessions and items.
+        start: the factors to begin with, and for how many iterations; None: from scratch.
 
     Raises:
         UsageError: fewer than two items, or factors that are no numbers.
     """
     if len(vocabulary) < 2:
         raise UsageError(f"items to choose from: {len(vocabulary)}; the training data needs at least 2")
-    als = _als_config(config)
+    als = _als_config(config if start is None else start.config)
+    begun = None if start is None else start.members[0][ITEM_MATRIX]
     losses: list[float] = []
 
     def follow(iteration: int, seconds: float, loss: float) -> None:
         losses.append(loss)
         progress(_progress(len(sessions.item_rows), iteration + 1, als.iterations, seconds, loss))
 
-    factors = fit_item_factors(sessions, len(vocabulary), als, follow)
+    factors = fit_item_factors(sessions, len(vocabulary), als, follow, begun)
     if not np.isfinite(factors).all():
         raise UsageError("the training diverged: factors that are no numbers; raise als_regularization")
     return ServableModel(
@@ -56,6 +61,7 @@ def train_als(
         item_vectors=whitened(factors, als.regularization),
         embeddings=factors,
         metrics={"training_loss": losses[-1]},
+        weights=[{ITEM_MATRIX: factors}],
     )
 
 

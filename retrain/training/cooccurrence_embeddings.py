@@ -31,7 +31,7 @@ def cooccurrence_embeddings(
         float32 [items, dim], U sqrt(S) of the truncated singular value decomposition, of standard deviation 1
         overall; zeros for items without company, and in columns beyond the number of items.
     """
-    information = _positive_information(_counts(sessions, items))
+    information = _positive_information(cooccurrence_counts(sessions, items))
     rank = min(dim, items)
     basis = random.standard_normal((items, min(rank + _OVERSAMPLING, items)), dtype=np.float32)
     for _ in range(_POWER_ITERATIONS):
@@ -43,8 +43,8 @@ def cooccurrence_embeddings(
     return embeddings / deviation if deviation > 0 else embeddings
 
 
-def _counts(sessions: Sessions, items: int) -> sp.csr_matrix:
-    """How often two items stand near one another, nearer ones more; symmetric."""
+def cooccurrence_counts(sessions: Sessions, items: int) -> sp.csr_matrix:
+    """How often two items stand near one another, nearer ones more; symmetric, float64 [items, items]."""
     rows = sessions.item_rows
     session = np.repeat(np.arange(len(sessions)), np.diff(sessions.offsets))
     counts = sp.csr_matrix((items, items), dtype=np.float64)

@@ -5,7 +5,7 @@ in which process and when a member is trained. Callers: `retrain.training.traini
 `retrain.training.member_processes`; `retrain.training.training_run` removes the checkpoints.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -16,6 +16,7 @@ import numpy as np
 import torch
 
 from models.model_config import ModelConfig
+from models.trainable_weights import Weights
 from retrain.training.session_parallel_batches import SessionParallelBatches
 from retrain.training.sessionize import Sessions
 from retrain.training.training_loop import TrainedNetwork, TrainingLoop, TrainingProgress
@@ -36,6 +37,10 @@ class TrainingPlan:
     product_type: torch.dtype
     data_hash: str
     """Of the sessions, for checkpoints; empty without them."""
+    initial: Sequence[Weights] = ()
+    """What each member begins with; none: drawn at random."""
+    started_from: str | None = None
+    """What the first weights were made of, for checkpoints; None where they are drawn."""
 
 
 def train_member(
@@ -60,7 +65,10 @@ def train_member(
     own, resources = member_config(plan.config, place), plan.resources
     with torch_settings(resources.threads, plan.device):
         torch.manual_seed(own.seed)
-        training = TrainingLoop(plan.sessions, plan.items, own, batches, plan.device, plan.product_type)
+        initial = plan.initial[place] if plan.initial else None
+        training = TrainingLoop(
+            plan.sessions, plan.items, own, batches, plan.device, plan.product_type, initial
+        )
         if resources.checkpoint is not None:
             path = member_checkpoint(resources.checkpoint, place)
             training.keep(path, resources.checkpoint_every_s, _made_from(plan, own))
@@ -89,4 +97,5 @@ def _made_from(plan: TrainingPlan, config: ModelConfig) -> dict[str, Any]:
         "versions": versions,
         "precision": str(plan.product_type).removeprefix("torch."),
         "device": plan.device.type,
+        "warm_start": plan.started_from,
     }

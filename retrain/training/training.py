@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from models.gru4rec_ensemble import Gru4RecEnsemble, ensemble_vectors
 from models.model_config import ModelConfig
+from models.trainable_weights import Weights
 from models.vocabulary import Vocabulary
 from retrain.training.member_processes import members_at_once, train_side_by_side
 from retrain.training.member_progress import part_of_whole
@@ -27,6 +28,7 @@ from retrain.training.training_resources import (
     device_named,
     product_type_named,
 )
+from retrain.training.warm_start import WarmStart
 from schemas.errors import UsageError
 
 
@@ -41,6 +43,8 @@ class TrainedModel:
     bias."""
     history: tuple[TrainingProgress, ...]
     """The state at the end of each epoch, member after member."""
+    weights: tuple[Weights, ...]
+    """Of each member, what a warm start begins with."""
 
 
 def train(
@@ -50,6 +54,7 @@ def train(
     progress: Callable[[TrainingProgress], None] = lambda _: None,
     resources: Resources = ONE_CORE,
     clock: Callable[[], float] = time.perf_counter,
+    start: WarmStart | None = None,
 ) -> TrainedModel:
     """Train a GRU4Rec.
 
@@ -61,6 +66,7 @@ def train(
         resources: what to use. With several threads and members this starts processes, so a script that
             calls it must do so under `if __name__ == "__main__"`.
         clock: seconds, for the speed in `progress` and the times of checkpoints; processes have their own.
+        start: what the networks begin with, and for how long they are trained; None: from scratch.
 
     Raises:
         UsageError: fewer than two items, no session of two events, a loss that is no number any more, a
@@ -76,8 +82,18 @@ def train(
     device = device_named(resources.device)
     product_type = product_type_named(resources.precision, device)
     data_hash = _hash_of(sessions) if resources.checkpoint is not None else ""
+    if start is not None:
+        config = start.config
     plan = TrainingPlan(
-        sessions, len(vocabulary), config, resources, device, product_type, data_hash=data_hash
+        sessions,
+        len(vocabulary),
+        config,
+        resources,
+        device,
+        product_type,
+        data_hash=data_hash,
+        initial=() if start is None else start.members,
+        started_from=None if start is None else start.weights_hash,
     )
     at_once = members_at_once(config.members, resources.threads, device)
     if at_once > 1:
@@ -94,7 +110,8 @@ def train(
         for place, member in enumerate(members)
         for epoch in member.history
     ]
-    return TrainedModel(encoder.eval(), vectors, tuple(history))
+    weights = tuple(member.weights for member in members)
+    return TrainedModel(encoder.eval(), vectors, tuple(history), weights)
 
 
 def _as_part(

@@ -62,6 +62,13 @@ def train_command(
             help="Go on from this file after a kill, with the same result; it is removed at the end."
         ),
     ] = None,
+    warm_start: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="RELEASE_DIR",
+            help="Begin with the weights of this release, where they fit; for warm_epochs of the config.",
+        ),
+    ] = None,
     runs: RunsOption = None,
     event_type_map: EventTypeMapOption = None,
 ) -> None:
@@ -71,6 +78,7 @@ def train_command(
     A folder beside the releases keeps the run: its config, seed, data, code, machine, history and figures.
     """
     from models.model_config import load_model_config
+    from models.release import read_manifest
     from retrain.event_split import hold_out_validation as held_out
     from retrain.event_split import read_log
     from retrain.runs.recorded_training import RUNS, file_source, train_recorded
@@ -95,9 +103,13 @@ def train_command(
         log = held_out(log, model_config.test_share, hold_out_validation, "--hold-out-validation")
     resources = Resources(threads, device, precision, checkpoint)
     used = {"threads": str(threads), "device": device, "precision": precision}
+    if warm_start is not None:
+        used["warm_start"] = read_manifest(warm_start).release_id
     plan = RunPlan("train", model_config, file_source(path), len(log), hold_out_validation, used)
     with recorded_run(runs, plan) as run, training_display() as show:
-        manifest = train_recorded(run, log, model_config, out, utc_now(), show, resources)
+        manifest = train_recorded(
+            run, log, model_config, out, utc_now(), show, resources, warm_start=warm_start
+        )
     typer.echo(f"{_described(manifest, out)}\nrun {run.folder}")
 
 
@@ -111,5 +123,17 @@ def _described(manifest: "ReleaseManifest", out: Path) -> str:
     data = manifest.data
     return (
         f"{out / manifest.release_id}\n{manifest.items:,} items, {data.sessions:,} sessions, {data.events:,} "
-        f"events, training loss {manifest.metrics['training_loss']:.4f}"
+        f"events, training loss {manifest.metrics['training_loss']:.4f}{_begun_with(manifest)}"
+    )
+
+
+def _begun_with(manifest: "ReleaseManifest") -> str:
+    """A line about the warm start, where one was asked for."""
+    lineage = manifest.lineage
+    if not lineage:
+        return ""
+    if lineage.why_from_scratch:
+        return f"\ntrained from scratch, because no warm start was possible: {lineage.why_from_scratch}"
+    return (
+        f"\nwarm start {lineage.warm_cycles} since a training from scratch, from {lineage.warm_started_from}"
     )

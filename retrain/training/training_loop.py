@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from models.gru4rec import Gru4Rec
 from models.model_config import ModelConfig
 from models.repeat_bias import RECENCIES
+from models.trainable_weights import Weights
 from retrain.training.checkpoints import Checkpoint, load_checkpoint, save_checkpoint
 from retrain.training.learning_rates import learning_rate_factor
 from retrain.training.negative_sampling import NegativeSampler, StepNegatives
@@ -53,6 +54,8 @@ class TrainedNetwork(NamedTuple):
     vectors: NDArray[np.float32]
     history: list[TrainingProgress]
     """The state at the end of each epoch."""
+    weights: Weights
+    """What a warm start begins with."""
 
 
 class TrainingLoop:
@@ -66,6 +69,7 @@ class TrainingLoop:
         batches: SessionParallelBatches,
         device: torch.device,
         product_type: torch.dtype,
+        initial: Weights | None = None,
     ) -> None:
         counts = np.bincount(sessions.item_rows, minlength=items)
         sampler = NegativeSampler(counts, config.sample_alpha)
@@ -75,7 +79,9 @@ class TrainingLoop:
         remembered = _mean_remembered(sessions) if encoder_shape(config, sessions).repeat_bias else 0
         in_batch = batches.lanes * (1 + remembered)
         correction = _candidate_log_probability(counts, sampler, in_batch, config)
-        self._state = TrainingState(sessions, batches.lanes, correction, config, device, product_type)
+        self._state = TrainingState(
+            sessions, batches.lanes, correction, config, device, product_type, initial
+        )
         self._epochs = max(config.epochs, math.ceil(config.min_steps / len(batches)))
         self._history: list[TrainingProgress] = []
         self._epoch, self._step, self._events, self._loss_sum = 1, 0, 0, 0.0
@@ -116,7 +122,8 @@ class TrainingLoop:
                     saved_at = clock()
         if self._checkpoint:
             self._save(self._checkpoint)
-        return TrainedNetwork(self._state.encoder.cpu(), self._state.served_vectors(), self._history)
+        vectors, weights = self._state.served_vectors(), self._state.weights()
+        return TrainedNetwork(self._state.encoder.cpu(), vectors, self._history, weights)
 
     def _begin_epoch(self) -> None:
         self._epoch, self._step, self._events, self._loss_sum = self._epoch + 1, 0, 0, 0.0

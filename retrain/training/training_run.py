@@ -4,6 +4,7 @@ Owns the order of the steps. Callers: `retrain.training.training_commands`, `ret
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from retrain.training.sessionize import build_vocabulary, sessionize
 from retrain.training.training import TrainedModel, train
 from retrain.training.training_loop import TrainingProgress
 from retrain.training.training_resources import ONE_CORE, Resources
+from retrain.training.warm_start import WarmStart, warm_start_from
 from schemas.errors import UsageError
 from schemas.release_manifest import ReleaseManifest
 
@@ -32,6 +34,7 @@ def train_release(
     created_at: datetime,
     progress: Callable[[TrainingProgress], None] = lambda _: None,
     resources: Resources = ONE_CORE,
+    warm_start: Path | None = None,
 ) -> ReleaseManifest:
     """Train on the training part of a log and write the release.
 
@@ -42,8 +45,11 @@ def train_release(
         created_at: the present, with a time zone.
         progress: see `retrain.training.training.train`.
         resources: likewise; its checkpoint is removed when the release is complete.
+        warm_start: the folder of a release with whose weights the training begins, where they fit it; where
+            they do not, it is from scratch, and the manifest's lineage says why. None: from scratch.
 
     Raises:
+        InvalidRelease: see `retrain.training.warm_start.warm_start_from`.
         UsageError: there is nothing to learn from, the training diverged, or the folder cannot be made.
     """
     events = train_events(log, config.test_share)
@@ -54,10 +60,15 @@ def train_release(
         )
     vocabulary = build_vocabulary(events, config.min_item_support)
     sessions = sessionize(events, vocabulary, config.session_gap_s)
+    start = None if warm_start is None else warm_start_from(warm_start, config, vocabulary, sessions)
+    warm = start if isinstance(start, WarmStart) else None
     if config.strategy == "als":
-        model = train_als(sessions, vocabulary, config, progress)
+        model = train_als(sessions, vocabulary, config, progress, warm)
     else:
-        model = _servable(train(sessions, vocabulary, config, progress, resources), config)
+        trained = train(sessions, vocabulary, config, progress, resources, start=warm)
+        model = _servable(trained, config)
+    if start is not None:
+        model = replace(model, lineage=start.lineage if isinstance(start, WarmStart) else start)
     data = describe_data(events, sessions)
     manifest = build_release(releases, model, vocabulary, sessions, config, data, created_at)
     if resources.checkpoint is not None:
@@ -78,4 +89,5 @@ def _servable(model: TrainedModel, config: ModelConfig) -> ServableModel:
         repeat_bias=None
         if biases is None
         else served_table(biases, config.cosine_scale, config.repeat_shrinkage),
+        weights=model.weights,
     )

@@ -16,6 +16,7 @@ from models.gru4rec import EncoderShape, Gru4Rec, initial_item_matrix, serving_v
 from models.model_config import ModelConfig
 from models.repeat_bias import LastItems, after_events, bias_cases, no_items
 from models.session_rule import EVENT_TYPE_CODES
+from models.trainable_weights import ITEM_MATRIX, Weights
 from models.vocabulary import UNKNOWN
 from retrain.training.adagrad import Adagrad
 from retrain.training.autograd_step import AutogradStep
@@ -43,8 +44,9 @@ class TrainingState:
         config: ModelConfig,
         device: torch.device,
         product_type: torch.dtype = torch.float32,
+        initial: Weights | None = None,
     ) -> None:
-        """Draw the initial weights from torch's global generator.
+        """Draw the initial weights from torch's global generator, or take those that are given.
 
         Args:
             sessions: what is trained on.
@@ -53,10 +55,14 @@ class TrainingState:
             config: of the model.
             device: where the tensors live.
             product_type: of the factors of matrix products; weights and their updates are float32 always.
+            initial: see `weights`; None: drawn.
         """
         self.shape = encoder_shape(config, sessions)
         self.encoder = Gru4Rec(self.shape, config.embedding_dropout, config.hidden_dropout).to(device)
-        self.item_matrix = _item_matrix(sessions, len(correction), config, self.shape).to(device)
+        if initial is None:
+            self.item_matrix = _item_matrix(sessions, len(correction), config, self.shape).to(device)
+        else:
+            self.item_matrix = _taken(initial, self.encoder).to(device)
         self.hidden = torch.zeros(lanes, self.shape.state_size, device=device)
         self._correction = torch.from_numpy(correction).to(device)
         self._distinct = DistinctRows(len(correction))
@@ -104,6 +110,11 @@ class TrainingState:
         """The item vectors as a release holds them, float32 [items, item_dim]."""
         vectors: NDArray[np.float32] = serving_vectors(self.item_matrix, self.shape).cpu().numpy()
         return vectors
+
+    def weights(self) -> Weights:
+        """What was trained, as the next training may begin with it; copies."""
+        tensors = {ITEM_MATRIX: self.item_matrix, **self._weights}
+        return {name: tensor.detach().cpu().numpy().copy() for name, tensor in tensors.items()}
 
     def arrays(self) -> dict[str, Array]:
         """What a checkpoint holds; copies."""
@@ -176,6 +187,15 @@ def _item_matrix(sessions: Sessions, items: int, config: ModelConfig, shape: Enc
         for first in range(0, shape.item_dim - 1, units):
             matrix[known, first : first + units] = embeddings[known]
     return matrix
+
+
+def _taken(initial: Weights, encoder: Gru4Rec) -> Tensor:
+    """The given item matrix; the encoder gets the other weights."""
+    with torch.no_grad():
+        for name, weight in encoder.named_parameters():
+            if weight.numel():
+                weight.copy_(torch.from_numpy(initial[name]))
+    return torch.from_numpy(initial[ITEM_MATRIX].copy())
 
 
 def _generator_states(device: torch.device) -> dict[str, Array]:

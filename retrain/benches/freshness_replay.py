@@ -1,0 +1,219 @@
+"""The replay of a log hour by hour under a policy of retraining, in simulated time.
+
+Owns which release answers which event. A training that begins at an hour h learns from the events of the
+window before h, with nothing of the future; sessions that go on are cut there, as a retrain sees them. The
+release serves from h + the measured time of its making on: until then the one before it answers. Every list
+comes from the code that serves, and is made from all earlier events of its session. Caller:
+`retrain.benches.bench_freshness`.
+"""
+
+import shutil
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from models.model_config import ModelConfig
+from models.release import load_release
+from models.vocabulary import UNKNOWN
+from retrain.benches.freshness_policies import Policy
+from retrain.evaluation.predictions import predict
+from retrain.evaluation.prefixes import Prefixes
+from retrain.evaluation.ranking_metrics import Ranks, recall_at_k
+from retrain.evaluation.served_release import ServedRelease
+from retrain.evaluation.time_windows import TimeWindow, window_parts
+from retrain.training.training_resources import Resources
+from retrain.training.training_run import train_release
+from schemas.errors import UsageError
+from schemas.timestamps import from_epoch_ms
+
+K = 20
+HOUR_MS = 3_600_000
+_LONGEST_S = 3600
+Clock = Callable[[], float]
+
+
+class Span(NamedTuple):
+    """What is replayed."""
+
+    start_ms: int
+    """Where the first hour begins; every policy has the same release there."""
+    hours: int
+    window_h: int
+    """Hours before a training that it learns from."""
+
+
+class Made(NamedTuple):
+    """A release and what its making took."""
+
+    folder: Path
+    seconds: float
+    """From the events in memory to the release."""
+    events: int
+    until_ms: int
+    """What it learned from ends here."""
+
+
+class Hour(NamedTuple):
+    """An hour with something to predict."""
+
+    number: int
+    """From 0."""
+    start_ms: int
+    prefixes: Prefixes
+
+
+class Answers(NamedTuple):
+    """What a release answers of an hour."""
+
+    ranks: Ranks
+    known: NDArray[np.bool_]
+    """Whether the release knows the target."""
+
+
+@dataclass
+class PolicyReplay:
+    """One policy on its way through the hours."""
+
+    policy: Policy
+    serving: Made
+    ranks: list[NDArray[np.int32]] = field(default_factory=list)
+    """Hour by hour."""
+    unknown: list[int] = field(default_factory=list)
+    """Hour by hour, the targets that the release which served did not know."""
+    trainings: list[Made] = field(default_factory=list)
+
+
+class FreshnessReplay:
+    """All policies at the same hours; what equal releases answer is computed once."""
+
+    def __init__(
+        self,
+        log: pl.DataFrame,
+        span: Span,
+        config: ModelConfig,
+        releases: Path,
+        resources: Resources,
+        clock: Clock = time.perf_counter,
+    ) -> None:
+        """Replay a log.
+
+        Args:
+            log: in log order, without nulls in `occurred_at_ms`.
+            span: which part of it.
+            config: of the trainings; they learn from the whole window.
+            releases: an empty folder.
+            resources: of the trainings.
+            clock: seconds; tells how long a training takes.
+        """
+        self._log = log
+        self._following = log.filter(~pl.col("session_id").is_first_distinct())
+        self._span = span
+        self._config = config
+        self._releases = releases
+        self._resources = resources
+        self._clock = clock
+
+    def run(
+        self, policies: Sequence[Policy], progress: Callable[[str], None]
+    ) -> tuple[list[Hour], list[PolicyReplay]]:
+        """Replay every hour.
+
+        Args:
+            policies: what is compared.
+            progress: called with a line after each hour.
+
+        Returns:
+            The hours with something to predict, and what each policy answered in them.
+
+        Raises:
+            UsageError: there is nothing to learn from before the first hour.
+        """
+        first = self._trained(self._span.start_ms, None)
+        progress(f"first release: {first.events:,} events, {first.seconds:.1f} s")
+        replays = [PolicyReplay(policy, first) for policy in policies]
+        hours: list[Hour] = []
+        for number in range(self._span.hours):
+            prefixes = self._prefixes(number)
+            answered: dict[Path, Answers] = {}
+            for replay in replays:
+                before = replay.serving
+                self._retrain_where_due(replay, number)
+                if prefixes is not None:
+                    self._answer(replay, before, prefixes, answered)
+            if prefixes is not None:
+                hours.append(Hour(number, self._at(number), prefixes))
+                progress(_line(hours[-1], replays))
+            self._forget({replay.serving.folder for replay in replays})
+        return hours, replays
+
+    def _prefixes(self, hour: int) -> Prefixes | None:
+        """What is to be predicted in the hour; None: nothing."""
+        if self._between(self._at(hour), self._at(hour + 1), self._following).is_empty():
+            return None
+        return window_parts(self._log, TimeWindow(None, self._at(hour), self._at(hour + 1))).prefixes
+
+    def _retrain_where_due(self, replay: PolicyReplay, hour: int) -> None:
+        """A training that would begin with the hour; without new events there is nothing to learn."""
+        now_ms = self._at(hour)
+        news = self._between(replay.serving.until_ms, now_ms, self._log)
+        if replay.policy.trains_at(hour) and not news.is_empty():
+            warm_start = replay.serving.folder if replay.policy.warm else None
+            replay.serving = self._trained(now_ms, warm_start)
+            replay.trainings.append(replay.serving)
+
+    def _answer(
+        self, replay: PolicyReplay, before: Made, prefixes: Prefixes, answered: dict[Path, Answers]
+    ) -> None:
+        """The answers of the hour: the old release's until the new one is there."""
+        old, now = (self._answers(made, prefixes, answered) for made in (before, replay.serving))
+        there_at_ms = replay.serving.until_ms + round(1000 * replay.serving.seconds)
+        by_now = (prefixes.target_times_ms >= there_at_ms).to_numpy()
+        replay.ranks.append(np.where(by_now, now.ranks, old.ranks).astype(np.int32))
+        replay.unknown.append(int((~np.where(by_now, now.known, old.known)).sum()))
+
+    def _answers(self, made: Made, prefixes: Prefixes, answered: dict[Path, Answers]) -> Answers:
+        if made.folder not in answered:
+            predictions = predict(ServedRelease(load_release(made.folder)), prefixes, K)
+            answered[made.folder] = Answers(predictions.ranks, predictions.target_rows != UNKNOWN)
+        return answered[made.folder]
+
+    def _trained(self, until_ms: int, warm_start: Path | None) -> Made:
+        events = self._between(until_ms - self._span.window_h * HOUR_MS, until_ms, self._log)
+        # a release's id has its time in it, which must differ between two of the same events
+        created_at = from_epoch_ms(until_ms) + timedelta(milliseconds=len(list(self._releases.iterdir())))
+        started = self._clock()
+        manifest = train_release(
+            events, self._config, self._releases, created_at, resources=self._resources, warm_start=warm_start
+        )
+        seconds = self._clock() - started
+        if seconds > _LONGEST_S:
+            raise UsageError(
+                f"a training took {seconds:.0f} s; a replay by the hour takes at most {_LONGEST_S}: give a "
+                "shorter --window-hours or a smaller config"
+            )
+        return Made(self._releases / manifest.release_id, seconds, len(events), until_ms)
+
+    def _forget(self, serving: set[Path]) -> None:
+        for folder in self._releases.iterdir():
+            if folder not in serving:
+                shutil.rmtree(folder)
+
+    @staticmethod
+    def _between(from_ms: int, until_ms: int, events: pl.DataFrame) -> pl.DataFrame:
+        return events.filter(pl.col("occurred_at_ms").is_between(from_ms, until_ms, closed="left"))
+
+    def _at(self, hour: int) -> int:
+        return self._span.start_ms + hour * HOUR_MS
+
+
+def _line(hour: Hour, replays: Sequence[PolicyReplay]) -> str:
+    recalls = [f"{replay.policy.name} {recall_at_k(replay.ranks[-1], K):.4f}" for replay in replays]
+    when = f"{from_epoch_ms(hour.start_ms):%Y-%m-%d %H:%M}Z"
+    return f"hour {hour.number + 1}, {when}, {len(hour.prefixes):,} predictions: {', '.join(recalls)}"

@@ -1,0 +1,73 @@
+"""Weights carried from one vocabulary to another: rows of known items copied, rows for new ones made.
+
+Owns where a new item begins: at the mean of the items that stand near it in the new sessions, so that it is
+recommended beside them before the first step. Caller: `retrain.training.warm_start`.
+"""
+
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from models.model_config import ModelConfig
+from models.trainable_weights import ITEM_MATRIX, Weights
+from models.vocabulary import UNKNOWN, Vocabulary
+from retrain.training.cooccurrence_embeddings import cooccurrence_counts
+from retrain.training.sessionize import Sessions
+
+Array = NDArray[np.float32]
+
+
+def carried_weights(
+    members: Iterable[Weights],
+    old: Vocabulary,
+    new: Vocabulary,
+    sessions: Sessions,
+    config: ModelConfig,
+) -> Iterator[Weights]:
+    """The weights of networks for another vocabulary; items that are not in it are dropped.
+
+    Args:
+        members: the networks.
+        old: the items of their rows.
+        new: the items of the rows to make.
+        sessions: rows of the new vocabulary.
+        config: of the new training; its seed draws the rows of items that stand near no known one.
+    """
+    old_rows = old.rows(new.item_ids)
+    is_new = old_rows == UNKNOWN
+    units = config.als_factors if config.strategy == "als" else config.hidden_size
+    company = _shares(cooccurrence_counts(sessions, len(new))[is_new][:, ~is_new])
+    for place, member in enumerate(members):
+        random = np.random.default_rng([config.seed, place])
+        matrix = np.empty((len(new), member[ITEM_MATRIX].shape[1]), dtype=np.float32)
+        matrix[~is_new] = member[ITEM_MATRIX][old_rows[~is_new]]
+        matrix[is_new] = _begun(matrix[~is_new], company, units, random)
+        yield {**member, ITEM_MATRIX: matrix}
+
+
+def _shares(counts: sp.csr_matrix) -> sp.csr_matrix:
+    """Rows of counts as shares of their sum; rows of zeros stay."""
+    totals = np.asarray(counts.sum(axis=1)).ravel()
+    return sp.diags(1 / np.maximum(totals, np.finfo(np.float64).tiny)) @ counts
+
+
+def _begun(known: Array, company: sp.csr_matrix, units: int, random: np.random.Generator) -> Array:
+    """Rows for new items, float32 [new, item_dim]: embeddings as long as known ones are on average, no bias.
+
+    Args:
+        known: float32 [known, item_dim], the rows of the known items.
+        company: [new, known], the share that each known item has in a new one's company.
+        units: of an embedding; the input's come before the output's where they are separate.
+        random: for items without company.
+    """
+    begun = np.zeros((company.shape[0], known.shape[1]), dtype=np.float32)
+    for first in range(0, known.shape[1] - 1, units):
+        columns = slice(first, first + units)
+        lengths = np.linalg.norm(known[:, columns], axis=1, keepdims=True)
+        mean = company @ (known[:, columns] / np.maximum(lengths, np.finfo(np.float32).tiny))
+        lonely = ~mean.any(axis=1)
+        mean[lonely] = random.standard_normal((int(lonely.sum()), units))
+        begun[:, columns] = mean / np.linalg.norm(mean, axis=1, keepdims=True) * lengths.mean()
+    return begun
