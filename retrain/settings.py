@@ -25,6 +25,25 @@ class RetrainSettings(SharedSettings):
     retrain_config: Path | None = Field(
         None, description="model config of a retrain, a TOML or JSON file; without it the defaults"
     )
+    retrain_work: Path = Field(
+        Path("retrain-work"), description="where a retrain cycle keeps what a killed one goes on from"
+    )
+    retrain_from_scratch_every: int = Field(
+        7,
+        ge=1,
+        description="every n-th cycle trains from scratch, the others begin with the running release's "
+        "weights; 1: all",
+    )
+    retrain_lock_ttl_s: float = Field(
+        30.0, ge=0.5, description="how long the lock of a cycle outlives its holder's last sign of life"
+    )
+    retrain_wait_s: float = Field(
+        600.0, ge=0, description="how long a cycle waits until every live worker has reported its release"
+    )
+    retrain_resume_h: float = Field(
+        24.0, ge=0, description="a killed cycle that began longer ago is not gone on with but begun anew"
+    )
+    retrain_history: int = Field(200, ge=1, description="cycles that the history in Redis keeps")
 
 
 PROGRAMS: dict[str, type[SharedSettings]] = {"retrain": RetrainSettings, "releases": ReleaseSettings}

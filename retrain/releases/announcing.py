@@ -52,6 +52,23 @@ def announce(kafka: dict[str, Any], topic: str, release_id: ReleaseId) -> Releas
     return _run(_announce(kafka, topic, release_id), kafka, topic)
 
 
+def claim_generation(kafka: dict[str, Any], topic: str, announcement: ReleaseAnnouncement) -> bool:
+    """Announce exactly this: with its generation, or not at all.
+
+    Args:
+        kafka: `schemas.connections.kafka_arguments`.
+        topic: the releases topic.
+        announcement: whose generation nobody has claimed yet, as far as the caller knows.
+
+    Returns:
+        Whether it is the first in the log that claims its generation; otherwise it counts for nobody.
+
+    Raises:
+        Unavailable: Kafka does not answer, or the topic is missing; it may have been announced.
+    """
+    return _run(_claim(kafka, topic, announcement), kafka, topic)
+
+
 def read_announcements(kafka: dict[str, Any], topic: str) -> list[Announced]:
     """What the topic holds now, in log order; messages that are no announcement are passed over.
 
@@ -68,20 +85,24 @@ def running_announcement(announced: Sequence[Announced]) -> ReleaseAnnouncement 
 
 async def _announce(kafka: dict[str, Any], topic: str, release_id: ReleaseId) -> ReleaseAnnouncement:
     """Two announcers at once may claim the same generation; the later one in the log takes the next."""
+    while True:
+        announcement = _next(running_announcement(await _read(kafka, topic)), release_id)
+        if await _claim(kafka, topic, announcement):
+            return announcement
+
+
+async def _claim(kafka: dict[str, Any], topic: str, announcement: ReleaseAnnouncement) -> bool:
     producer = AIOKafkaProducer(acks="all", request_timeout_ms=_REQUEST_TIMEOUT_MS, **kafka)
     try:
         await producer.start()
-        while True:
-            announcement = _next(running_announcement(await _read(kafka, topic)), release_id)
-            value = encode_release_announcement(announcement)
-            sent = await producer.send_and_wait(topic, value, key=RELEASE_LINE, partition=0)
-            claims = [
-                one.offset
-                for one in await _read(kafka, topic)
-                if one.announcement.generation == announcement.generation
-            ]
-            if min(claims, default=sent.offset) == sent.offset:
-                return announcement
+        value = encode_release_announcement(announcement)
+        sent = await producer.send_and_wait(topic, value, key=RELEASE_LINE, partition=0)
+        claims = [
+            one.offset
+            for one in await _read(kafka, topic)
+            if one.announcement.generation == announcement.generation
+        ]
+        return bool(min(claims, default=sent.offset) == sent.offset)
     finally:
         await producer.stop()
 
