@@ -43,6 +43,9 @@ class RetrainSettings(SharedSettings):
     retrain_resume_h: float = Field(
         24.0, ge=0, description="a killed cycle that began longer ago is not gone on with but begun anew"
     )
+    retrain_checkpoint_s: float = Field(
+        60.0, ge=0, description="how often a training writes the checkpoint that a killed cycle goes on from"
+    )
     retrain_history: int = Field(200, ge=1, description="cycles that the history in Redis keeps")
 
 

@@ -82,7 +82,8 @@ def incumbent_folder(parts: CycleParts, record: CycleRecord) -> Path | None:
 
 
 def _trained(parts: CycleParts, record: CycleRecord, run: RunRecorder) -> ReleaseManifest:
-    resources = Resources(checkpoint=parts.work.checkpoint)
+    every_s = parts.settings.retrain_checkpoint_s
+    resources = Resources(checkpoint=parts.work.checkpoint, checkpoint_every_s=every_s)
     with parts.display.training() as show:
         return train_recorded(
             run,
