@@ -77,6 +77,8 @@ def run_cycle(parts: CycleParts, record: CycleRecord, holder: str) -> CycleSumma
                     run = stack.enter_context(_recording(parts, record))
                 record = _step(parts, record, step, holder, run)
     except OSError as error:
+        if isinstance(error.__context__, Unavailable):  # the run's record could not even be ended
+            raise error.__context__ from error
         raise Unavailable(f"retrain cycle, step {step}: {error}") from error
     except Unavailable:
         raise

@@ -124,7 +124,7 @@ class CycleStage:
 def cycle_stage(kafka: Any, redis_url: str, prefix: str, folder: Path, **settings: Any) -> CycleStage:
     """A stage with a topic of announcements of its own, and a file to learn from."""
     events = folder / "events.parquet"
-    ring_events(sessions=150, noise=0).write_parquet(events)
+    ring_events(sessions=150, noise=0).rename({"occurred_at_ms": "timestamp"}).write_parquet(events)
     given = {
         "kafka_bootstrap_servers": kafka.bootstrap_servers,
         "redis_url": redis_url,
