@@ -88,6 +88,28 @@ def once(
         raise typer.Exit(1)
 
 
+@app.command("status")
+def status(
+    as_json: Annotated[bool, typer.Option("--json", help="All that is known, as JSON.")] = False,
+    last: Annotated[int, typer.Option(min=0, help="How many cycles that are over.")] = 10,
+) -> None:
+    """Show the cycle that runs, the release that serves, and the last cycles with their outcomes."""
+    import msgspec
+
+    from retrain.cycle.retrain_redis import open_retrain_redis
+    from retrain.cycle.status_board import read_board
+    from retrain.cycle.status_report import print_board
+    from retrain.settings import RetrainSettings
+    from schemas.settings import read_settings
+
+    board = read_board(open_retrain_redis(read_settings(RetrainSettings)))
+    shown = board._replace(history=board.history[:last])
+    if as_json:
+        typer.echo(msgspec.json.format(msgspec.json.encode(shown._asdict()), indent=2))
+    else:
+        print_board(shown)
+
+
 def _redis(settings: "RetrainSettings") -> Any:
     """The Redis of the lock; that it is not there is said with the ways out."""
     from retrain.cycle.retrain_redis import asked, open_retrain_redis

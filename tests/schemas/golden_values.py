@@ -11,6 +11,7 @@ from schemas.item_metadata import ItemMetadata
 from schemas.recommendation_list import RecommendationList, ScoredItem, Source
 from schemas.release_announcement import ReleaseAnnouncement
 from schemas.release_manifest import DataRange, EncoderSpec, FileDigest, IndexSpec, ReleaseManifest
+from schemas.retrain_request import RetrainRequest
 from schemas.session_state import SessionState, hash_event_id
 
 ITEM_EVENT_V1 = ItemEvent(
@@ -103,4 +104,11 @@ RELEASE_MANIFEST_V1 = ReleaseManifest(
     metrics={"recall@20": 0.5},
     code_version="0.1.0",
     files={"encoder.onnx": FileDigest("cd" * 32, 1024)},
+)
+
+RETRAIN_REQUEST_V1 = RetrainRequest(
+    request_id="8d7f",
+    requested_at=datetime(2026, 1, 1, tzinfo=UTC),
+    reason="a new season",
+    from_scratch=True,
 )

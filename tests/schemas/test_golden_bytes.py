@@ -12,6 +12,7 @@ from schemas.item_metadata import decode_item_metadata, encode_item_metadata
 from schemas.recommendation_list import decode_recommendation_list, encode_recommendation_list
 from schemas.release_announcement import decode_release_announcement, encode_release_announcement
 from schemas.release_manifest import decode_release_manifest, encode_release_manifest
+from schemas.retrain_request import decode_retrain_request, encode_retrain_request
 from schemas.session_state import decode_session_state, encode_session_state
 from tests.schemas import golden_values as values
 
@@ -48,6 +49,12 @@ SCHEMAS = [
         values.RELEASE_MANIFEST_V1,
         encode_release_manifest,
         decode_release_manifest,
+    ),
+    Schema(
+        "retrain-request.v1.json",
+        values.RETRAIN_REQUEST_V1,
+        encode_retrain_request,
+        decode_retrain_request,
     ),
 ]
 

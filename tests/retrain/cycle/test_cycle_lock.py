@@ -1,11 +1,14 @@
 """The lock of the cycle: one holder at a time, on every kind of Redis, also where Redis forgets."""
 
+import time
 from collections.abc import Iterator
 from datetime import datetime
+from pathlib import Path
 
 import pytest
 
 from retrain.cycle.cycle_lock import CycleLock, take_lock
+from retrain.cycle.live_workers import live_workers
 from retrain.cycle.retrain_redis import Client, open_retrain_redis
 from retrain.cycle.status_board import StatusBoard, read_board
 from retrain.settings import RetrainSettings
@@ -15,7 +18,9 @@ from schemas.ids import ReleaseId
 from schemas.redis_keys import CYCLE_FENCE, CYCLE_LOCK
 from streams.dev.ports import free_port
 from tests.services.redis_cluster import RedisCluster
+from tests.services.redis_sentinels import PASSWORD, running_watched_redis
 from tests.services.redis_servers import PrivateRedis
+from tests.waiting import DEADLINE_S
 
 TTL_S = 60.0
 
@@ -187,7 +192,29 @@ def test_lock_and_board_work_on_a_cluster(redis_cluster: RedisCluster) -> None:
     assert read_board(redis).lock == "clustered"
     lock.give_back()
     assert read_board(redis).lock is None
+    assert live_workers(redis) == []
     redis.close()
+
+
+def test_lock_follows_the_sentinels_to_the_next_master(tmp_path: Path) -> None:
+    with running_watched_redis(tmp_path) as watched:
+        settings = RetrainSettings(redis_url=watched.url, redis_sentinel_password=PASSWORD)
+        redis = open_retrain_redis(settings)
+        lock = take(redis)
+        watched.kill_master()
+        deadline = time.monotonic() + DEADLINE_S
+        while not held(lock):
+            assert time.monotonic() < deadline
+        lock.give_back()
+        redis.close()
+
+
+def held(lock: CycleLock) -> bool:
+    try:
+        lock.check()
+    except Unavailable:
+        return False
+    return True
 
 
 def test_redis_that_is_away_is_told_with_its_setting() -> None:
