@@ -2,7 +2,7 @@
 
 Owns the reading, by a consumer without a group; what may be learned is `retrain.event_recording`. The whole
 range is held in memory, about 600 bytes an event: bound it by the topics' retention or by `since`. Caller:
-`retrain.retrain_once`.
+`retrain.cycle.window_reading`.
 """
 
 import asyncio

@@ -1,28 +1,29 @@
-"""`millrace retrain once`: a new release from the event log, announced. Mounted by `retrain.cli`."""
+"""`millrace retrain`: one cycle, its status, or a process that runs them. Mounted by `retrain.cli`."""
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
-from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 if TYPE_CHECKING:
-    from retrain.retrain_once import Retrained, Window
     from retrain.settings import RetrainSettings
-    from retrain.training.training_loop import TrainingProgress
+    from schemas.cycle_status import CycleSummary
 
-app = typer.Typer(help="Train releases on the event log, publish and announce them.", no_args_is_help=True)
+app = typer.Typer(help="Train releases on the event log, publish and announce them.")
 
 
-@app.callback()
-def retrain() -> None:
+@app.callback(invoke_without_command=True)
+def retrain(context: typer.Context) -> None:
     """Train releases on the event log, publish and announce them."""
+    if context.invoked_subcommand is not None:
+        return
+    typer.echo(context.get_help())
+    raise typer.Exit(2)
 
 
 @app.command("once")
 def once(
+    *,
     events: Annotated[
         Path | None, typer.Option(help="Learn from this event file and not from the event topics.")
     ] = None,
@@ -39,97 +40,103 @@ def once(
     runs: Annotated[
         Path | None, typer.Option(help="Folder in which the run gets its folder [MILLRACE_RUNS].")
     ] = None,
+    work: Annotated[
+        Path | None, typer.Option(help="Folder that a killed cycle goes on from [MILLRACE_RETRAIN_WORK].")
+    ] = None,
+    from_scratch: Annotated[
+        bool, typer.Option("--from-scratch", help="Train without the running release's weights.")
+    ] = False,
+    restart: Annotated[
+        bool, typer.Option("--restart", help="Begin a new cycle, whatever was killed before.")
+    ] = False,
+    no_lock: Annotated[
+        bool,
+        typer.Option("--no-lock", help="Work without Redis: no lock, no status, no waiting for workers."),
+    ] = False,
 ) -> None:
-    """Read the event topics to their ends, train on them, publish a release and announce it."""
-    from datetime import UTC
+    """Run one cycle, or go on with the one that was killed: train, evaluate, publish, announce, wait."""
+    from datetime import UTC, datetime
 
     from models.model_config import load_model_config
-    from retrain.retrain_once import retrain_once
+    from retrain.cycle.cycle_display import TerminalDisplay
+    from retrain.cycle.cycle_opening import CyclePlan
+    from retrain.cycle.retrain_once import CycleTools, check_announcing, retrain_once
+    from retrain.cycle.window_reading import file_window, topic_window, window_start
     from retrain.settings import RetrainSettings
+    from retrain.training.training_display import progress_bar
     from schemas.errors import UsageError
     from schemas.settings import read_settings
 
     if events is not None and since is not None:
         raise UsageError("--events and --since: give one of them; --since is about the event topics")
-    settings = read_settings(RetrainSettings, retrain_config=config, releases=releases, runs=runs)
+    settings = read_settings(
+        RetrainSettings, retrain_config=config, releases=releases, runs=runs, retrain_work=work
+    )
     model_config = load_model_config(settings.retrain_config)
-    now = datetime.now(UTC)
+    start = window_start(settings, since, datetime.now(UTC))
     window = (
-        _file_window(settings, events) if events else _topic_window(settings, _start(settings, since, now))
+        file_window(settings, events)
+        if events
+        else topic_window(settings, start, typer.echo, lambda: progress_bar("reading events"))
     )
-    typer.echo(_describe(retrain_once(settings, window, model_config, now, _Display()), settings.releases))
+    check_announcing(settings)
+    plan = CyclePlan("command", model_config, window.source, since, from_scratch, restart)
+    tools = CycleTools(TerminalDisplay(), lambda line: typer.echo(line, err=True))
+    summary = retrain_once(settings, plan, window.read, None if no_lock else _redis(settings), tools)
+    typer.echo(_describe(summary, settings.releases))
+    if summary.outcome != "running":
+        raise typer.Exit(1)
 
 
-def _start(settings: "RetrainSettings", since: str | None, now: datetime) -> datetime | None:
-    """From when on; None: from the beginning."""
-    from datetime import timedelta
+@app.command("status")
+def status(
+    as_json: Annotated[bool, typer.Option("--json", help="All that is known, as JSON.")] = False,
+    last: Annotated[int, typer.Option(min=0, help="How many cycles that are over.")] = 10,
+) -> None:
+    """Show the cycle that runs, the release that serves, and the last cycles with their outcomes."""
+    import msgspec
 
-    from schemas.errors import UsageError
+    from retrain.cycle.retrain_redis import open_retrain_redis
+    from retrain.cycle.status_board import read_board
+    from retrain.cycle.status_report import print_board
+    from retrain.settings import RetrainSettings
+    from schemas.settings import read_settings
 
-    if since is None:
-        return now - timedelta(hours=settings.retrain_window_h) if settings.retrain_window_h else None
+    board = read_board(open_retrain_redis(read_settings(RetrainSettings)))
+    shown = board._replace(history=board.history[:last])
+    if as_json:
+        typer.echo(msgspec.json.format(msgspec.json.encode(shown._asdict()), indent=2))
+    else:
+        print_board(shown)
+
+
+def _redis(settings: "RetrainSettings") -> Any:
+    """The Redis of the lock; that it is not there is said with the ways out."""
+    from retrain.cycle.retrain_redis import asked, open_retrain_redis
+    from schemas.errors import Unavailable
+
     try:
-        start = datetime.fromisoformat(since)
-    except ValueError as error:
-        raise UsageError(f"--since {since}: give RFC 3339, as in 2026-01-31T00:00:00Z") from error
-    if start.tzinfo is None:
-        raise UsageError(f"--since {since}: the zone is missing; give Z or an offset, as in {since}Z")
-    return start
+        redis = open_retrain_redis(settings)
+        asked(redis.ping)
+    except Unavailable as error:
+        raise Unavailable(
+            f"{error} It holds the lock that lets one cycle run at a time; where nothing else can start one, "
+            "--no-lock does without it"
+        ) from error
+    return redis
 
 
-def _file_window(settings: "RetrainSettings", path: Path) -> "Window":
-    from retrain.event_split import read_log
-    from retrain.retrain_once import Window
-    from retrain.runs.recorded_training import file_source
-
-    return Window(read_log(path, settings.event_type_map), file_source(path))
-
-
-def _topic_window(settings: "RetrainSettings", since: datetime | None) -> "Window":
-    from retrain.event_log import read_event_log
-    from retrain.retrain_once import Window
-    from retrain.training.training_display import progress_bar
-    from schemas.run_record import RunSource
-
-    with progress_bar("reading events") as show:
-        log = read_event_log(settings, since, show)
-    recorded = log.recorded
-    typer.echo(
-        f"{len(recorded.events):,} events from {', '.join(settings.event_topics)}; left out: "
-        f"{recorded.invalid:,} invalid, {recorded.without_consent:,} without consent, "
-        f"{recorded.erased:,} of erased sessions, {recorded.repeats:,} repeats; "
-        f"{recorded.skewed:,} have a time that cannot be right, their record's counts"
-    )
-    source = RunSource(name=",".join(settings.event_topics))
-    return Window(recorded.events, source, log.ranges)
-
-
-class _Display:
-    """Bars on a terminal."""
-
-    def training(self) -> "AbstractContextManager[Callable[[TrainingProgress], None]]":
-        """Around the training."""
-        from retrain.training.training_display import training_display
-
-        return training_display()
-
-    def judging(self) -> AbstractContextManager[Callable[[int, int], None]]:
-        """Around the evaluation."""
-        from retrain.training.training_display import progress_bar
-
-        return progress_bar("evaluating")
-
-
-def _describe(retrained: "Retrained", releases: str) -> str:
-    manifest, announcement = retrained
-    data, metrics = manifest.data, manifest.metrics
+def _describe(summary: "CycleSummary", releases: str) -> str:
+    metrics = summary.metrics
     judged = (
         f"Recall@20 {metrics['recall@20']:.4f}, popularity {metrics['popularity_recall@20']:.4f}, on "
         f"{metrics['predictions']:,.0f} predictions in the last sessions, which it was not trained on"
         if "recall@20" in metrics
         else "not evaluated: no two events of one session were kept for it"
     )
-    return (
-        f"{manifest.release_id} in {releases}: {manifest.items:,} items, {data.sessions:,} sessions, "
-        f"{data.events:,} events\n{judged}\nannounced as generation {announcement.generation}"
-    )
+    became = {
+        "running": f"announced as generation {summary.generation}, running",
+        "refused": "published, not announced: the gate refuses it",
+    }.get(summary.outcome, summary.outcome)
+    why = f": {summary.reason}" if summary.reason else ""
+    return f"{summary.release_id} in {releases}: {summary.events:,} events\n{judged}\n{became}{why}"

@@ -23,7 +23,7 @@ def asyncapi_document(settings: SharedSettings) -> dict[str, Any]:
     """The document for the topics and brokers of the settings."""
     events = settings.event_topics
     channels = _channels(settings)
-    received = [*events, settings.items_topic]
+    received = [*events, settings.items_topic, settings.retrain_requests_topic]
     return {
         "asyncapi": "3.0.0",
         "info": {
@@ -68,6 +68,7 @@ def _channels(settings: SharedSettings) -> dict[str, Any]:
         settings.dead_letter_topic: ("Events that can never be processed", ["DeadLetter"]),
         settings.items_topic: ("The item catalogue", ["ItemMetadata", "DeletedItem"]),
         settings.releases_topic: ("Which release to serve", ["ReleaseAnnouncement"]),
+        settings.retrain_requests_topic: ("Where a retrain cycle is asked for", ["RetrainRequest"]),
     }
     definitions = topic_definitions(
         event_topics=settings.event_topics,
@@ -75,6 +76,7 @@ def _channels(settings: SharedSettings) -> dict[str, Any]:
         dead_letters=settings.dead_letter_topic,
         items=settings.items_topic,
         releases=settings.releases_topic,
+        retrain_requests=settings.retrain_requests_topic,
         partitions=1,  # of no interest here
     )
     return {
@@ -120,6 +122,7 @@ def _messages() -> dict[str, Any]:
         "ItemMetadata": _message("item_id", _ref("ItemMetadata")),
         "DeletedItem": _message("item_id", deleted),
         "ReleaseAnnouncement": _message("the release line", _ref("ReleaseAnnouncement")),
+        "RetrainRequest": _message("the request's id, or none", _ref("RetrainRequest")),
     }
 
 

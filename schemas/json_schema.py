@@ -17,6 +17,7 @@ from schemas.lookup_responses import PopularItems, Problem, SessionRecommendatio
 from schemas.recommendation_list import RecommendationList
 from schemas.release_announcement import ReleaseAnnouncement
 from schemas.release_manifest import ReleaseManifest
+from schemas.retrain_request import RetrainRequest
 from schemas.session_state import SessionState
 from schemas.timestamps import MAX_TIME_MS
 
@@ -29,6 +30,7 @@ SCHEMAS: dict[str, type] = {
     "item-metadata.v1": ItemMetadata,
     "release-announcement.v1": ReleaseAnnouncement,
     "release-manifest.v1": ReleaseManifest,
+    "retrain-request.v1": RetrainRequest,
     "dead-letter-reason.v1": DeadLetterReason,
     "session-recommendations.v1": SessionRecommendations,
     "similar-items.v1": SimilarItems,
@@ -65,7 +67,14 @@ def as_json(document: dict[str, Any]) -> str:
 
 def component_schemas(ref_template: str) -> dict[str, Any]:
     """The schemas of all that goes over topics, by class name, for documents that hold several."""
-    types = [ItemEventV1, StructuredCloudEvent, RecommendationList, ItemMetadata, ReleaseAnnouncement]
+    types = [
+        ItemEventV1,
+        StructuredCloudEvent,
+        RecommendationList,
+        ItemMetadata,
+        ReleaseAnnouncement,
+        RetrainRequest,
+    ]
     _, components = msgspec.json.schema_components(types, ref_template=ref_template)
     with_event_rules(components)
     return components

@@ -58,6 +58,13 @@ class ErasureAccepted(msgspec.Struct, frozen=True, kw_only=True):
     """How many sessions are being erased."""
 
 
+class RetrainAccepted(msgspec.Struct, frozen=True, kw_only=True):
+    """The answer of `POST /admin/retrain`: the request was produced and acknowledged."""
+
+    request_id: str
+    """As `millrace retrain status --json` shows it with the cycle that answered it."""
+
+
 class ServiceStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The answer of `/healthz` and, where requests can be answered, of `/readyz`."""
 

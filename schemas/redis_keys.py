@@ -25,6 +25,18 @@ BUCKETS = "millrace:buckets"
 
 WORKERS = "millrace:workers"
 """Hash worker id -> WorkerHeartbeat JSON. Writer: `streams.heartbeat`. Readers: `retrain`."""
+CYCLE_LOCK = "millrace:{retrain}:lock"
+"""Who runs a retrain cycle: "token nonce holder", with a TTL. Writer: `retrain.cycle.cycle_lock`."""
+CYCLE_FENCE = "millrace:{retrain}:fence"
+"""The last fencing token; it only rises. Writer: `retrain.cycle.cycle_lock`."""
+CYCLE_CURRENT = "millrace:{retrain}:current"
+"""CycleStatus JSON of the cycle that runs or was killed. Writer: `retrain.cycle.status_board`."""
+CYCLE_HISTORY = "millrace:{retrain}:history"
+"""Hash cycle id -> CycleSummary JSON, the last ones. Writer: `retrain.cycle.status_board`."""
+RUNNING_RELEASE = "millrace:{retrain}:running"
+"""RunningRelease JSON. Writer: `retrain.cycle.status_board`."""
+SCHEDULE_DUE = "millrace:{retrain}:due"
+"""Epoch seconds of the last scheduled time that a process has taken. Writer: `retrain.schedule.due_times`."""
 
 
 def bucket_of(session_id: SessionId, buckets: int) -> int:

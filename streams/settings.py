@@ -79,7 +79,7 @@ class LookupSettings(SharedSettings):
     )
     lookup_admin_keys: CommaSeparated = Field(
         [],
-        description="keys that may also delete, comma-separated; none: nothing can be deleted",
+        description="keys that may also delete and ask for a retrain, comma-separated; none: nobody may",
         repr=False,
     )
     lookup_rate_limit: float = Field(

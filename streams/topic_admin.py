@@ -34,6 +34,7 @@ def defined_topics(settings: SharedSettings, partitions: int) -> list[TopicDefin
         dead_letters=settings.dead_letter_topic,
         items=settings.items_topic,
         releases=settings.releases_topic,
+        retrain_requests=settings.retrain_requests_topic,
         partitions=partitions,
     )
 
@@ -76,12 +77,13 @@ async def _create(admin: AIOKafkaAdminClient, wanted: list[NewTopic]) -> list[tu
 
 
 async def check_topics(settings: SharedSettings) -> None:
-    """Check that every topic exists and that a list can go to the partition number of its event.
+    """Check that every topic of a worker exists and that a list can go to the partition number of its event.
 
     Raises:
         UsageError: Kafka cannot be reached, or a topic is missing or has too few partitions.
     """
-    names = [one.name for one in defined_topics(settings, 1)]
+    defined = [one.name for one in defined_topics(settings, 1)]
+    names = [name for name in defined if name != settings.retrain_requests_topic]  # no worker's concern
     async with _admin(settings) as admin:
         counts = await _partition_counts(admin, names)
     if missing := [name for name in names if name not in counts]:

@@ -6,9 +6,10 @@ from pathlib import Path
 from schemas.item_event import EraseSession, ItemEvent, decode_event
 from schemas.item_metadata import decode_item_metadata
 from schemas.recommendation_list import decode_recommendation_list
+from schemas.retrain_request import decode_retrain_request
 
 PAGE = (Path(__file__).parents[1] / "docs" / "event-contract.md").read_text()
-EVENT, CLOUD_EVENT, LIST, ITEM, ERASE = (
+EVENT, CLOUD_EVENT, LIST, ITEM, ERASE, RETRAIN = (
     text.encode() for text in re.findall(r"```json\n(.*?)```", PAGE, re.DOTALL)
 )
 
@@ -45,6 +46,10 @@ def test_item_of_the_page_is_item_metadata() -> None:
 
 def test_erasure_of_the_page_is_a_control_event() -> None:
     assert isinstance(decode_event(ERASE), EraseSession)
+
+
+def test_retrain_request_of_the_page_is_one() -> None:
+    assert decode_retrain_request(RETRAIN).reason == "a new season"
 
 
 def test_shell_examples_of_the_page_are_item_events() -> None:

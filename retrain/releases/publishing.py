@@ -3,7 +3,7 @@
 Owns the order: every file, then `manifest.json`; a reader sees no release before that. Hashes are not
 compared here: `retrain.releases.release_promotion` verifies what lies there before it is announced. Writer:
 of the store of releases. Readers: `streams.release_fetching`, `retrain.releases.release_catalogue`. Caller:
-`retrain.retrain_once`.
+`retrain.cycle.candidate_steps`.
 """
 
 import shutil

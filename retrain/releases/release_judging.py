@@ -1,6 +1,6 @@
 """Judging a candidate on the last slice of the log: through the code that serves, beside popularity.
 
-Owns which figures go into a candidate's manifest. Caller: `retrain.retrain_once`.
+Owns which figures go into a candidate's manifest. Caller: `retrain.cycle.judging`.
 """
 
 from collections.abc import Callable

@@ -1,6 +1,6 @@
 """A recorded training: an event log in, a release and the run's folder out.
 
-Callers: `millrace train`, `millrace tune`, `millrace evaluate`, `retrain.retrain_once`.
+Callers: `millrace train`, `millrace tune`, `millrace evaluate`, `retrain.cycle`.
 """
 
 from collections.abc import Callable

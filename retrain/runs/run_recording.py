@@ -1,7 +1,7 @@
 """Recording a run: a training's folder and its line in the list of runs, however it ends.
 
 Owns the order: the folder and the trackers before the work, a line of history an epoch, the end mark last. A
-run that is killed has no end mark. Callers: `millrace train`, `retrain.retrain_once`,
+run that is killed has no end mark. Callers: `millrace train`, `retrain.cycle`,
 `retrain.tuning.tuning_trial`, `retrain.evaluation.evaluated_models`.
 """
 

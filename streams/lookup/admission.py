@@ -1,4 +1,4 @@
-"""Who may ask: API keys, the admin keys of DELETE, and how often each may.
+"""Who may ask: API keys, the admin keys of DELETE and of `/admin/…`, and how often each may.
 
 Owns the rules; a refusal is a problem. Callers: `request_scope` for every request, `fast_lane` for its own.
 """
@@ -19,6 +19,7 @@ REFUSAL = "millrace.refusal"
 """In the state of a scope that was judged already: its refusal, or None. To judge twice would count twice."""
 OPEN_PATHS = frozenset({b"/healthz", b"/readyz", b"/metrics"})
 """What a process manager and Prometheus ask without a key, as often as they like."""
+_ADMIN_PATHS = b"/admin/"
 _BEARER = b"bearer "
 _NETWORK_GROUPS = 4
 """Of an IPv6 address: whoever has one has all of its /64 network."""
@@ -55,8 +56,8 @@ class Admission:
         rank = self._rank(digest)
         if wait_s := self._wait_s(scope, digest, rank):
             return _too_many(self._rate, wait_s)
-        if scope["method"] == "DELETE":
-            return self._refusal_of_delete(rank)
+        if scope["method"] == "DELETE" or scope["raw_path"].startswith(_ADMIN_PATHS):
+            return self._refusal_of_non_admin(rank, scope["method"])
         return _unknown_key() if self._readers and rank == "nobody" else None
 
     def _wait_s(self, scope: Any, digest: bytes, rank: Rank) -> float:
@@ -75,12 +76,12 @@ class Admission:
             return "admin"
         return "reader" if is_reader else "nobody"
 
-    def _refusal_of_delete(self, rank: Rank) -> ProblemError | None:
+    def _refusal_of_non_admin(self, rank: Rank, method: str) -> ProblemError | None:
         if not self._admins:
             return _forbidden("no admin key is configured; set MILLRACE_LOOKUP_ADMIN_KEYS")
         if rank == "nobody":
             return _unknown_key()
-        return None if rank == "admin" else _forbidden("DELETE needs an admin key, this is an API key")
+        return None if rank == "admin" else _forbidden(f"{method} needs an admin key, this is an API key")
 
 
 def listens_openly(settings: LookupSettings) -> bool:

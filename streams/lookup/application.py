@@ -11,6 +11,7 @@ from litestar.openapi import OpenAPIConfig
 from litestar.openapi.spec import Components, Reference, SecurityScheme
 from litestar.types import ASGIApp
 
+from streams.lookup.admin_routes import ADMIN_ROUTES
 from streams.lookup.erase_routes import ERASE_ROUTES
 from streams.lookup.problems import EXCEPTION_HANDLERS
 from streams.lookup.request_scope import RequestScope
@@ -27,14 +28,14 @@ _SECURITY: list[dict[str, list[str]]] = [{}, {"bearer": []}, {"header": []}]
 def create_application(lookup: Lookup) -> ASGIApp:
     """The application around what it reads."""
     app = Litestar(
-        route_handlers=[*ROUTES, *ERASE_ROUTES],
+        route_handlers=[*ROUTES, *ERASE_ROUTES, *ADMIN_ROUTES],
         dependencies={"lookup": Provide(lambda: lookup, sync_to_thread=False)},
         exception_handlers=EXCEPTION_HANDLERS,
         logging_config=None,
         openapi_config=OpenAPIConfig(
             title="Millrace lookup",
             version=version("millrace"),
-            description="The latest recommendations of a session, similar and popular items; erasure.",
+            description="The latest lists of sessions, similar and popular items; erasure; retraining.",
             render_plugins=[SchemaPage(path="/")],
             components=Components(security_schemes=_KEYS),
             security=_SECURITY,

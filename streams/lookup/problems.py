@@ -23,6 +23,8 @@ _BLANK = ""
 _REMEDIES = {
     "k": "give a whole number from 1 to 1000",
     "fallback": "give `popular` or `none`",
+    "reason": "give 1 to 256 characters",
+    "from_scratch": "give `true` or `false`",
 }
 AnyRequest = Request[Any, Any, Any]
 

@@ -32,6 +32,7 @@ from streams.lookup.erasing import Erasing
 from streams.lookup.lookup_metrics import LookupMetrics
 from streams.lookup.problems import ProblemError, invalid_parameter
 from streams.lookup.redis_reading import RedisReading
+from streams.lookup.retrain_producer import RetrainProducer
 from streams.lookup.served_tables import CurrentTables, ServedTables
 
 RECOMMENDATIONS = "/sessions/{session_id}/recommendations"
@@ -59,6 +60,7 @@ class Lookup:
     metrics: LookupMetrics
     admission: Admission
     erasing: Erasing
+    retraining: RetrainProducer
     k: int
     """The length of a list where the request names none."""
 

@@ -29,6 +29,7 @@ from streams.lookup.erasing import Erasing
 from streams.lookup.http_server import lookup_server
 from streams.lookup.lookup_metrics import LookupMetrics
 from streams.lookup.redis_reading import TIMEOUT_S, RedisReading
+from streams.lookup.retrain_producer import RetrainProducer
 from streams.lookup.routes import Lookup
 from streams.lookup.served_tables import CurrentTables
 from streams.lookup.start_check import check_services
@@ -83,6 +84,8 @@ async def _serve(settings: LookupSettings, listening: socket.socket) -> None:
         stack.push_async_callback(watcher.stop)
         eraser = EraseProducer(settings)
         stack.push_async_callback(eraser.stop)
+        requester = RetrainProducer(settings, time.time)
+        stack.push_async_callback(requester.stop)
         server = lookup_server(
             Lookup(
                 redis=reading,
@@ -91,6 +94,7 @@ async def _serve(settings: LookupSettings, listening: socket.socket) -> None:
                 metrics=metrics,
                 admission=Admission(settings, time.monotonic),
                 erasing=Erasing(redis, settings.redis_buckets, eraser, time.time),
+                retraining=requester,
                 k=settings.k,
             )
         )

@@ -15,6 +15,7 @@ from schemas.recommendation_list import RecommendationList, ScoredItem, Source
 from schemas.release_announcement import ReleaseAnnouncement
 from schemas.release_manifest import DataRange, EncoderSpec, FileDigest, IndexSpec, ReleaseManifest
 from schemas.release_probe import ReleaseProbe, ReleaseProbes
+from schemas.retrain_request import RetrainRequest
 from schemas.session_state import SessionState, hash_event_id
 
 ITEM_EVENT_V1 = ItemEvent(
@@ -145,4 +146,11 @@ JUDGED_MANIFEST_V1 = replace(
         held=[HeldRule(rule="finite_vectors", figure=0.0, threshold=0.0)],
         passed_over={"coverage": "fewer than 500 predictions"},
     ),
+)
+
+RETRAIN_REQUEST_V1 = RetrainRequest(
+    request_id="8d7f",
+    requested_at=datetime(2026, 1, 1, tzinfo=UTC),
+    reason="a new season",
+    from_scratch=True,
 )

@@ -13,6 +13,7 @@ from schemas.recommendation_list import decode_recommendation_list, encode_recom
 from schemas.release_announcement import decode_release_announcement, encode_release_announcement
 from schemas.release_manifest import decode_release_manifest, encode_release_manifest
 from schemas.release_probe import decode_release_probes, encode_release_probes
+from schemas.retrain_request import decode_retrain_request, encode_retrain_request
 from schemas.session_state import decode_session_state, encode_session_state
 from tests.schemas import golden_values as values
 
@@ -64,6 +65,12 @@ SCHEMAS = [
     ),
     Schema(
         "release-probes.v1.msgpack", values.RELEASE_PROBES_V1, encode_release_probes, decode_release_probes
+    ),
+    Schema(
+        "retrain-request.v1.json",
+        values.RETRAIN_REQUEST_V1,
+        encode_retrain_request,
+        decode_retrain_request,
     ),
 ]
 

@@ -30,6 +30,7 @@ from streams.lookup.erasing import Erasing
 from streams.lookup.http_server import PATIENCE_S, LookupServer, lookup_server
 from streams.lookup.lookup_metrics import LookupMetrics
 from streams.lookup.redis_reading import TIMEOUT_S, RedisReading
+from streams.lookup.retrain_producer import RetrainProducer
 from streams.lookup.routes import Lookup
 from streams.lookup.served_tables import CurrentTables
 from streams.redis_clients import open_redis
@@ -61,7 +62,9 @@ def a_lookup(
     admission = Admission(settings, time.monotonic)
     reading = RedisReading(redis, settings.redis_buckets)
     erasing = Erasing(redis, settings.redis_buckets, eraser, time.time)
-    return Lookup(reading, current, Health(metrics.ready), metrics, admission, erasing, k=2), redis
+    retraining = RetrainProducer(settings, time.time)
+    health = Health(metrics.ready)
+    return Lookup(reading, current, health, metrics, admission, erasing, retraining, k=2), redis
 
 
 async def store_list(redis: "Redis", session_id: str, items: list[str]) -> bytes:
@@ -174,4 +177,5 @@ async def shop_server(
         server.should_exit = True
         await serving
     await eraser.stop()
+    await lookup.retraining.stop()
     await redis.aclose()

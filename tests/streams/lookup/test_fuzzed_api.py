@@ -71,6 +71,7 @@ async def test_no_request_is_answered_with_a_failure(
     options = {
         "kafka_bootstrap_servers": kafka.bootstrap_servers,
         "event_topics": [kafka.create_topic(f"{prefix}events")],
+        "retrain_requests_topic": kafka.create_topic(f"{prefix}retrain-requests", 1),
         "lookup_admin_keys": [ADMIN],
     }
     async with shop_server(redis_url, current_tables(tmp_path), **options) as shop:

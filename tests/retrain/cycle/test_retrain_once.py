@@ -33,7 +33,12 @@ def releases(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def environment(
-    kafka: Kafka, prefix: str, releases: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    kafka: Kafka,
+    redis_url: str,
+    prefix: str,
+    releases: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> dict[str, str]:
     """The settings, with topics of the test's own and a small model."""
     config = tmp_path / "small.json"
@@ -45,6 +50,8 @@ def environment(
         "MILLRACE_EVENT_TOPICS": kafka.create_topic(f"{prefix}events", 3),
         "MILLRACE_RELEASES_TOPIC": kafka.create_topic(f"{prefix}releases", 1),
         "MILLRACE_RELEASES": str(releases),
+        "MILLRACE_REDIS_URL": redis_url,
+        "MILLRACE_RETRAIN_WORK": str(tmp_path / "work"),
         "MILLRACE_RETRAIN_CONFIG": str(config),
     }
     for name, value in variables.items():

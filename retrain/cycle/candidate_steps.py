@@ -1,0 +1,111 @@
+"""The steps that make a release: train, judge on the newest slice, publish. None of them changes what runs.
+
+A training that was killed goes on from its checkpoint, and one whose release is complete is not repeated.
+What the gate refuses is published too, so that one can look at it and promote it by hand, and not announced.
+Caller: `retrain.cycle.run_cycle`.
+"""
+
+import shutil
+from pathlib import Path
+
+import msgspec
+from msgspec.structs import replace
+
+from models.model_config import ModelConfig
+from models.release import read_manifest
+from retrain.cycle.cycle_parts import CycleParts
+from retrain.cycle.incumbent_steps import check_store
+from retrain.cycle.judging import judged_manifest
+from retrain.event_split import test_events
+from retrain.releases.publishing import publish_release
+from retrain.runs.recorded_training import train_recorded
+from retrain.runs.run_recording import RunRecorder
+from retrain.training.training_resources import Resources
+from schemas.ids import ReleaseId
+from schemas.release_manifest import MANIFEST_FILE, ReleaseManifest, encode_release_manifest
+from schemas.retrain_cycle import CycleRecord
+
+
+def train(parts: CycleParts, record: CycleRecord, run: RunRecorder | None) -> CycleRecord:
+    """Make the candidate.
+
+    Raises:
+        UsageError: there is nothing to learn from, or the training diverged.
+    """
+    release_id = _complete(parts.work.candidate)
+    if release_id is None:
+        assert run is not None, "a training is recorded"
+        shutil.rmtree(parts.work.candidate, ignore_errors=True)
+        release_id = _trained(parts, record, run).release_id
+    return replace(record, release_id=release_id)
+
+
+def judge(parts: CycleParts, record: CycleRecord, run: RunRecorder | None) -> CycleRecord:
+    """Have the gate compare the candidate with the incumbent; its manifest says what came of it.
+
+    Raises:
+        InvalidRelease: the candidate cannot be served.
+    """
+    folder = _folder(parts, record)
+    slice_ = test_events(parts.work.window(), _config(record).test_share)
+    with parts.display.judging() as show:
+        judgement = parts.judge(folder, incumbent_folder(parts, record), slice_, show)
+    manifest = judged_manifest(read_manifest(folder), judgement)
+    complete = replace(manifest, data=replace(manifest.data, log_ranges=record.ranges))
+    unfinished = folder / f".{MANIFEST_FILE}"
+    unfinished.write_bytes(encode_release_manifest(complete))
+    unfinished.rename(folder / MANIFEST_FILE)
+    if run is not None:
+        run.trained(complete)
+    return replace(record, metrics=complete.metrics, refusals=judgement.refusals)
+
+
+def publish(parts: CycleParts, record: CycleRecord) -> CycleRecord:
+    """Copy the candidate to where releases are; to do so twice changes nothing.
+
+    Raises:
+        UsageError: the folder of releases cannot be written.
+        Unavailable: the store does not answer, or the lock was lost.
+    """
+    parts.check_lock()
+    if record.incumbent_generation:
+        check_store(parts.settings.releases)
+    publish_release(_folder(parts, record), parts.settings.releases)
+    if not record.refusals:
+        return record
+    return replace(record, outcome="refused", reason="; ".join(record.refusals))
+
+
+def incumbent_folder(parts: CycleParts, record: CycleRecord) -> Path | None:
+    """Where the running release was copied to; None where none runs, or it cannot be loaded."""
+    return parts.work.incumbent / record.incumbent if record.incumbent else None
+
+
+def _trained(parts: CycleParts, record: CycleRecord, run: RunRecorder) -> ReleaseManifest:
+    every_s = parts.settings.retrain_checkpoint_s
+    resources = Resources(checkpoint=parts.work.checkpoint, checkpoint_every_s=every_s)
+    with parts.display.training() as show:
+        return train_recorded(
+            run,
+            parts.work.window(),
+            _config(record),
+            parts.work.candidate,
+            record.started_at,
+            show,
+            resources,
+        )
+
+
+def _complete(folder: Path) -> ReleaseId | None:
+    """The release that a training has completed in the folder."""
+    manifests = sorted(folder.glob(f"*/{MANIFEST_FILE}"))
+    return read_manifest(manifests[0].parent).release_id if manifests else None
+
+
+def _folder(parts: CycleParts, record: CycleRecord) -> Path:
+    assert record.release_id is not None
+    return parts.work.candidate / record.release_id
+
+
+def _config(record: CycleRecord) -> ModelConfig:
+    return msgspec.convert(record.config, ModelConfig)

@@ -1,0 +1,151 @@
+"""The first steps of a cycle: keep the window on disc, fetch the release that runs.
+
+The incumbent is what the topic of releases announces now. It is copied into the work folder and verified
+there, for the training begins with its weights and the gate compares the candidate with it; a policy that
+removes old releases meanwhile changes nothing. Caller: `retrain.cycle.run_cycle`.
+"""
+
+import logging
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import fsspec
+from msgspec.structs import replace
+
+from models.release import read_manifest, sha256_of
+from retrain.cycle.cycle_parts import CycleParts
+from retrain.releases.announcing import read_announcements, running_announcement
+from retrain.releases.release_catalogue import read_release_manifest
+from schemas.connections import kafka_arguments
+from schemas.cycle_status import CycleSummary
+from schemas.errors import InvalidRelease, Unavailable, UsageError
+from schemas.ids import ReleaseId
+from schemas.release_manifest import MANIFEST_FILE, ReleaseManifest
+from schemas.retrain_cycle import CycleRecord
+
+_LOGGER = logging.getLogger("millrace.retrain.cycle")
+
+
+def keep_window(parts: CycleParts, record: CycleRecord) -> CycleRecord:
+    """Read what the cycle learns from, and keep it.
+
+    Raises:
+        UsageError: there is nothing.
+        Unavailable: Kafka does not answer.
+    """
+    window = parts.read_window()
+    if window.events.is_empty():
+        raise UsageError(
+            f"no events to learn from in topic {', '.join(parts.settings.event_topics)}; widen "
+            "MILLRACE_RETRAIN_WINDOW_H or --since, or give --events FILE"
+        )
+    parts.work.save_window(window.events)
+    newest_ms: Any = window.events["occurred_at_ms"].max()
+    newest = None if newest_ms is None else datetime.fromtimestamp(newest_ms / 1000, UTC)
+    return replace(record, events=len(window.events), ranges=window.ranges, newest_event_at=newest)
+
+
+def fetch_incumbent(parts: CycleParts, record: CycleRecord) -> CycleRecord:
+    """Copy the running release here, and decide whether the training begins with its weights.
+
+    Raises:
+        Unavailable: Kafka or the store of releases does not answer.
+    """
+    settings = parts.settings
+    running = running_announcement(read_announcements(kafka_arguments(settings), settings.releases_topic))
+    if running is None:
+        return record
+    check_store(settings.releases)
+    known = replace(record, incumbent_generation=running.generation)
+    try:
+        fetch_release(settings.releases, running.release_id, parts.work.incumbent)
+    except InvalidRelease as error:
+        _LOGGER.warning("the running release cannot be compared with nor begun from: %s", error)
+        return known
+    history = parts.shared.board.history() if parts.shared else []
+    warm = not record.from_scratch and not scratch_is_due(history, settings.retrain_from_scratch_every)
+    return replace(known, incumbent=running.release_id, warm_start=warm)
+
+
+def check_store(releases: str) -> None:
+    """Make sure that the place of releases is there, where a release was announced from it.
+
+    A folder that is gone (a volume that is not mounted) would otherwise be made anew, empty.
+
+    Raises:
+        UsageError: the URL's protocol is not known.
+        Unavailable: it is not there now.
+    """
+    try:
+        files, root = fsspec.core.url_to_fs(releases)
+    except (ImportError, ValueError) as error:
+        raise UsageError(f"MILLRACE_RELEASES={releases}: {error}") from error
+    except Exception as error:  # a client that connects when it is made raises errors of its own classes
+        raise Unavailable(f"{releases}: {error}") from error
+    try:
+        there = files.exists(root)
+    except Exception as error:  # likewise
+        raise Unavailable(f"{releases}: {error}") from error
+    if not there:
+        raise Unavailable(f"MILLRACE_RELEASES={releases}: is not there now, though a release of it runs")
+
+
+def scratch_is_due(history: list[CycleSummary], every: int) -> bool:
+    """Whether the next training begins from scratch, so that at most `every` - 1 others lie in between.
+
+    Args:
+        history: cycles that are over, the newest first.
+        every: 1: always.
+    """
+    warm = 0
+    for cycle in history:
+        if cycle.outcome == "running":
+            if not cycle.warm_start:
+                break
+            warm += 1
+    return warm + 1 >= every
+
+
+def fetch_release(releases: str, release_id: ReleaseId, folder: Path) -> Path:
+    """Copy a release and verify the copy; what is there already and whole is not copied again.
+
+    Args:
+        releases: a folder, or an fsspec URL.
+        release_id: which one.
+        folder: the release's folder is made in it.
+
+    Returns:
+        The release's folder.
+
+    Raises:
+        InvalidRelease: it is not there, incomplete or corrupt.
+        Unavailable: the store does not answer.
+    """
+    manifest = read_release_manifest(releases, release_id)
+    target = folder / release_id
+    if not (target / MANIFEST_FILE).exists():
+        files, root = fsspec.core.url_to_fs(releases)
+        target.mkdir(parents=True, exist_ok=True)
+        for name in [*manifest.files, MANIFEST_FILE]:
+            _copy(files, f"{str(root).rstrip('/')}/{release_id}/{name}", target / name)
+    _verify(target, read_manifest(target))
+    return target
+
+
+def _copy(files: Any, source: str, target: Path) -> None:
+    try:
+        files.get_file(source, str(target))
+    except FileNotFoundError as error:
+        raise InvalidRelease(f"{source} is missing") from error
+    except Exception as error:  # each object store's client raises errors of its own classes
+        raise Unavailable(f"{source}: {error}") from error
+
+
+def _verify(folder: Path, manifest: ReleaseManifest) -> None:
+    for name, promised in manifest.files.items():
+        found = sha256_of(folder / name)
+        if found != promised.sha256:
+            raise InvalidRelease(
+                f"release {folder.name}: {name} is corrupt: SHA-256 {found}, not {promised.sha256}"
+            )

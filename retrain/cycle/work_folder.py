@@ -1,0 +1,126 @@
+"""The work folder: what a cycle keeps on disc, so that the next process goes on where a killed one was.
+
+Owns its files: `cycle.json` is replaced whole after each step; the window is Parquet; candidate, incumbent
+and checkpoint lie in places of their own. Writer and reader: `retrain.cycle`. One process at a time: the lock
+of `retrain.cycle.cycle_lock` sees to it, and without it the caller.
+"""
+
+import os
+import shutil
+from pathlib import Path
+
+import msgspec
+import polars as pl
+
+from schemas.errors import UsageError
+from schemas.retrain_cycle import CycleRecord, decode_cycle_record, encode_cycle_record
+
+RECORD_FILE = "cycle.json"
+WINDOW_FILE = "window.parquet"
+
+
+class WorkFolder:
+    """The folder of one cycle after the other."""
+
+    def __init__(self, path: Path) -> None:
+        """Make it.
+
+        Raises:
+            UsageError: it cannot be made.
+        """
+        self.path = path
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UsageError(
+                f"MILLRACE_RETRAIN_WORK={path}: the folder cannot be made ({error.strerror})"
+            ) from error
+
+    @property
+    def candidate(self) -> Path:
+        """The folder in which the candidate's folder is made."""
+        return self.path / "candidate"
+
+    @property
+    def incumbent(self) -> Path:
+        """The folder into which the running release is copied."""
+        return self.path / "incumbent"
+
+    @property
+    def checkpoint(self) -> Path:
+        """The training's checkpoint."""
+        return self.path / "checkpoint"
+
+    def record(self) -> CycleRecord | None:
+        """The cycle that was last saved.
+
+        Raises:
+            UsageError: the file is not one of this version.
+        """
+        path = self.path / RECORD_FILE
+        try:
+            return decode_cycle_record(path.read_bytes())
+        except FileNotFoundError:
+            return None
+        except (OSError, msgspec.DecodeError) as error:
+            raise UsageError(
+                f"{path}: cannot be read ({error}); `--restart` begins a new cycle in its place"
+            ) from error
+
+    def save(self, record: CycleRecord) -> None:
+        """Replace the record, whole or not at all; it is on the disc when this returns."""
+        self._replace(RECORD_FILE, encode_cycle_record(record))
+
+    def save_window(self, events: pl.DataFrame) -> None:
+        """Keep the events."""
+        unfinished = self.path / f".{WINDOW_FILE}"
+        try:
+            events.write_parquet(unfinished)
+            _sync(unfinished)
+            unfinished.replace(self.path / WINDOW_FILE)
+        except OSError as error:
+            raise self._unwritable(error) from error
+
+    def window(self) -> pl.DataFrame:
+        """The events that were kept.
+
+        Raises:
+            UsageError: they cannot be read.
+        """
+        path = self.path / WINDOW_FILE
+        try:
+            return pl.read_parquet(path)
+        except (OSError, pl.exceptions.PolarsError) as error:
+            raise UsageError(
+                f"{path}: the window cannot be read ({error}); `--restart` begins a new cycle"
+            ) from error
+
+    def empty(self) -> None:
+        """Remove all but the record."""
+        (self.path / WINDOW_FILE).unlink(missing_ok=True)
+        for folder in (self.candidate, self.incumbent):
+            shutil.rmtree(folder, ignore_errors=True)
+        for checkpoint in self.path.glob(f"{self.checkpoint.name}*"):
+            checkpoint.unlink()
+
+    def _replace(self, name: str, value: bytes) -> None:
+        unfinished = self.path / f".{name}"
+        try:
+            unfinished.write_bytes(value)
+            _sync(unfinished)
+            unfinished.replace(self.path / name)
+            _sync(self.path)
+        except OSError as error:
+            raise self._unwritable(error) from error
+
+    def _unwritable(self, error: OSError) -> UsageError:
+        return UsageError(f"MILLRACE_RETRAIN_WORK={self.path}: cannot be written ({error}); make room there")
+
+
+def _sync(path: Path) -> None:
+    """Make it last through a loss of power."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

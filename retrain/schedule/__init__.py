@@ -1,0 +1,1 @@
+"""The long-running retrain process: when a cycle runs, and why."""
