@@ -1,0 +1,63 @@
+"""`millrace archive`: the event topics as Parquet, and what becomes of it. Mounted by `retrain.cli`."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from retrain.archive.archive_store import ArchiveStore
+    from retrain.settings import ArchiveSettings
+
+app = typer.Typer(help="Keep the event topics as Parquet, beyond Kafka's retention.")
+ArchiveOption = Annotated[
+    str | None, typer.Option("--archive", help="Folder or fsspec URL of the archive [MILLRACE_ARCHIVE].")
+]
+
+
+@app.callback(invoke_without_command=True)
+def archive(context: typer.Context, archive: ArchiveOption = None) -> None:
+    """Keep the event topics as Parquet, beyond Kafka's retention.
+
+    Without a command: archive until SIGTERM or SIGINT.
+    """
+    from schemas.errors import UsageError
+
+    if context.invoked_subcommand is None:
+        run(archive)
+    elif archive is not None:
+        raise UsageError(f"--archive {archive}: give it behind `{context.invoked_subcommand}`")
+
+
+@app.command("run")
+def run(archive: ArchiveOption = None) -> None:
+    """Archive until SIGTERM or SIGINT."""
+    from retrain.archive.archiving import archive_events
+
+    archive_events(_settings(archive))
+
+
+@app.command("compact")
+def compact_files(archive: ArchiveOption = None) -> None:
+    """Merge small files now, and let days go that MILLRACE_ARCHIVE_RETENTION_DAYS does not keep."""
+    from retrain.archive.archive_compaction import compact
+    from retrain.archive.archive_upkeep import retain
+
+    settings = _settings(archive)
+    store = _store(settings)
+    store.sweep()
+    merged, into = compact(store, settings.archive_compact_rows)
+    expired = retain(store, settings.archive_retention_days)
+    typer.echo(f"{store.url}: {merged:,} files merged into {into:,}; {expired:,} deleted by retention")
+
+
+def _settings(archive: str | None) -> "ArchiveSettings":
+    from retrain.settings import ArchiveSettings
+    from schemas.settings import read_settings
+
+    return read_settings(ArchiveSettings, archive=archive)
+
+
+def _store(settings: "ArchiveSettings") -> "ArchiveStore":
+    from retrain.archive.archiving import archive_of
+
+    return archive_of(settings.archive)
