@@ -50,6 +50,51 @@ def compact_files(archive: ArchiveOption = None) -> None:
     typer.echo(f"{store.url}: {merged:,} files merged into {into:,}; {expired:,} deleted by retention")
 
 
+@app.command("scrub")
+def scrub_files(
+    archive: ArchiveOption = None,
+    topic: Annotated[
+        bool, typer.Option("--topic/--no-topic", help="Look for erase events in the event topics too.")
+    ] = True,
+) -> None:
+    """Rewrite files so that erased sessions and users are physically gone."""
+    from retrain.archive.archive_scrubbing import scrub
+    from retrain.archive.erasures import no_erasures
+    from retrain.event_log import read_erasures
+
+    settings = _settings(archive)
+    store = _store(settings)
+    erased = read_erasures(settings) if topic else no_erasures()
+    typer.echo(scrub(store, erased).in_words(store.url))
+
+
+@app.command("erase")
+def erase(
+    session: Annotated[list[str] | None, typer.Option(help="A session to forget; may be repeated.")] = None,
+    user: Annotated[
+        list[str] | None, typer.Option(help="A user, whose sessions up to now are to be forgotten.")
+    ] = None,
+    archive: ArchiveOption = None,
+) -> None:
+    """Forget sessions or users in the archive, now and in what is archived later of the same sessions."""
+    import time
+
+    from retrain.archive.archive_scrubbing import scrub
+    from retrain.archive.erasure_requests import ErasureRequest, ask
+    from retrain.archive.erasures import no_erasures
+    from schemas.errors import UsageError
+
+    if not session and not user:
+        raise UsageError("nobody to erase; give --session SESSION or --user USER")
+    store = _store(_settings(archive))
+    now_ms = int(1000 * time.time())
+    for one in session or []:
+        ask(store, ErasureRequest(asked_at_ms=now_ms, session_id=one))
+    for one in user or []:
+        ask(store, ErasureRequest(asked_at_ms=now_ms, user_id=one))
+    typer.echo(scrub(store, no_erasures()).in_words(store.url))
+
+
 def _settings(archive: str | None) -> "ArchiveSettings":
     from retrain.settings import ArchiveSettings
     from schemas.settings import read_settings

@@ -169,16 +169,11 @@ class Archiver:
         """Write segments one after the other, so that there is never a hole; commit behind the last."""
         buffer = self._buffers[partition]
         for segment in segments:
-            written_bytes = await asyncio.to_thread(self._write_file, segment)
+            written_bytes = await asyncio.to_thread(write_segment, self._store, segment)
             buffer.written(segment)
             self._count(segment, written_bytes)
         if segments:
             await self._commit(partition, segments[-1].next_offset)
-
-    def _write_file(self, segment: Segment) -> int:
-        rows, file = segment.rows, segment.file
-        facts = facts_of(file, rows.invalid, rows.without_consent, rows.erasures)
-        return write_rows(self._store, file, [rows.table()], facts)
 
     def _count(self, segment: Segment, written_bytes: int) -> None:
         rows = segment.rows
@@ -231,6 +226,17 @@ class Archiver:
             await _wait(stop, wait_s)
             wait_s = min(2 * wait_s, _AGAIN_S[1])
         return None
+
+
+def write_segment(store: ArchiveStore, segment: Segment) -> int:
+    """Make a file of a segment; its size in bytes.
+
+    Raises:
+        Unavailable: the store cannot be written.
+    """
+    rows, file = segment.rows, segment.file
+    facts = facts_of(file, rows.invalid, rows.without_consent, rows.erasures)
+    return write_rows(store, file, [rows.table()], facts)
 
 
 async def _wait(stop: asyncio.Event, seconds: float) -> None:

@@ -35,7 +35,9 @@ SCHEMA = pa.schema(
     ]
 )
 """`occurred_at_ms` is as the event gives it, `logged_at_ms` Kafka's time of the record. Rows of erase events
-have the type `erase` and no item."""
+have the type `erase` or `erase-user`, and no item."""
+ERASE_USER = "erase-user"
+"""The type of the row of an erase event that is one of all those of a user."""
 _TABLE_ROWS = 10_000
 _ROW_BYTES = 100
 _GREATEST = 2**63
@@ -119,7 +121,8 @@ def _row(event: ItemEvent, record: Record) -> tuple[Any, ...]:
 
 
 def _erase_row(event: EraseSession, record: Record) -> tuple[Any, ...]:
-    ids = (event.session_id, None, ERASE, event.occurred_at_ms, None, event.user_id)
+    event_type = ERASE_USER if event.whole_user else ERASE
+    ids = (event.session_id, None, event_type, event.occurred_at_ms, None, event.user_id)
     return (*ids, None, None, None, None, *_place(record))
 
 

@@ -84,12 +84,8 @@ def read_facts(store: ArchiveStore, file: ArchiveFile) -> FileFacts:
         FileNotFoundError: it was deleted.
         Unavailable: it cannot be read, or is none of ours.
     """
-    with _opened(store, file) as parquet:
-        encoded = (parquet.schema_arrow.metadata or {}).get(_KEY, b"")
-    try:
-        return msgspec.json.decode(encoded, type=FileFacts)
-    except msgspec.DecodeError as error:
-        raise Unavailable(f"{store.url}/{file.path}: no archive file of Millrace ({error})") from error
+    with open_parquet(store, file) as parquet:
+        return facts_in(parquet, f"{store.url}/{file.path}")
 
 
 def row_batches(store: ArchiveStore, file: ArchiveFile, first_offset: int) -> Iterator[pa.Table]:
@@ -99,15 +95,34 @@ def row_batches(store: ArchiveStore, file: ArchiveFile, first_offset: int) -> It
         FileNotFoundError: it was deleted.
         Unavailable: it cannot be read.
     """
-    with _opened(store, file) as parquet:
+    with open_parquet(store, file) as parquet:
         for batch in parquet.iter_batches(ROW_GROUP):
             table = pa.table(batch)
             clipped = first_offset > file.first_offset
             yield table.filter(pc.greater_equal(table["offset"], first_offset)) if clipped else table
 
 
-def _opened(store: ArchiveStore, file: ArchiveFile) -> pq.ParquetFile:
+def open_parquet(store: ArchiveStore, file: ArchiveFile) -> pq.ParquetFile:
+    """A file to read from; it is closed by `with`.
+
+    Raises:
+        FileNotFoundError: it was deleted.
+        Unavailable: it cannot be read.
+    """
     try:
         return pq.ParquetFile(store.source(file.path))
     except (pa.ArrowInvalid, EOFError) as error:
         raise Unavailable(f"{store.url}/{file.path}: no Parquet file ({error}); delete it") from error
+
+
+def facts_in(parquet: pq.ParquetFile, path: str) -> FileFacts:
+    """What an open file says of itself.
+
+    Raises:
+        Unavailable: it is none of ours.
+    """
+    encoded = (parquet.schema_arrow.metadata or {}).get(_KEY, b"")
+    try:
+        return msgspec.json.decode(encoded, type=FileFacts)
+    except msgspec.DecodeError as error:
+        raise Unavailable(f"{path}: no archive file of Millrace ({error})") from error

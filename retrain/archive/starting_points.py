@@ -1,7 +1,7 @@
 """Where to go on archiving: behind the last file of each partition, as the archive says.
 
 Owns what happens where archive and topic do not meet: retention has taken what lies between (lost, and said),
-or the topic was made anew (refused). Callers: `retrain.archive.archiver`, `retrain.event_log`.
+or the topic was made anew (refused). Callers: `retrain.archive.archiver`, `retrain.log_cut`.
 """
 
 import asyncio
