@@ -7,6 +7,7 @@ runs.
 import typer
 
 from retrain import import_commands, retrain_commands
+from retrain.archive import archive_commands
 from retrain.evaluation import evaluate_commands
 from retrain.releases import release_commands
 from retrain.report_page import report_commands
@@ -21,3 +22,4 @@ app.add_typer(tune_commands.app)
 app.add_typer(report_commands.app)
 app.add_typer(retrain_commands.app, name="retrain")
 app.add_typer(import_commands.app, name="import")
+app.add_typer(archive_commands.app, name="archive")

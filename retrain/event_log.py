@@ -1,29 +1,39 @@
-"""The event log in Kafka: a range of the event topics -> events to learn from, and which range it was.
+"""The event log: archive and event topics as one -> events to learn from, and which range they are.
 
-Owns the reading, by a consumer without a group; what may be learned is `retrain.event_recording`. The whole
-range is held in memory, about 600 bytes an event: bound it by the topics' retention or by `since`. Caller:
+Owns the cut: each partition is read from the archive as far as that goes, and from there on from Kafka, by a
+consumer without a group. Where there is no archive all is read from Kafka. What may be learned is
+`retrain.event_recording`. What comes from Kafka is held in memory, about 200 bytes an event: bound it by the
+archive, by the topics' retention or by `since`. Caller:
 `retrain.cycle.window_reading`.
 """
 
 import asyncio
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Coroutine
 from datetime import datetime
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import KafkaConnectionError, KafkaError, for_code
+from aiokafka.errors import KafkaConnectionError, KafkaError
 
+from retrain.archive.archive_store import ArchiveStore
+from retrain.archive.archived_log import NO_ARCHIVE, ArchivedLog
+from retrain.archive.erasures import Erasures
+from retrain.archive_settings import ArchivedLogSettings
 from retrain.event_recording import EventRecorder, RecordedEvents
+from retrain.event_topics import event_partitions
+from retrain.log_cut import KafkaSpan, LogCut, cut_log
 from retrain.log_reading import read_past
 from schemas.connections import kafka_arguments
-from schemas.errors import Unavailable, UsageError
+from schemas.errors import Unavailable
 from schemas.kafka_refusals import kafka_unreachable
 from schemas.release_manifest import LogRange
 from schemas.settings import SharedSettings
 from schemas.timestamps import to_epoch_ms
 
+log = logging.getLogger("millrace.event_log")
 _REQUEST_TIMEOUT_MS = 10_000
+T = TypeVar("T")
 _FETCH_WAIT_MS = 200  # the embedded broker holds every empty fetch for so long
 _LOOK_S = 0.01
 _STALL_S = 30.0
@@ -35,7 +45,9 @@ class EventLog(NamedTuple):
 
     recorded: RecordedEvents
     ranges: list[LogRange]
-    """What was read, by topic and partition; empty partitions too."""
+    """What was read, from the archive or from Kafka, by topic and partition; empty partitions too."""
+    warnings: tuple[str, ...] = ()
+    """What is missing in the ranges, a line for each partition that has a gap."""
 
 
 def read_event_log(
@@ -43,26 +55,41 @@ def read_event_log(
     since: datetime | None = None,
     progress: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> EventLog:
-    """Read the event topics up to their present ends.
+    """Read the event log up to the present ends of the event topics.
 
     Args:
-        settings: where Kafka is, the event topics, the event type map.
-        since: from the first record that Kafka has taken at this time or later, with a zone; None: from the
-            beginning.
-        progress: called with the offsets read and their total.
+        settings: where Kafka is, the event topics, the event type map; and the archive, where they know one.
+        since: only what Kafka has taken at this time or later, with a zone; None: from the beginning.
+        progress: called with the offsets read from Kafka and their total.
 
     Raises:
-        UsageError: a topic does not exist.
-        Unavailable: Kafka does not answer.
+        UsageError: a topic does not exist, or was made anew since it was archived.
+        Unavailable: Kafka or the archive does not answer.
     """
-    topics = ", ".join(settings.event_topics)
+    return _asking_kafka(settings, _read(settings, since, progress))
+
+
+def read_erasures(settings: SharedSettings) -> Erasures:
+    """What the erase events erase that are in the event topics and not in the archive yet.
+
+    Args:
+        settings: see `read_event_log`.
+
+    Raises:
+        UsageError: see `read_event_log`.
+        Unavailable: likewise.
+    """
+    return _asking_kafka(settings, _read_erasures(settings))
+
+
+def _asking_kafka(settings: SharedSettings, reading: Coroutine[None, None, T]) -> T:
     try:
-        return asyncio.run(_read(settings, since, progress))
+        return asyncio.run(reading)
     except KafkaConnectionError as error:
         raise Unavailable(kafka_unreachable(settings.kafka_bootstrap_servers)) from error
     except (KafkaError, TimeoutError) as error:
         raise Unavailable(
-            f"topic {topics}: {str(error) or type(error).__name__}; is Kafka at "
+            f"topic {', '.join(settings.event_topics)}: {str(error) or type(error).__name__}; is Kafka at "
             f"{settings.kafka_bootstrap_servers} up?"
         ) from error
 
@@ -70,7 +97,27 @@ def read_event_log(
 async def _read(
     settings: SharedSettings, since: datetime | None, progress: Callable[[int, int], None]
 ) -> EventLog:
-    partitions = await _partitions(settings)
+    archived = archived_log(settings)
+    recorder, cuts = await _recorded(settings, archived, since, progress)
+    warnings = tuple(line for cut in cuts if (line := cut.warning))
+    for line in warnings:
+        log.warning(line)
+    return EventLog(recorder.recorded(archived), [cut.whole for cut in cuts], warnings)
+
+
+async def _read_erasures(settings: SharedSettings) -> Erasures:
+    recorder, _ = await _recorded(settings, archived_log(settings), None, lambda _done, _total: None)
+    return recorder.erasures()
+
+
+async def _recorded(
+    settings: SharedSettings,
+    archived: ArchivedLog,
+    since: datetime | None,
+    progress: Callable[[int, int], None],
+) -> tuple[EventRecorder, list[LogCut]]:
+    """What Kafka has behind the archive."""
+    partitions = await event_partitions(settings)
     consumer = AIOKafkaConsumer(
         **kafka_arguments(settings),
         group_id=None,
@@ -80,53 +127,39 @@ async def _read(
         fetch_max_wait_ms=_FETCH_WAIT_MS,
         request_timeout_ms=_REQUEST_TIMEOUT_MS,
     )
+    since_ms = None if since is None else to_epoch_ms(since)
+    recorder = EventRecorder(settings.event_type_map, settings.max_clock_skew_s, since_ms)
     try:
         await consumer.start()
         consumer.assign(partitions)
-        ranges = await _ranges(consumer, partitions, since)
-        recorder = EventRecorder(settings.event_type_map, settings.max_clock_skew_s)
-        await _record(consumer, ranges, recorder, progress)
+        cuts = cut_log(archived, await _kafka_spans(consumer, partitions, since_ms), since_ms)
+        await _record(consumer, [cut.from_kafka for cut in cuts], recorder, progress)
     finally:
         await consumer.stop()
-    return EventLog(recorder.recorded(), ranges)
+    return recorder, cuts
 
 
-async def _partitions(settings: SharedSettings) -> list[TopicPartition]:
-    """All partitions of the event topics; a consumer would wait long for a topic that does not exist."""
-    admin = AIOKafkaAdminClient(**kafka_arguments(settings), request_timeout_ms=_REQUEST_TIMEOUT_MS)
-    try:
-        await admin.start()
-        described = await admin.describe_topics(settings.event_topics)
-    finally:
-        await admin.close()
-    for topic in described:
-        if topic["error_code"]:
-            problem = for_code(topic["error_code"]).__name__
-            raise UsageError(f"topic {topic['topic']}: {problem}; run `millrace topics create`")
-    return sorted(
-        TopicPartition(topic["topic"], partition["partition"])
-        for topic in described
-        for partition in topic["partitions"]
-    )
+def archived_log(settings: SharedSettings) -> ArchivedLog:
+    """The archive of the event topics; an empty one where the settings name none.
+
+    Raises:
+        Unavailable: the store does not answer.
+    """
+    if not isinstance(settings, ArchivedLogSettings) or settings.archive is None:
+        return NO_ARCHIVE
+    return ArchivedLog(ArchiveStore(settings.archive), settings.event_topics)
 
 
-async def _ranges(
-    consumer: AIOKafkaConsumer, partitions: list[TopicPartition], since: datetime | None
-) -> list[LogRange]:
+async def _kafka_spans(
+    consumer: AIOKafkaConsumer, partitions: list[TopicPartition], since_ms: int | None
+) -> dict[TopicPartition, KafkaSpan]:
     first = await consumer.beginning_offsets(partitions)
     end = await consumer.end_offsets(partitions)
-    if since is not None:
-        found = await consumer.offsets_for_times(dict.fromkeys(partitions, to_epoch_ms(since)))
-        first = {one: found[one].offset if found[one] else end[one] for one in partitions}
-    return [
-        LogRange(
-            topic=one.topic,
-            partition=one.partition,
-            first_offset=min(first[one], end[one]),
-            next_offset=end[one],
-        )
-        for one in partitions
-    ]
+    wanted = first
+    if since_ms is not None:
+        found = await consumer.offsets_for_times(dict.fromkeys(partitions, since_ms))
+        wanted = {one: found[one].offset if found[one] else end[one] for one in partitions}
+    return {one: KafkaSpan(first[one], min(wanted[one], end[one]), end[one]) for one in partitions}
 
 
 async def _record(

@@ -1,140 +1,95 @@
-"""From Kafka records to a frame of events to learn from: the rules about what may be learned.
+"""From Kafka records to events to learn from, all in memory.
 
-Left out, and counted: what is no event, events without consent, sessions that were erased anywhere in the
-range, and repeats of an `event_id` in its session. Caller: `retrain.event_log`.
+What may be learned, and in which order it is: `retrain.log_assembly`. Caller: `retrain.event_log`.
 """
 
-from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple, TypeAlias
 
 import polars as pl
-from aiokafka import ConsumerRecord
+from aiokafka import TopicPartition
 
-from models.session_rule import credible_time_ms
-from retrain.repeated_events import without_repeats
-from schemas.errors import InvalidEvent
-from schemas.item_event import EraseSession, ItemEvent, decode_event
-from schemas.topics import MAX_EVENT_BYTES
-
-Record: TypeAlias = "ConsumerRecord[bytes | None, bytes | None]"
-_CHUNK_ROWS = 50_000
-_COLUMNS = ["session_id", "item_id", "event_type", "occurred_at_ms"]
-_SCHEMA: dict[str, Any] = {
-    "session_id": pl.String,
-    "item_id": pl.String,
-    "event_type": pl.String,
-    "occurred_at_ms": pl.Int64,
-    "event_id": pl.String,
-    "place": pl.String,
-    "offset": pl.Int64,
-    "logged_at_ms": pl.Int64,
-}
-
-
-class _Row(NamedTuple):
-    """A line of `_SCHEMA`."""
-
-    session_id: str
-    item_id: str
-    event_type: str
-    occurred_at_ms: int
-    event_id: str | None
-    place: str
-    offset: int
-    logged_at_ms: int
+from retrain.archive.archived_log import NO_ARCHIVE, ArchivedLog
+from retrain.archive.erasures import ERASE_COLUMNS, Erasures, erased_by_rows, no_erasures
+from retrain.archive.log_rows import LogRows, Record
+from retrain.log_assembly import NEEDED, AssembledEvents, LogAssembly
 
 
 @dataclass(frozen=True, eq=False)
-class RecordedEvents:
+class RecordedEvents(AssembledEvents):
     """Events to learn from, and what was left out."""
 
-    events: pl.DataFrame
-    """Columns `session_id`, `item_id`, `event_type`, `occurred_at_ms`, in log order: each partition in its
-    own order, the partitions merged by Kafka's timestamps."""
     invalid: int
     without_consent: int
-    erased: int
-    """Events of sessions that were erased."""
-    repeats: int
-    skewed: int
-    """Not left out: events whose time cannot be right, so that their record's counts."""
 
 
 class EventRecorder:
-    """Takes records one by one, in offset order within each partition."""
+    """Takes records one by one, in offset order within each partition: about 200 bytes an event."""
 
-    def __init__(self, event_type_map: Mapping[str, str], max_clock_skew_s: float) -> None:
+    def __init__(
+        self, event_type_map: Mapping[str, str], max_clock_skew_s: float, since_ms: int | None = None
+    ) -> None:
         """Begin with nothing.
 
         Args:
             event_type_map: other names of event types.
             max_clock_skew_s: see `models.session_rule.credible_time_ms`.
+            since_ms: what Kafka took before is left out, epoch milliseconds; None: nothing is.
         """
         self._event_type_map = event_type_map
         self._max_clock_skew_s = max_clock_skew_s
-        self._skewed = 0
-        self._chunks: list[pl.DataFrame] = []
-        self._rows: list[_Row] = []
-        self._erased: set[str] = set()
-        self._left_out: Counter[str] = Counter()
+        self._since_ms = since_ms
+        self._rows: dict[TopicPartition, LogRows] = {}
 
     def add(self, record: Record) -> None:
         """Take one record, whatever is in it."""
-        try:
-            event = self._decoded(record)
-        except InvalidEvent:
-            self._left_out["invalid"] += 1
-            return
-        if isinstance(event, EraseSession):
-            self._erased.add(event.session_id)
-        elif not event.consent:
-            self._left_out["without_consent"] += 1
-        else:
-            self._rows.append(self._row(event, record))
-            if len(self._rows) == _CHUNK_ROWS:
-                self._chunks.append(self._chunk())
+        partition = TopicPartition(record.topic, record.partition)
+        if partition not in self._rows:
+            self._rows[partition] = LogRows(self._event_type_map)
+        self._rows[partition].add(record)
 
-    def recorded(self) -> RecordedEvents:
-        """All that was taken, as one log."""
-        everything = pl.concat([*self._chunks, self._chunk()])
-        kept = everything.filter(~pl.col("session_id").is_in(list(self._erased)))
-        once = without_repeats(kept)
+    def recorded(self, archived: ArchivedLog = NO_ARCHIVE) -> RecordedEvents:
+        """All that was taken, behind what the archive has of each partition, as one log; once.
+
+        Raises:
+            Unavailable: the archive does not answer.
+        """
+        survey = archived.survey(self._since_ms)
+        erasures = (survey.erasures + self.erasures()).with_sessions_of_users(self._pieces(ERASE_COLUMNS))
+        assembly = LogAssembly(
+            archived.with_sessions_of_users(erasures).session_ids, self._since_ms, self._max_clock_skew_s
+        )
+        for partition in sorted({*archived.partitions, *self._rows}):
+            assembly.begin_partition()
+            for piece in archived.rows(partition, NEEDED, self._since_ms):
+                assembly.add(piece)
+            if partition in self._rows:
+                assembly.add(_frame(self._rows[partition], NEEDED))
+        events = assembly.assembled()
         return RecordedEvents(
-            events=_merged(once),
-            invalid=self._left_out["invalid"],
-            without_consent=self._left_out["without_consent"],
-            erased=len(everything) - len(kept),
-            repeats=len(kept) - len(once),
-            skewed=self._skewed,
+            events=events.events,
+            erased=events.erased,
+            repeats=events.repeats,
+            skewed=events.skewed,
+            invalid=survey.invalid + sum(rows.invalid for rows in self._rows.values()),
+            without_consent=survey.without_consent
+            + sum(rows.without_consent for rows in self._rows.values()),
         )
 
-    def _decoded(self, record: Record) -> ItemEvent | EraseSession:
-        if record.value is not None and len(record.value) > MAX_EVENT_BYTES:
-            raise InvalidEvent("$", f"the event has {len(record.value)} bytes")
-        return decode_event(record.value, record.headers, self._event_type_map)
+    def erasures(self) -> Erasures:
+        """What the erase events that were taken erase."""
+        erasures = no_erasures()
+        for rows in self._pieces(ERASE_COLUMNS):
+            erasures += erased_by_rows(_since(rows, self._since_ms))
+        return erasures
 
-    def _row(self, event: ItemEvent, record: Record) -> _Row:
-        time_ms = credible_time_ms(event.occurred_at_ms, record.timestamp, self._max_clock_skew_s)
-        self._skewed += time_ms != event.occurred_at_ms
-        return _Row(
-            event.session_id,
-            event.item_id,
-            event.event_type,
-            time_ms,
-            event.event_id,
-            f"{record.topic}-{record.partition}",
-            record.offset,
-            record.timestamp,
-        )
-
-    def _chunk(self) -> pl.DataFrame:
-        rows, self._rows = self._rows, []
-        return pl.DataFrame(rows, schema=_SCHEMA, orient="row")
+    def _pieces(self, columns: list[str]) -> Iterator[pl.DataFrame]:
+        return (_frame(rows, columns) for rows in self._rows.values())
 
 
-def _merged(events: pl.DataFrame) -> pl.DataFrame:
-    """By the latest of Kafka's times so far in the partition: it never falls, so each keeps its order."""
-    latest = pl.col("logged_at_ms").cum_max().over("place")
-    return events.with_columns(logged_at_ms=latest).sort("logged_at_ms", "place", "offset").select(_COLUMNS)
+def _frame(rows: LogRows, columns: list[str]) -> pl.DataFrame:
+    return pl.DataFrame(rows.table().select(columns))
+
+
+def _since(rows: pl.DataFrame, since_ms: int | None) -> pl.DataFrame:
+    return rows if since_ms is None else rows.filter(pl.col("logged_at_ms") >= since_ms)

@@ -8,8 +8,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import polars as pl
 
+from retrain.id_codes import codes_of, with_plain_ids
 from retrain.repeated_events import without_repeats
 from schemas.errors import UsageError
 from schemas.event_files import TEST, TRAIN, read_events
@@ -55,8 +57,8 @@ def train_events(log: pl.DataFrame, test_share: float) -> pl.DataFrame:
 
 
 def test_events(log: pl.DataFrame, test_share: float) -> pl.DataFrame:
-    """The rows to evaluate on: what `train_events` of the same arguments leaves."""
-    return _rows_of(log, TEST, test_share)
+    """The rows to evaluate on: what `train_events` of the same arguments leaves; ids are strings."""
+    return with_plain_ids(_rows_of(log, TEST, test_share))
 
 
 def validation_split(
@@ -118,8 +120,15 @@ def _rows_of(log: pl.DataFrame, split: str, test_share: float) -> pl.DataFrame:
     return log.filter(in_test if split == TEST else ~in_test)
 
 
-def _of_last_sessions(events: pl.DataFrame, share: float) -> pl.Expr:
+def _of_last_sessions(events: pl.DataFrame, share: float) -> pl.Series:
     """Whether a row is of one of the share of the sessions that end last."""
-    by_end = events.unique("session_id", keep="last", maintain_order=True)["session_id"]
-    last = by_end.tail(round(share * len(by_end)))
-    return pl.col("session_id").is_in(last.implode())
+    if events.is_empty():
+        return pl.Series(dtype=pl.Boolean)
+    codes = codes_of(events["session_id"])
+    ends = np.full(int(codes.max()) + 1, -1, dtype=np.int64)
+    ends[codes] = np.arange(len(codes))  # of equal indexes the last counts
+    sessions = np.flatnonzero(ends >= 0)
+    by_end = sessions[np.argsort(ends[sessions])]
+    is_last = np.zeros(len(ends), dtype=np.bool_)
+    is_last[by_end[len(by_end) - round(share * len(by_end)) :]] = True
+    return pl.Series(is_last[codes])

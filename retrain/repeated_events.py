@@ -1,11 +1,19 @@
 """Dropping repeats from a log that is learned from or evaluated on, by the rule that also serves.
 
-Callers: `retrain.event_recording` (a Kafka range), `retrain.event_split` (event files).
+The rule of `models.session_rule` over columns: no Python object an event, so that a log of any size can be
+asked. Callers: `retrain.log_assembly` (archive and Kafka), `retrain.event_split` (event files).
 """
 
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
-from models.session_rule import repeats_in_log
+from retrain.id_codes import codes_of
+from schemas.session_state import MAX_ITEMS
+
+NO_ID = 0
+"""The key of an event without an id."""
+_SPREAD = np.uint64(0x9E3779B97F4A7C15)
 
 
 def without_repeats(events: pl.DataFrame) -> pl.DataFrame:
@@ -16,10 +24,72 @@ def without_repeats(events: pl.DataFrame) -> pl.DataFrame:
     """
     if "event_id" not in events.columns:
         return events
-    named = events.filter(pl.col("event_id").is_not_null())
-    doubled = named.filter(pl.struct("session_id", "event_id").is_duplicated())
-    suspects = pl.col("session_id").is_in(doubled["session_id"].unique().implode())
-    rows = events.with_row_index("row").filter(suspects).select("row", "session_id", "event_id")
-    repeated = repeats_in_log(rows["session_id"], rows["event_id"])
-    again = rows["row"].filter(pl.Series(repeated, dtype=pl.Boolean))
-    return events.filter(~pl.int_range(pl.len()).is_in(again.implode()))
+    repeated = repeats(codes_of(events["session_id"]), event_keys(events["event_id"]).to_numpy())
+    return events.filter(~pl.Series(repeated))
+
+
+def event_keys(event_ids: pl.Series) -> pl.Series:
+    """UInt64: what stands for an event id where only equality counts, `NO_ID` for none.
+
+    Two ids of one session with the same key are as unlikely as two with the hash that serves.
+    """
+    ids = pl.col("id")
+    key = pl.when(ids.is_null()).then(pl.lit(NO_ID, pl.UInt64)).otherwise(ids.hash(seed=0))
+    return event_ids.alias("id").to_frame().select(key.alias("key"))["key"]
+
+
+def repeats(session_codes: NDArray[np.uint32], keys: NDArray[np.uint64]) -> NDArray[np.bool_]:
+    """Which events of a log are repeats, by the rule of `models.session_rule.repeats_in_log`, over columns.
+
+    Args:
+        session_codes: uint32 [events] in log order, a number for each session.
+        keys: uint64 [events], see `event_keys`.
+
+    Returns:
+        bool [events].
+    """
+    repeated = np.zeros(len(keys), dtype=np.bool_)
+    suspects = _named_events_of_suspect_sessions(session_codes, keys)
+    if len(suspects):
+        rows = pl.DataFrame({"session": session_codes[suspects], "key": keys[suspects]})
+        repeated[suspects] = ~_kept(rows).to_numpy()
+    return repeated
+
+
+def _named_events_of_suspect_sessions(
+    session_codes: NDArray[np.uint32], keys: NDArray[np.uint64]
+) -> NDArray[np.int64]:
+    """The events with an id, of the sessions in which an id comes twice."""
+    if not keys.any():
+        return np.zeros(0, dtype=np.int64)
+    pairs = session_codes * _SPREAD
+    pairs += keys
+    pairs[keys == NO_ID] = NO_ID
+    ordered = np.sort(pairs)
+    twice = np.unique(ordered[1:][(ordered[1:] == ordered[:-1]) & (ordered[1:] != NO_ID)])
+    del ordered
+    if not len(twice):
+        return np.zeros(0, dtype=np.int64)
+    suspicious = np.zeros(int(session_codes.max()) + 1, dtype=np.bool_)
+    suspicious[session_codes[pl.Series(pairs).is_in(pl.Series(twice)).to_numpy()]] = True
+    return np.flatnonzero(suspicious[session_codes] & (keys != NO_ID))
+
+
+def _kept(rows: pl.DataFrame) -> pl.Series:
+    """Which events count: none of the 50 before it that count, in its session, has its key.
+
+    Whether an event counts depends on those before it alone, so that guessing and correcting settles from the
+    front: at most as many rounds as a session has wrong guesses, mostly two.
+    """
+    kept = rows.select(pl.struct("session", "key").is_first_distinct())["session"]
+    while True:
+        counted = rows.with_columns(kept=kept).with_columns(
+            before=pl.col("kept").cast(pl.UInt32).cum_sum().over("session") - pl.col("kept").cast(pl.UInt32)
+        )
+        last = pl.when("kept").then("before").forward_fill().shift(1).over("session", "key")
+        corrected = counted.select((last.is_null() | (pl.col("before") - last > MAX_ITEMS)).alias("kept"))[
+            "kept"
+        ]
+        if corrected.equals(kept):
+            return kept
+        kept = corrected

@@ -1,90 +1,13 @@
 """The settings of the commands that train, publish and announce releases."""
 
-from datetime import UTC, datetime
 from pathlib import Path
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from cronsim import CronSim, CronSimError
-from pydantic import Field, field_validator
+from pydantic import Field
 
-from retrain.gate.gate_rules import GateRules
+from retrain.archive_settings import ArchivedLogSettings, ArchiveSettings
+from retrain.gate_settings import GateSettings
+from retrain.schedule_settings import ScheduleSettings
 from schemas.settings import SharedSettings
-
-_RULES = GateRules()
-
-
-class GateSettings(SharedSettings):
-    """The thresholds of the gate; docs/gate.md has the reason of each default."""
-
-    gate_confidence: float = Field(
-        _RULES.confidence,
-        gt=0.5,
-        lt=1,
-        description="gate: how sure it must be that a candidate loses no more than is allowed",
-    )
-    gate_recall_loss: float = Field(
-        _RULES.recall_loss, ge=0, le=1, description="gate: Recall@20 that may be lost against the incumbent"
-    )
-    gate_mrr_loss: float = Field(
-        _RULES.mrr_loss, ge=0, le=1, description="gate: MRR@20 that may be lost against the incumbent"
-    )
-    gate_resamples: int = Field(
-        _RULES.resamples, ge=100, le=100_000, description="gate: resamples of the sessions"
-    )
-    gate_min_predictions: int = Field(
-        _RULES.min_predictions,
-        ge=1,
-        description="gate: with fewer predictions lists are not judged, and an incumbent stays",
-    )
-    gate_popularity_factor: float = Field(
-        _RULES.popularity_factor,
-        ge=1,
-        description="gate: Recall@20 is at least this times that of the popular list",
-    )
-    gate_coverage: float = Field(
-        _RULES.coverage, ge=0, le=1, description="gate: least share of the items that the lists show"
-    )
-    gate_coverage_ratio: float = Field(
-        _RULES.coverage_ratio, ge=0, le=1, description="gate: the same, as a share of the incumbent's"
-    )
-    gate_vocabulary_shrink: float = Field(
-        _RULES.vocabulary_shrink,
-        ge=0,
-        le=1,
-        description="gate: share of the incumbent's number of items that may be missing",
-    )
-    gate_index_recall: float = Field(
-        _RULES.index_recall, ge=0, le=1, description="gate: least recall@20 of the index against exact search"
-    )
-    gate_index_queries: int = Field(
-        _RULES.index_queries, ge=1, description="gate: queries that the index is judged on"
-    )
-    gate_step_us: float = Field(
-        _RULES.step_us, gt=0, description="gate: most microseconds of an encoder step of one event"
-    )
-    gate_batch_step_us: float = Field(
-        _RULES.batch_step_us, gt=0, description="gate: most microseconds an event of a step of 256"
-    )
-    gate_search_us: float = Field(
-        _RULES.search_us, gt=0, description="gate: most microseconds of a search for one event"
-    )
-    gate_batch_search_us: float = Field(
-        _RULES.batch_search_us, gt=0, description="gate: most microseconds an event of a search for 256"
-    )
-    gate_score_limit: float = Field(
-        _RULES.score_limit, gt=0, description="gate: greatest absolute score in a list"
-    )
-    gate_flat_lists: float = Field(
-        _RULES.flat_lists, ge=0, le=1, description="gate: greatest share of lists of one score throughout"
-    )
-    gate_same_lists: float = Field(
-        _RULES.same_lists, ge=0, le=1, description="gate: greatest share that one and the same list may have"
-    )
-
-    def gate_rules(self) -> GateRules:
-        """The rules with these thresholds."""
-        names = [name for name in GateRules.__struct_fields__ if f"gate_{name}" in type(self).model_fields]
-        return GateRules(**{name: getattr(self, f"gate_{name}") for name in names})
 
 
 class ReleaseSettings(GateSettings):
@@ -98,7 +21,7 @@ class ReleaseSettings(GateSettings):
     )
 
 
-class RetrainSettings(ReleaseSettings):
+class RetrainSettings(ReleaseSettings, ArchivedLogSettings, ScheduleSettings):
     """What `millrace retrain` reads."""
 
     retrain_window_h: float = Field(
@@ -150,85 +73,10 @@ class RetrainSettings(ReleaseSettings):
     )
     retrain_history: int = Field(200, ge=1, description="cycles that the history in Redis keeps")
 
-    retrain_schedule: str = Field(
-        "", description="when cycles run, in cron's five fields, as in 0 3 * * *; empty: not by time"
-    )
-    retrain_timezone: str = Field("UTC", description="time zone of the schedule, as in Europe/Berlin")
-    retrain_jitter_s: float = Field(
-        0.0, ge=0, description="a scheduled cycle begins up to so much later, at random"
-    )
-    retrain_min_new_events: int = Field(
-        1,
-        ge=0,
-        description="a scheduled cycle is left out where fewer events have come since the running release's",
-    )
-    retrain_after_events: int = Field(
-        0, ge=0, description="a cycle runs once so many events have come; 0: not by events"
-    )
-    retrain_hit_rate_drop: float = Field(
-        0.0,
-        ge=0,
-        lt=1,
-        description="a cycle runs once the online hit rate is lower by this share than after the swap, as in "
-        "0.2; 0: not by it",
-    )
-    retrain_hit_rate_predictions: int = Field(
-        5000, ge=1, description="predictions over which an online hit rate is taken"
-    )
-    retrain_cooldown_s: float = Field(
-        600.0, ge=0, description="the least time between the end of a cycle and the beginning of the next"
-    )
-    retrain_backoff_s: float = Field(
-        60.0, ge=0, description="wait after a failed cycle, doubled after each further one, an hour at most"
-    )
-    retrain_poll_s: float = Field(
-        30.0, gt=0, description="how often new events, heartbeats and the board are looked at"
-    )
-    retrain_group: str = Field(
-        "millrace-retrain", description="Kafka consumer group of the processes that take retrain requests"
-    )
-    retrain_host: str = Field(
-        "127.0.0.1", description="address of the retrain process' /metrics and /healthz"
-    )
-    retrain_port: int = Field(
-        8082,
-        ge=0,
-        le=65_535,
-        description="port of the retrain process' /metrics and /healthz; 0: any free one",
-    )
 
-    @field_validator("retrain_schedule")
-    @classmethod
-    def _schedule_is_cron(cls, value: str) -> str:
-        if value:
-            check_cron(value)
-        return value
-
-    @field_validator("retrain_timezone")
-    @classmethod
-    def _zone_is_known(cls, value: str) -> str:
-        try:
-            ZoneInfo(value)
-        except (ZoneInfoNotFoundError, ValueError) as error:
-            raise ValueError("no such time zone; give a name such as UTC or Europe/Berlin") from error
-        return value
-
-
-def check_cron(expression: str) -> None:
-    """Check the five fields of a schedule.
-
-    Raises:
-        ValueError: they are none.
-    """
-    try:
-        if len(expression.split()) != 5:
-            raise CronSimError("it has not five fields")
-        CronSim(expression, datetime(2026, 1, 1, tzinfo=UTC))
-    except CronSimError as error:
-        raise ValueError(
-            f"{error}; give minute, hour, day of month, month and day of week, as in 0 3 * * *"
-        ) from error
-
-
-PROGRAMS: dict[str, type[SharedSettings]] = {"retrain": RetrainSettings, "releases": ReleaseSettings}
+PROGRAMS: dict[str, type[SharedSettings]] = {
+    "retrain": RetrainSettings,
+    "releases": ReleaseSettings,
+    "archive": ArchiveSettings,
+}
 """The commands of this package and what they read, for `millrace config`."""

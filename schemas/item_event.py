@@ -61,6 +61,8 @@ class EraseSession(msgspec.Struct, frozen=True, kw_only=True):
     occurred_at_ms: int
     user_id: UserId | None = None
     """Whose set of sessions it is taken out of, where that is known."""
+    whole_user: bool = False
+    """It is one of the erase events of all the user's sessions: the archive forgets all of the user."""
 
 
 class ItemEventV1(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,6 +80,7 @@ class ItemEventV1(msgspec.Struct, frozen=True, kw_only=True):
     consent: bool = True
     recommendation_id: str | None = None
     position: int | None = None
+    whole_user: bool = False
 
 
 _DECODER = msgspec.json.Decoder(ItemEventV1)
@@ -91,6 +94,7 @@ def encode_erase_session(erase: EraseSession) -> bytes:
         "event_type": ERASE,
         "occurred_at": from_epoch_ms(erase.occurred_at_ms),
         "user_id": erase.user_id,
+        "whole_user": erase.whole_user or None,
     }
     return msgspec.json.encode({name: value for name, value in fields.items() if value is not None})
 
@@ -131,7 +135,12 @@ def _checked(
     occurred_at_ms = _time_ms(wire.occurred_at if wire.occurred_at is not None else envelope.occurred_at)
     user_id = None if wire.user_id is None else UserId(_checked_id(wire.user_id, "user_id"))
     if event_type == ERASE:
-        return EraseSession(session_id=session_id, occurred_at_ms=occurred_at_ms, user_id=user_id)
+        return EraseSession(
+            session_id=session_id,
+            occurred_at_ms=occurred_at_ms,
+            user_id=user_id,
+            whole_user=wire.whole_user and user_id is not None,
+        )
     if wire.item_id is None:
         raise InvalidEvent("$.item_id", "the field is missing")
     event_id = wire.event_id if wire.event_id is not None else envelope.event_id

@@ -8,9 +8,9 @@ from tempfile import TemporaryDirectory
 
 from retrain.event_split import GREATEST_SHARE, read_log, test_events
 from retrain.gate.candidate_gate import examine
+from retrain.gate_settings import GateSettings
 from retrain.releases.release_catalogue import verify_release
 from retrain.releases.release_copying import local_release
-from retrain.settings import GateSettings
 from retrain.training.training_display import progress_bar
 from schemas.errors import UsageError
 from schemas.gate_report import GateReport

@@ -45,6 +45,7 @@ from schemas.release_manifest import (
 )
 
 _HASHED = ("session_id", "item_id", "event_type", "occurred_at_ms")
+_HASHED_AT_ONCE = 1_000_000
 
 
 def build_release(
@@ -126,8 +127,11 @@ def describe_data(events: pl.DataFrame, sessions: Sessions) -> DataRange:
 def hash_of_events(events: pl.DataFrame) -> str:
     """The SHA-256 of events in log order: their sessions, items, types and times."""
     fields = [pl.col(name).cast(pl.String).fill_null("") for name in _HASHED]
-    lines = events.select(pl.concat_str(fields, separator="\t"))["session_id"]
-    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+    digest = hashlib.sha256()
+    for number, piece in enumerate(events.iter_slices(_HASHED_AT_ONCE)):
+        lines = piece.select(pl.concat_str(fields, separator="\t").str.join("\n"))["session_id"]
+        digest.update(b"\n" * bool(number) + str(lines.item()).encode())
+    return digest.hexdigest()
 
 
 def _write_files(

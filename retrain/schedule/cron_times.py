@@ -21,7 +21,7 @@ class CronTimes:
         """Take a schedule.
 
         Args:
-            expression: see `retrain.settings.check_cron`.
+            expression: see `retrain.schedule_settings.check_cron`.
             timezone: a name that `zoneinfo` knows.
             jitter_s: the most by which a time is put off.
             name: of this process: each puts the same time off by another length.

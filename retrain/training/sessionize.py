@@ -12,6 +12,11 @@ from numpy.typing import NDArray
 
 from models.session_rule import EVENT_TYPE_CODES, starts_session
 from models.vocabulary import UNKNOWN, Vocabulary
+from retrain.id_codes import as_categories, codes_of
+
+_NO_TIME = np.iinfo(np.int64).min
+_ROW_BITS = 32
+_AT_ONCE = 10_000_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,56 +60,103 @@ def sessionize(events: pl.DataFrame, vocabulary: Vocabulary, session_gap_s: floa
     Returns:
         The sessions by the time of their last event, where times are missing by its row.
     """
-    grouped = _grouped(events, vocabulary)
-    starts = _starts(grouped, session_gap_s)
-    known = (grouped["item_row"] != UNKNOWN).to_numpy()
+    log_rows = _session_by_session(codes_of(events["session_id"]))
+    starts, latest_ms = _starts(events, log_rows, session_gap_s)
+    item_rows = _item_rows(events["item_id"], vocabulary)[log_rows]
+    known = item_rows != UNKNOWN
     lengths = np.add.reduceat(known, starts, dtype=np.int64) if len(starts) else np.zeros(0, dtype=np.int64)
-    order = _in_time_order(grouped[np.append(starts[1:], len(grouped)) - 1] if len(starts) else grouped)
+    ends = np.append(starts[1:], len(log_rows)) - 1 if len(starts) else starts
+    order = _in_time_order(log_rows[ends], latest_ms[ends])
+    del latest_ms
     order = order[lengths[order] > 0]
     offsets = np.concatenate([[0], np.cumsum(lengths[order])])
     first = (np.cumsum(lengths) - lengths)[order]
-    places = np.repeat(first - offsets[:-1], lengths[order]) + np.arange(offsets[-1])
-    event_types = grouped["event_type"].to_numpy()[known][places]
+    item_rows = item_rows[known]
+    event_types = _type_codes(events["event_type"])[log_rows[known]]
+    del log_rows, known
+    places = np.repeat(first - offsets[:-1], lengths[order])
+    _add_positions(places)
+    event_types = event_types[places]
     return Sessions(
-        item_rows=grouped["item_row"].to_numpy()[known][places],
+        item_rows=item_rows[places],
         offsets=offsets,
         event_types=event_types if len(np.unique(event_types)) > 1 else None,
     )
 
 
-def _grouped(events: pl.DataFrame, vocabulary: Vocabulary) -> pl.DataFrame:
-    """The events session by session, each in log order, beside them the latest time of the session so far."""
+def _session_by_session(codes: NDArray[np.uint32]) -> NDArray[np.int64]:
+    """int64 [events]: rows of the log, those of a session together and in log order."""
+    keys = codes.astype(np.uint64)  # session and row in one number: sorting is in place and quick
+    keys <<= np.uint64(_ROW_BITS)
+    _add_positions(keys)
+    keys.sort()
+    keys &= np.uint64((1 << _ROW_BITS) - 1)
+    return keys.view(np.int64)
+
+
+def _add_positions(numbers: "NDArray[np.int64] | NDArray[np.uint64]") -> None:
+    """Add to each number its place, in pieces: all places at once are as large as the numbers."""
+    for start in range(0, len(numbers), _AT_ONCE):
+        piece = numbers[start : start + _AT_ONCE]
+        np.add(piece, np.arange(start, start + len(piece), dtype=numbers.dtype), out=piece)
+
+
+def _item_rows(item_ids: pl.Series, vocabulary: Vocabulary) -> NDArray[np.int32]:
+    """int32 [events]: the row of each event's item; `UNKNOWN` for items outside of the vocabulary."""
+    ids = as_categories(item_ids)
+    categories: pl.Series = ids.dtype.categories.to_series()  # type: ignore[attr-defined]  # a Categorical has them
     known = pl.Series(vocabulary.item_ids, dtype=pl.String)
     rows = pl.Series(range(len(vocabulary)), dtype=pl.Int32)
-    columns = ["log_row", "item_row", "event_type", "occurred_at_ms", "latest_at_ms"]
+    table = categories.replace_strict(known, rows, default=UNKNOWN, return_dtype=pl.Int32).to_numpy()
+    return np.asarray(table[ids.to_physical().to_numpy()], dtype=np.int32)
+
+
+def _type_codes(event_types: pl.Series) -> NDArray[np.int8]:
+    return event_types.replace_strict(EVENT_TYPE_CODES, return_dtype=pl.Int8).to_numpy()
+
+
+def _starts(
+    events: pl.DataFrame, log_rows: NDArray[np.int64], session_gap_s: float
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Where a session starts: at a new session id, and after a gap; and the latest time so far.
+
+    Returns:
+        int64 [sessions], places in `log_rows`; int64 [events], `_NO_TIME` where there was none yet.
+    """
+    codes = codes_of(events["session_id"])[log_rows]
+    new_id = np.append(True, codes[1:] != codes[:-1])[: len(codes)]
+    now_ms = events["occurred_at_ms"].fill_null(_NO_TIME).to_numpy()[log_rows]
+    latest_ms = _latest_so_far(now_ms, codes)
+    del codes
+    has_both = (now_ms[1:] != _NO_TIME) & (latest_ms[:-1] != _NO_TIME)
+    has_gap = starts_session(latest_ms[:-1], now_ms[1:], session_gap_s) & has_both
+    new_id[1:] |= has_gap
+    return np.flatnonzero(new_id), latest_ms
+
+
+def _latest_so_far(times_ms: NDArray[np.int64], codes: NDArray[np.uint32]) -> NDArray[np.int64]:
+    """The greatest time of each session up to each event: over one event before, then two, four and so on."""
+    latest_ms, back = times_ms.copy(), 1
+    while back < len(codes) and bool((same := codes[back:] == codes[:-back]).any()):
+        before = np.where(same, latest_ms[:-back], _NO_TIME)
+        np.maximum(latest_ms[back:], before, out=latest_ms[back:])
+        back *= 2
+    return latest_ms
+
+
+def _in_time_order(log_rows: NDArray[np.int64], latest_ms: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The order of sessions by the time of their last events; where times are missing by their row.
+
+    Args:
+        log_rows: int64 [sessions], of their last events.
+        latest_ms: likewise, the greatest time of each; `_NO_TIME` where it has none.
+    """
+    known = pl.when(pl.col("latest_ms") != _NO_TIME).then("latest_ms")
     return (
-        events.with_row_index("log_row")
-        .with_columns(
-            item_row=pl.col("item_id").replace_strict(known, rows, default=UNKNOWN, return_dtype=pl.Int32),
-            event_type=pl.col("event_type").replace_strict(EVENT_TYPE_CODES, return_dtype=pl.Int8),
-        )
-        .group_by("session_id", maintain_order=True)
-        .agg(*columns[:4], latest_at_ms=pl.col("occurred_at_ms").cum_max().forward_fill())
-        .explode(columns)
-    )
-
-
-def _starts(grouped: pl.DataFrame, session_gap_s: float) -> NDArray[np.int64]:
-    """Where in `grouped` a session starts: at a new session id, and after a gap."""
-    before = grouped.select("session_id", last="latest_at_ms").shift(1)
-    times = grouped.select(last=pl.coalesce(before["last"], "occurred_at_ms"), now="occurred_at_ms")
-    times = times.with_columns(pl.coalesce("now", "last")).fill_null(0)
-    after_gap = starts_session(times["last"].to_numpy(), times["now"].to_numpy(), session_gap_s)
-    new_id = grouped["session_id"].ne_missing(before["session_id"]).to_numpy()
-    return np.flatnonzero(new_id | after_gap)
-
-
-def _in_time_order(last_events: pl.DataFrame) -> NDArray[np.int64]:
-    """The order of sessions of which these are the last events."""
-    return (
-        last_events.select("log_row", "latest_at_ms", session=pl.int_range(pl.len()))
+        pl.DataFrame({"log_row": log_rows, "latest_ms": latest_ms})
+        .with_columns(known, session=pl.int_range(pl.len()))
         .sort("log_row")
-        .with_columns(pl.col("latest_at_ms").forward_fill())
-        .sort("latest_at_ms", maintain_order=True)["session"]
+        .with_columns(pl.col("latest_ms").forward_fill())
+        .sort("latest_ms", maintain_order=True)["session"]
         .to_numpy()
     )

@@ -60,7 +60,7 @@ class Erasing:
             Unavailable: Redis or Kafka does not answer.
         """
         stored = await self._stored([session_id])
-        return await self._erase(stored, _user_of(stored[session_id][1]))
+        return await self._erase(stored, _user_of(stored[session_id][1]), whole_user=False)
 
     async def erase_user(self, user_id: UserId) -> int:
         """Have all sessions erased that the user has had within the states' time to live.
@@ -78,12 +78,17 @@ class Erasing:
             )
         )
         sessions = [SessionId(one.decode()) for bucket in members for one in sorted(bucket)]
-        return await self._erase(await self._stored(sessions), user_id)
+        return await self._erase(await self._stored(sessions), user_id, whole_user=True)
 
-    async def _erase(self, stored: dict[SessionId, Stored], user_id: UserId | None) -> int:
+    async def _erase(self, stored: dict[SessionId, Stored], user_id: UserId | None, whole_user: bool) -> int:
         now_ms = int(1000 * self._clock())
         erasures = [
-            Erasure(EraseSession(session_id=session, occurred_at_ms=now_ms, user_id=user_id), _home(state))
+            Erasure(
+                EraseSession(
+                    session_id=session, occurred_at_ms=now_ms, user_id=user_id, whole_user=whole_user
+                ),
+                _home(state),
+            )
             for session, (state, _) in stored.items()
         ]
         if erasures:

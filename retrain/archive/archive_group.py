@@ -1,0 +1,35 @@
+"""The archiver's membership in its consumer group: which partitions are its own now.
+
+Kafka's listener only marks, for aiokafka swallows what a listener raises. Each revocation begins a new
+generation: whatever was read or asked before is then no longer certain. Caller: `retrain.archive.archiver`.
+"""
+
+from collections.abc import Collection
+
+from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
+
+
+class ArchiveGroup(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no types
+    """What the group has given to one consumer."""
+
+    def __init__(self, consumer: AIOKafkaConsumer) -> None:
+        """Bind the consumer; give this as the listener of its subscription."""
+        self._consumer = consumer
+        self._partitions: frozenset[TopicPartition] = frozenset()
+        self.generation = 0
+        """Rises before the partitions change."""
+
+    def now(self) -> tuple[int, frozenset[TopicPartition]]:
+        """The generation and its partitions; none between a revocation and the next assignment."""
+        return self.generation, self._partitions
+
+    async def on_partitions_revoked(self, revoked: Collection[TopicPartition]) -> None:  # noqa: ARG002
+        """Kafka takes the partitions away, to give them out anew: all of them, whichever it names."""
+        self.generation += 1
+        self._partitions = frozenset()
+
+    async def on_partitions_assigned(self, assigned: Collection[TopicPartition]) -> None:
+        """Kafka has given out the partitions; they stay paused until they are sought."""
+        self.generation += 1
+        self._partitions = frozenset(assigned)
+        self._consumer.pause(*assigned)

@@ -1,0 +1,220 @@
+"""The folder or object store of an archive: listing, files that appear whole, deleting.
+
+Owns what is atomic: a file is written under another name and renamed, or put as one object; it is there
+whole or not at all. What the files mean is `retrain.archive.archive_files`. Writer: of the archive (the
+archiver, compaction, scrubbing, retention through it). Readers: `retrain.archive.archive_reading`.
+"""
+
+import contextlib
+import os
+import shutil
+import tempfile
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import IO
+
+import fsspec
+
+from retrain.archive.archive_files import ArchiveFile, parse_path
+from schemas.errors import Unavailable, UsageError
+
+ERASURES = "erasures"
+"""The folder of requests to erase, see `retrain.archive.erasures`."""
+_LISTINGS = 20
+_UNFINISHED = ".unfinished-"
+UNFINISHED_S = 3600.0
+"""A file that is unfinished for so long is what a killed process left."""
+
+
+class ArchiveStore:
+    """An archive, by a local path or an fsspec URL."""
+
+    def __init__(self, url: str, clock: Callable[[], float] = time.time) -> None:
+        """Find the store's driver; nothing is read yet.
+
+        Args:
+            url: a folder or an fsspec URL such as s3://bucket/archive.
+            clock: epoch seconds, for the age of unfinished files.
+
+        Raises:
+            UsageError: the protocol is not known or not installed.
+            Unavailable: the store does not answer.
+        """
+        self.url = url
+        self._clock = clock
+        try:
+            self._files, root = fsspec.core.url_to_fs(url)
+        except (ImportError, ValueError) as error:
+            raise UsageError(f"MILLRACE_ARCHIVE={url}: {error}; give a folder or an fsspec URL") from error
+        except Exception as error:  # a client that connects when it is made raises errors of its own classes
+            raise Unavailable(f"MILLRACE_ARCHIVE={url}: {error}") from error
+        self._root = str(root).rstrip("/")
+        self.is_local = "file" in self._files.protocol
+
+    def files(self) -> list[ArchiveFile]:
+        """The files of the log, sorted.
+
+        A listing is no snapshot: while it goes on a file may be replaced by a wider one. So one counts when
+        the next says the same.
+
+        Raises:
+            Unavailable: the store does not answer, or changes all the time.
+        """
+        before = self._listed("")
+        for _ in range(_LISTINGS):
+            now = self._listed("")
+            if now == before:
+                return sorted(file for path in now if (file := parse_path(path)) is not None)
+            before = now
+        raise Unavailable(f"{self.url}: the files change faster than they are listed; try again")
+
+    def erasure_paths(self) -> list[str]:
+        """The requests to erase, sorted.
+
+        Raises:
+            Unavailable: the store does not answer.
+        """
+        return sorted(path for path in self._listed(ERASURES) if path.endswith(".json"))
+
+    def source(self, path: str) -> str | IO[bytes]:
+        """What Polars and pyarrow read a file by: its local path, or the open file.
+
+        Raises:
+            FileNotFoundError: it was deleted.
+            Unavailable: the store does not answer.
+        """
+        if self.is_local:
+            return f"{self._root}/{path}"
+        with self._telling(path):
+            opened: IO[bytes] = self._files.open(f"{self._root}/{path}", "rb")
+            return opened
+
+    def read(self, path: str) -> bytes:
+        """A small file's bytes.
+
+        Raises:
+            FileNotFoundError: it was deleted.
+            Unavailable: the store does not answer.
+        """
+        with self._telling(path):
+            return bytes(self._files.cat_file(f"{self._root}/{path}"))
+
+    def write(self, path: str, fill: Callable[[Path], None]) -> int:
+        """Make a file that is there whole or not at all; one of this name is replaced.
+
+        Args:
+            path: where, within the archive.
+            fill: writes the content to a local path.
+
+        Returns:
+            Its size in bytes.
+
+        Raises:
+            Unavailable: the store cannot be written.
+        """
+        try:
+            with self._telling(path):
+                return self._write_local(path, fill) if self.is_local else self._put(path, fill)
+        except FileNotFoundError as error:  # the folder was removed meanwhile
+            raise Unavailable(f"{self.url}/{path}: {_reason(error)}") from error
+
+    def delete(self, path: str) -> None:
+        """Delete a file; it may be gone already.
+
+        Raises:
+            Unavailable: the store cannot be written.
+        """
+        with self._telling(path), contextlib.suppress(FileNotFoundError):
+            self._files.rm_file(f"{self._root}/{path}")
+
+    def sweep(self, older_than_s: float = UNFINISHED_S) -> int:
+        """Delete what killed processes left unfinished; how many files.
+
+        Raises:
+            Unavailable: the store cannot be written.
+        """
+        if not self.is_local:
+            return 0  # nothing unfinished is ever seen in an object store
+        with self._telling(""):
+            unfinished = Path(self._root).glob(f"{_UNFINISHED}*")
+            left = [path for path in unfinished if self._age_s(path) >= older_than_s]
+            for path in left:
+                path.unlink(missing_ok=True)
+        return len(left)
+
+    def drop_empty(self, day: str) -> None:
+        """Remove the folder of a day, if it is empty; object stores have none."""
+        if self.is_local:
+            with contextlib.suppress(OSError):
+                Path(self._root, f"day={day}").rmdir()
+
+    def _age_s(self, path: Path) -> float:
+        with contextlib.suppress(FileNotFoundError):
+            return self._clock() - path.stat().st_mtime
+        return 0.0
+
+    def _write_local(self, path: str, fill: Callable[[Path], None]) -> int:
+        target = Path(self._root, path)
+        unfinished = Path(self._root, f"{_UNFINISHED}{uuid.uuid4().hex}")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            fill(unfinished)
+            _to_disk(unfinished)
+            size = unfinished.stat().st_size
+            self._rename(unfinished, target)
+        finally:
+            unfinished.unlink(missing_ok=True)
+        _to_disk(target.parent)
+        return size
+
+    def _rename(self, unfinished: Path, target: Path) -> None:
+        unfinished.replace(target)
+
+    def _put(self, path: str, fill: Callable[[Path], None]) -> int:
+        """Copy a finished local file: what is written through a handle may appear in part when that fails."""
+        folder = Path(tempfile.mkdtemp(prefix="millrace-archive-"))
+        try:
+            local = folder / "file"
+            fill(local)
+            self._files.makedirs(f"{self._root}/{path.rpartition('/')[0]}", exist_ok=True)
+            self._files.put_file(str(local), f"{self._root}/{path}")
+            return local.stat().st_size
+        finally:
+            shutil.rmtree(folder)
+
+    def _listed(self, under: str) -> set[str]:
+        """Paths within the archive, as the store has them now."""
+        top = f"{self._root}/{under}" if under else self._root
+        with self._telling(under):
+            self._files.invalidate_cache()
+            try:
+                found: list[str] = self._files.find(top)
+            except FileNotFoundError:  # nothing was written yet
+                return set()
+        base = len(self._files._strip_protocol(self._root)) + 1  # noqa: SLF001  # as fsspec's own tools do
+        return {path[base:] for path in found}
+
+    @contextlib.contextmanager
+    def _telling(self, path: str) -> Iterator[None]:
+        try:
+            yield
+        except (FileNotFoundError, Unavailable):
+            raise
+        except Exception as error:  # each object store's client raises errors of its own classes
+            where = f"{self.url}/{path}" if path else self.url
+            raise Unavailable(f"{where}: {_reason(error)}") from error
+
+
+def _reason(error: Exception) -> str:
+    return str(error).partition("\n")[0] or type(error).__name__
+
+
+def _to_disk(path: Path) -> None:
+    """Have the system write what it holds of a file or folder: a rename alone survives no power cut."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,206 @@
+"""Reading the archive: the rows of each partition by offset, each once, a piece at a time.
+
+Owns what happens when files are replaced while they are read: a compaction writes wider ones and deletes
+theirs. Then the files are listed again, and the reading goes on at the same offset. Callers:
+`retrain.event_log`, `retrain.archive.archive_scrubbing`, benchmarks.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import polars as pl
+import pyarrow.parquet as pq
+from aiokafka import TopicPartition
+
+from retrain.archive.archive_files import Part, cover, gaps
+from retrain.archive.archive_store import ArchiveStore
+from retrain.archive.erasure_requests import read_requests
+from retrain.archive.erasures import (
+    ERASE_COLUMNS,
+    Erasures,
+    erased_by_requests,
+    erased_by_rows,
+    no_erasures,
+)
+from retrain.archive.parquet_files import facts_in, open_parquet
+from schemas.errors import Unavailable
+
+PIECE_ROWS = 500_000
+_LISTINGS = 5
+
+
+class Survey(NamedTuple):
+    """What the archive says of itself, before its rows are read."""
+
+    erasures: Erasures
+    invalid: int
+    """Messages that are no events, within the files that are read."""
+    without_consent: int
+
+
+class ArchivedLog:
+    """The archive as it was listed; files that are added later are not read."""
+
+    def __init__(self, store: ArchiveStore | None, topics: Sequence[str] | None = None) -> None:
+        """List the files.
+
+        Args:
+            store: the archive; None: there is none, and nothing is in it.
+            topics: those of interest; None: all.
+
+        Raises:
+            Unavailable: the store does not answer.
+        """
+        self._store = store
+        self._parts: dict[TopicPartition, list[Part]] = {}
+        for part in cover(store.files()) if store is not None else []:
+            if topics is None or part.file.topic in topics:
+                self._parts.setdefault(TopicPartition(*part.file.source), []).append(part)
+
+    @property
+    def partitions(self) -> list[TopicPartition]:
+        """The partitions that are in it, sorted."""
+        return sorted(self._parts)
+
+    @property
+    def offsets(self) -> dict[TopicPartition, tuple[int, int]]:
+        """The first offset of each partition, and the one behind the last."""
+        return {one: (parts[0].first_offset, parts[-1].next_offset) for one, parts in self._parts.items()}
+
+    @property
+    def url(self) -> str:
+        """Where it is; empty where there is none."""
+        return "" if self._store is None else self._store.url
+
+    def first_offset(self, partition: TopicPartition, since_ms: int | None) -> int | None:
+        """The first offset of a partition that is read; None where there is none.
+
+        Args:
+            partition: which.
+            since_ms: the first row that Kafka took at this time or later; None: the first offset covered.
+
+        Raises:
+            Unavailable: the store does not answer.
+        """
+        if since_ms is None:
+            return self.offsets[partition][0] if partition in self._parts else None
+        first = next(self.rows(partition, ["offset"], since_ms), None)
+        return None if first is None else int(first["offset"][0])
+
+    @property
+    def gaps(self) -> dict[TopicPartition, int]:
+        """How many offsets are missing in the midst of partitions."""
+        missing = gaps(part for parts in self._parts.values() for part in parts)
+        return {TopicPartition(*source): lost for source, lost in missing.items()}
+
+    def survey(self, since_ms: int | None = None) -> Survey:
+        """What is erased, and how much was left out when the files were written.
+
+        Args:
+            since_ms: erase events that Kafka took before are left out; None: none are. Requests always count.
+
+        Raises:
+            Unavailable: the store does not answer.
+        """
+        if self._store is None:
+            return Survey(no_erasures(), 0, 0)
+        erasures = erased_by_requests(read_requests(self._store))
+        invalid = without_consent = 0
+        for parts in self._parts.values():
+            for part in parts:
+                for parquet, _ in self._opened(part):
+                    facts = facts_in(parquet, part.file.path)
+                    invalid, without_consent = (
+                        invalid + facts.invalid,
+                        without_consent + facts.without_consent,
+                    )
+                    for rows in _pieces(parquet, part, ERASE_COLUMNS, since_ms) if facts.erasures else ():
+                        erasures += erased_by_rows(rows)
+        return Survey(erasures, invalid, without_consent)
+
+    def with_sessions_of_users(self, erasures: Erasures) -> Erasures:
+        """With the sessions that erased users have in the archive.
+
+        Raises:
+            Unavailable: the store does not answer.
+        """
+        if erasures.users.is_empty():
+            return erasures
+        return erasures.with_sessions_of_users(
+            rows for partition in self.partitions for rows in self.rows(partition, ERASE_COLUMNS)
+        )
+
+    def rows(
+        self, partition: TopicPartition, columns: Sequence[str], since_ms: int | None = None
+    ) -> Iterator[pl.DataFrame]:
+        """The rows of a partition by offset, in pieces.
+
+        Args:
+            partition: which.
+            columns: of `retrain.archive.log_rows.SCHEMA`; others may be there too.
+            since_ms: rows that Kafka took before are left out; None: none are.
+
+        Raises:
+            Unavailable: the store does not answer.
+        """
+        for part in self._parts.get(partition, ()):
+            for parquet, found in self._opened(part):
+                yield from _pieces(parquet, found, columns, since_ms)
+
+    def _opened(self, part: Part, listings: int = _LISTINGS) -> Iterator[tuple[pq.ParquetFile, Part]]:
+        """The file of a part, or those that hold its offsets by now."""
+        assert self._store is not None
+        try:
+            parquet = open_parquet(self._store, part.file)
+        except FileNotFoundError as error:
+            instead = _within(part, cover(self._store.files()))
+            if not instead or not listings:
+                raise Unavailable(
+                    f"{self._store.url}/{part.file.path} was deleted while it was to be read; try again"
+                ) from error
+            for one in instead:
+                yield from self._opened(one, listings - 1)
+            return
+        with parquet:
+            yield parquet, part
+
+
+NO_ARCHIVE = ArchivedLog(None)
+"""For a log that is in Kafka alone."""
+
+
+def _within(part: Part, parts: list[Part]) -> list[Part]:
+    """What parts have of the offsets of one."""
+    clipped = [
+        Part(one.file, max(one.first_offset, part.first_offset), min(one.next_offset, part.next_offset))
+        for one in parts
+        if one.file.source == part.file.source
+    ]
+    return [one for one in clipped if one.first_offset < one.next_offset]
+
+
+def _pieces(
+    parquet: pq.ParquetFile, part: Part, columns: Sequence[str], since_ms: int | None
+) -> Iterator[pl.DataFrame]:
+    names = list(dict.fromkeys([*columns, "offset", "logged_at_ms"]))
+    groups = [
+        number
+        for number in range(parquet.metadata.num_row_groups)
+        if since_ms is None or _latest_ms(parquet, number) >= since_ms
+    ]
+    if not groups:
+        return
+    for batch in parquet.iter_batches(PIECE_ROWS, row_groups=groups, columns=names):
+        rows = pl.DataFrame(batch).filter(
+            pl.col("offset").is_between(part.first_offset, part.next_offset, closed="left"),
+            *([] if since_ms is None else [pl.col("logged_at_ms") >= since_ms]),
+        )
+        if not rows.is_empty():
+            yield rows
+
+
+def _latest_ms(parquet: pq.ParquetFile, group: int) -> int:
+    """The greatest of Kafka's times in a row group; the greatest of all where the file does not say."""
+    column = parquet.metadata.row_group(group).column(parquet.schema_arrow.get_field_index("logged_at_ms"))
+    known = column.statistics is not None and column.statistics.has_min_max
+    return int(column.statistics.max) if known else 2**63 - 1
