@@ -68,6 +68,7 @@ def _channels(settings: SharedSettings) -> dict[str, Any]:
         settings.dead_letter_topic: ("Events that can never be processed", ["DeadLetter"]),
         settings.items_topic: ("The item catalogue", ["ItemMetadata", "DeletedItem"]),
         settings.releases_topic: ("Which release to serve", ["ReleaseAnnouncement"]),
+        settings.side_index_topic: ("Side indexes of new items", ["SideIndexAnnouncement"]),
     }
     definitions = topic_definitions(
         event_topics=settings.event_topics,
@@ -75,6 +76,7 @@ def _channels(settings: SharedSettings) -> dict[str, Any]:
         dead_letters=settings.dead_letter_topic,
         items=settings.items_topic,
         releases=settings.releases_topic,
+        side_indexes=settings.side_index_topic,
         partitions=1,  # of no interest here
     )
     return {
@@ -120,6 +122,7 @@ def _messages() -> dict[str, Any]:
         "ItemMetadata": _message("item_id", _ref("ItemMetadata")),
         "DeletedItem": _message("item_id", deleted),
         "ReleaseAnnouncement": _message("the release line", _ref("ReleaseAnnouncement")),
+        "SideIndexAnnouncement": _message("release_id", _ref("SideIndexAnnouncement")),
     }
 
 

@@ -18,6 +18,8 @@ from schemas.recommendation_list import RecommendationList
 from schemas.release_announcement import ReleaseAnnouncement
 from schemas.release_manifest import ReleaseManifest
 from schemas.session_state import SessionState
+from schemas.side_index_announcement import SideIndexAnnouncement
+from schemas.side_index_manifest import SideIndexManifest
 from schemas.timestamps import MAX_TIME_MS
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -29,6 +31,8 @@ SCHEMAS: dict[str, type] = {
     "item-metadata.v1": ItemMetadata,
     "release-announcement.v1": ReleaseAnnouncement,
     "release-manifest.v1": ReleaseManifest,
+    "side-index-announcement.v1": SideIndexAnnouncement,
+    "side-index-manifest.v1": SideIndexManifest,
     "dead-letter-reason.v1": DeadLetterReason,
     "session-recommendations.v1": SessionRecommendations,
     "similar-items.v1": SimilarItems,
@@ -65,7 +69,14 @@ def as_json(document: dict[str, Any]) -> str:
 
 def component_schemas(ref_template: str) -> dict[str, Any]:
     """The schemas of all that goes over topics, by class name, for documents that hold several."""
-    types = [ItemEventV1, StructuredCloudEvent, RecommendationList, ItemMetadata, ReleaseAnnouncement]
+    types = [
+        ItemEventV1,
+        StructuredCloudEvent,
+        RecommendationList,
+        ItemMetadata,
+        ReleaseAnnouncement,
+        SideIndexAnnouncement,
+    ]
     _, components = msgspec.json.schema_components(types, ref_template=ref_template)
     with_event_rules(components)
     return components

@@ -119,6 +119,9 @@ class SharedSettings(BaseSettings):
     )
     items_topic: TopicName = Field("items", description="the item catalogue")
     releases_topic: TopicName = Field("releases", description="announcements of releases")
+    side_index_topic: TopicName = Field(
+        "side-indexes", description="announcements of side indexes of new items"
+    )
     releases: str = Field(
         "releases", description="folder of releases (or an fsspec URL such as s3://bucket/releases)"
     )
@@ -158,8 +161,8 @@ class SharedSettings(BaseSettings):
 
     @model_validator(mode="after")
     def _topics_differ(self) -> Self:
-        others = [self.recommendations_topic, self.dead_letter_topic, self.items_topic, self.releases_topic]
-        names = [*self.event_topics, *others]
+        others = [self.recommendations_topic, self.dead_letter_topic, self.items_topic]
+        names = [*self.event_topics, *others, self.releases_topic, self.side_index_topic]
         if twice := [name for name in names if names.count(name) > 1]:
             raise ValueError(f"topic {twice[0]!r} has two uses; give each its own name: {PREFIX}…_TOPIC")
         return self

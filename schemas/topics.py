@@ -23,6 +23,7 @@ def topic_definitions(
     dead_letters: str,
     items: str,
     releases: str,
+    side_indexes: str,
     partitions: int,
 ) -> list[TopicDefinition]:
     """All topics with their partition counts and cleanup policies.
@@ -47,4 +48,5 @@ def topic_definitions(
         TopicDefinition(name=dead_letters, partitions=1, config=letters),
         TopicDefinition(name=items, partitions=1, config=compact),
         TopicDefinition(name=releases, partitions=1, config=compact),
+        TopicDefinition(name=side_indexes, partitions=1, config=compact),
     ]

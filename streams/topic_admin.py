@@ -34,6 +34,7 @@ def defined_topics(settings: SharedSettings, partitions: int) -> list[TopicDefin
         dead_letters=settings.dead_letter_topic,
         items=settings.items_topic,
         releases=settings.releases_topic,
+        side_indexes=settings.side_index_topic,
         partitions=partitions,
     )
 
@@ -81,7 +82,8 @@ async def check_topics(settings: SharedSettings) -> None:
     Raises:
         UsageError: Kafka cannot be reached, or a topic is missing or has too few partitions.
     """
-    names = [one.name for one in defined_topics(settings, 1)]
+    wanted = [one.name for one in defined_topics(settings, 1)]
+    names = [name for name in wanted if name != settings.side_index_topic]  # a worker serves without it
     async with _admin(settings) as admin:
         counts = await _partition_counts(admin, names)
     if missing := [name for name in names if name not in counts]:

@@ -29,7 +29,7 @@ def test_every_topic_is_defined_once_with_its_cleanup() -> None:
     topics = {
         topic.name: topic
         for topic in topic_definitions(
-            ["views", "carts"], "lists", "letters", "goods", "models", partitions=8
+            ["views", "carts"], "lists", "letters", "goods", "models", "new-goods", partitions=8
         )
     }
     assert {name: topic.partitions for name, topic in topics.items()} == {
@@ -39,6 +39,7 @@ def test_every_topic_is_defined_once_with_its_cleanup() -> None:
         "letters": 1,
         "goods": 1,
         "models": 1,
+        "new-goods": 1,
     }
     assert {name: topic.config["cleanup.policy"] for name, topic in topics.items()} == {
         "views": "delete",
@@ -47,5 +48,6 @@ def test_every_topic_is_defined_once_with_its_cleanup() -> None:
         "letters": "delete",
         "goods": "compact",
         "models": "compact",
+        "new-goods": "compact",
     }
     assert int(topics["letters"].config["max.message.bytes"]) > MAX_EVENT_BYTES

@@ -5,7 +5,7 @@ import pytest
 import millrace
 from streams.dev.embedded_kafka import EmbeddedKafka
 
-TOPICS = {"events": 8, "recommendations": 8, "dead-letter": 1, "items": 1, "releases": 1}
+TOPICS = {"events": 8, "recommendations": 8, "dead-letter": 1, "items": 1, "releases": 1, "side-indexes": 1}
 
 
 def test_topics_that_exist_are_left_alone(
