@@ -82,6 +82,11 @@ class NewItems:
         self._recent: deque[NDArray[np.float32]] = deque(maxlen=RECENT_QUERIES)
         self._vectors = index_vectors(release.item_vectors, release.manifest.encoder.index_dim)
 
+    @property
+    def sessions(self) -> int:
+        """How many are remembered."""
+        return len(self._folding)
+
     def take(self, events: Sequence[SessionEvent]) -> None:
         """Learn from events in log order."""
         folded = self._folding.fold(events)
