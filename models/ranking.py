@@ -48,6 +48,8 @@ def with_last_items(
     last_rows: NDArray[np.int32],
     last_scores: NDArray[np.float32],
     complete: bool,
+    side: tuple[NDArray[np.int32], NDArray[np.float32]] | None = None,
+    side_complete: bool = True,
 ) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
     """The candidates with other scores for some rows, which join them where they were not retrieved.
 
@@ -59,26 +61,50 @@ def with_last_items(
         last_scores: float32 [batch, m], the scores that they have; -inf for none.
         complete: whether `rows` are all rows that there are. Otherwise nothing below the last retrieved
             candidate stays, for something that was not retrieved may lie between.
+        side: rows int32 and scores float32 [batch, s] that join the candidates, none of them among `rows`;
+            those that have another score lose this one.
+        side_complete: whether these are all that there are. Otherwise nothing below the last of them stays.
 
     Returns:
-        Rows and scores [batch, n + m], sorted likewise, filled up with -1 and -inf.
+        Rows and scores [batch, n + m + s], sorted likewise, filled up with -1 and -inf.
     """
-    rescored = np.zeros(rows.shape, dtype=np.bool_)
-    for column in range(last_rows.shape[1]):
-        rescored |= rows == last_rows[:, column, None]
-    kept = np.where(rescored, np.float32(-np.inf), scores)
+    kept, more, more_rows = _unless_rescored(rows, scores, last_rows), last_scores, last_rows
+    if side is not None:
+        more = np.concatenate([more, _unless_rescored(*side, last_rows)], axis=1)
+        more_rows = np.concatenate([more_rows, side[0]], axis=1)
+    joined = np.concatenate([kept, more], axis=1)
+    joined_rows = np.concatenate([rows, more_rows], axis=1)
     if not complete:
-        last, horizon = rows[:, -1:], scores[:, -1:]
-        beyond = (last_scores < horizon) | ((last_scores == horizon) & (last_rows > last))
-        last_scores = np.where(beyond, np.float32(-np.inf), last_scores)
-    joined = np.concatenate([kept, last_scores], axis=1)
-    joined_rows = np.concatenate([rows, last_rows], axis=1)
+        joined = _down_to(joined, joined_rows, rows[:, -1:], scores[:, -1:])
+    if side is not None and not side_complete:
+        joined = _down_to(joined, joined_rows, side[0][:, -1:], side[1][:, -1:])
     joined_rows[np.isneginf(joined)] = -1
     keys = sort_keys(joined, np.where(joined_rows < 0, _NO_ROW, joined_rows))
     keys.sort(axis=1)
     keys = keys[:, ::-1]
     sorted_rows = numbers_of(keys)
     return np.where(sorted_rows == _NO_ROW, -1, sorted_rows).astype(np.int32), scores_of(keys)
+
+
+def _down_to(
+    scores: NDArray[np.float32],
+    rows: NDArray[np.int32],
+    last_row: NDArray[np.int32],
+    horizon: NDArray[np.float32],
+) -> NDArray[np.float32]:
+    """The scores, -inf for what comes behind a last row with its score, both [batch, 1]."""
+    beyond = (scores < horizon) | ((scores == horizon) & (rows > last_row))
+    return np.where(beyond, np.float32(-np.inf), scores)
+
+
+def _unless_rescored(
+    rows: NDArray[np.int32], scores: NDArray[np.float32], last_rows: NDArray[np.int32]
+) -> NDArray[np.float32]:
+    """The scores, -inf where the row has another one."""
+    rescored = np.zeros(rows.shape, dtype=np.bool_)
+    for column in range(last_rows.shape[1]):
+        rescored |= rows == last_rows[:, column, None]
+    return np.where(rescored, np.float32(-np.inf), scores)
 
 
 def top_allowed(

@@ -10,6 +10,7 @@ serves many sessions and each event still sees the one before it.
 """
 
 from collections.abc import Collection, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -17,11 +18,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.encoding import StateEncoder
+from models.joint_rows import JointRows
 from models.list_ranker import ListRanker, Stage, untimed
 from models.ranking import RankedRows
 from models.release import Release
 from models.repeat_bias import LastItems
 from models.session_rule import append_event, is_repeat
+from models.side_index import SideIndex
 from schemas.ids import EventId, SessionId
 from schemas.item_event import EraseSession, ItemEvent
 from schemas.recommendation_list import Strategy
@@ -53,6 +56,19 @@ class Recommended:
     """Beside each event its list; None for an erased session, and for an event that another supersedes."""
     states: dict[SessionId, SessionState | None]
     """The sessions that changed, as they now are; None: delete what is stored."""
+
+
+class Followed(NamedTuple):
+    """What events make of their sessions, without lists."""
+
+    queries: NDArray[np.float32]
+    """float32 [events, index_dim]: what the list of each would be searched by."""
+    known: NDArray[np.bool_]
+    """bool [events]: see `EncodedEvents.known`."""
+    repeats: list[bool]
+    """Whether an event was there before and changed nothing."""
+    states: dict[SessionId, SessionState | None]
+    """See `Recommended.states`."""
 
 
 class EncodedEvents(NamedTuple):
@@ -112,6 +128,24 @@ class Recommender:
         self._encoder = StateEncoder(release)
         self._ranker = ListRanker(release, k, excluded_types, unavailable, stage)
 
+    def with_items(self, unavailable: NDArray[np.bool_] | None, side: SideIndex | None) -> "Recommender":
+        """The same release and policy over other items; the two must not be used at the same time.
+
+        Args:
+            unavailable: bool [items + new items]; see above.
+            side: the release's new items, searched beside its index; None for none. Sessions make no step for
+            them, so that states do not depend on it.
+        """
+        assert side is None or side.release_id == self.release.release_id
+        other = copy(self)
+        other._ranker = self._ranker.with_items(unavailable, side)  # noqa: SLF001  # of this class
+        return other
+
+    @property
+    def items(self) -> JointRows:
+        """The items of its lists: of the release, and new ones."""
+        return self._ranker.items
+
     def recommend(
         self, states: Mapping[SessionId, SessionState | None], events: Sequence[SessionEvent]
     ) -> Recommended:
@@ -143,6 +177,13 @@ class Recommender:
         pending, _ = self._encode({}, events)
         last, scores = self._ranker.last_items(pending.queries, pending.states)
         return EncodedEvents(pending.queries, pending.known, last, scores)
+
+    def follow(
+        self, states: Mapping[SessionId, SessionState | None], events: Sequence[SessionEvent]
+    ) -> Followed:
+        """Advance the sessions as `recommend` does, and rank nothing; arguments as there."""
+        pending, changed = self._encode(states, events)
+        return Followed(pending.queries, pending.known, [one is not None for one in pending.repeats], changed)
 
     def _encode(
         self, states: Mapping[SessionId, SessionState | None], events: Sequence[SessionEvent]

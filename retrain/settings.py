@@ -7,6 +7,7 @@ from pydantic import Field
 from retrain.archive_settings import ArchivedLogSettings, ArchiveSettings
 from retrain.gate_settings import GateSettings
 from retrain.schedule_settings import ScheduleSettings
+from retrain.side_index_settings import SideIndexSettings
 from schemas.settings import SharedSettings
 
 
@@ -78,5 +79,6 @@ PROGRAMS: dict[str, type[SharedSettings]] = {
     "retrain": RetrainSettings,
     "releases": ReleaseSettings,
     "archive": ArchiveSettings,
+    "side-index": SideIndexSettings,
 }
 """The commands of this package and what they read, for `millrace config`."""

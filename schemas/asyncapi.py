@@ -69,6 +69,7 @@ def _channels(settings: SharedSettings) -> dict[str, Any]:
         settings.items_topic: ("The item catalogue", ["ItemMetadata", "DeletedItem"]),
         settings.releases_topic: ("Which release to serve", ["ReleaseAnnouncement"]),
         settings.retrain_requests_topic: ("Where a retrain cycle is asked for", ["RetrainRequest"]),
+        settings.side_index_topic: ("Side indexes of new items", ["SideIndexAnnouncement"]),
     }
     definitions = topic_definitions(
         event_topics=settings.event_topics,
@@ -77,6 +78,7 @@ def _channels(settings: SharedSettings) -> dict[str, Any]:
         items=settings.items_topic,
         releases=settings.releases_topic,
         retrain_requests=settings.retrain_requests_topic,
+        side_indexes=settings.side_index_topic,
         partitions=1,  # of no interest here
     )
     return {
@@ -123,6 +125,7 @@ def _messages() -> dict[str, Any]:
         "DeletedItem": _message("item_id", deleted),
         "ReleaseAnnouncement": _message("the release line", _ref("ReleaseAnnouncement")),
         "RetrainRequest": _message("the request's id, or none", _ref("RetrainRequest")),
+        "SideIndexAnnouncement": _message("release_id", _ref("SideIndexAnnouncement")),
     }
 
 

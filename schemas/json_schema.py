@@ -19,6 +19,8 @@ from schemas.release_announcement import ReleaseAnnouncement
 from schemas.release_manifest import ReleaseManifest
 from schemas.retrain_request import RetrainRequest
 from schemas.session_state import SessionState
+from schemas.side_index_announcement import SideIndexAnnouncement
+from schemas.side_index_manifest import SideIndexManifest
 from schemas.timestamps import MAX_TIME_MS
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -31,6 +33,8 @@ SCHEMAS: dict[str, type] = {
     "release-announcement.v1": ReleaseAnnouncement,
     "release-manifest.v1": ReleaseManifest,
     "retrain-request.v1": RetrainRequest,
+    "side-index-announcement.v1": SideIndexAnnouncement,
+    "side-index-manifest.v1": SideIndexManifest,
     "dead-letter-reason.v1": DeadLetterReason,
     "session-recommendations.v1": SessionRecommendations,
     "similar-items.v1": SimilarItems,
@@ -74,6 +78,7 @@ def component_schemas(ref_template: str) -> dict[str, Any]:
         ItemMetadata,
         ReleaseAnnouncement,
         RetrainRequest,
+        SideIndexAnnouncement,
     ]
     _, components = msgspec.json.schema_components(types, ref_template=ref_template)
     with_event_rules(components)

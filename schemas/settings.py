@@ -122,6 +122,9 @@ class SharedSettings(BaseSettings):
     retrain_requests_topic: TopicName = Field(
         "retrain-requests", description="where a retrain cycle is asked for"
     )
+    side_index_topic: TopicName = Field(
+        "side-indexes", description="announcements of side indexes of new items"
+    )
     releases: str = Field(
         "releases", description="folder of releases (or an fsspec URL such as s3://bucket/releases)"
     )
@@ -167,6 +170,7 @@ class SharedSettings(BaseSettings):
             self.items_topic,
             self.releases_topic,
             self.retrain_requests_topic,
+            self.side_index_topic,
         ]
         names = [*self.event_topics, *others]
         if twice := [name for name in names if names.count(name) > 1]:

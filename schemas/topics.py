@@ -24,6 +24,7 @@ def topic_definitions(
     items: str,
     releases: str,
     retrain_requests: str,
+    side_indexes: str,
     partitions: int,
 ) -> list[TopicDefinition]:
     """All topics with their partition counts and cleanup policies.
@@ -49,4 +50,5 @@ def topic_definitions(
         TopicDefinition(name=items, partitions=1, config=compact),
         TopicDefinition(name=releases, partitions=1, config=compact),
         TopicDefinition(name=retrain_requests, partitions=1, config=delete),
+        TopicDefinition(name=side_indexes, partitions=1, config=compact),
     ]

@@ -26,14 +26,22 @@ class Availability(NamedTuple):
     version: int = 0
     unavailable: frozenset[ItemId] = frozenset()
 
-    def mask(self, vocabulary: Vocabulary) -> NDArray[np.bool_] | None:
-        """Bool [items], True where an item must not be shown; None where all may."""
+    def mask(self, vocabulary: Vocabulary, new: Vocabulary | None = None) -> NDArray[np.bool_] | None:
+        """Bool [items], True where an item must not be shown; None where all may.
+
+        Args:
+            vocabulary: of the release.
+            new: of its side index; these items follow the others.
+        """
+        parts = [vocabulary] if new is None else [vocabulary, new]
+        masks = [self._mask(one) for one in parts]
+        mask = np.concatenate(masks)
+        return mask if mask.any() else None
+
+    def _mask(self, vocabulary: Vocabulary) -> NDArray[np.bool_]:
         rows = vocabulary.rows(self.unavailable)
-        rows = rows[rows != UNKNOWN]
-        if not len(rows):
-            return None
         mask = np.zeros(len(vocabulary), dtype=np.bool_)
-        mask[rows] = True
+        mask[rows[rows != UNKNOWN]] = True
         return mask
 
 

@@ -9,6 +9,7 @@ import structlog
 from aiokafka import TopicPartition
 
 from schemas.timestamps import from_epoch_ms
+from streams.current_recommender import Served
 from streams.dead_letters import DeadLetter
 from streams.isolation import Isolated
 from streams.metrics import WorkerMetrics
@@ -22,6 +23,14 @@ class BatchCounts:
 
     def __init__(self, metrics: WorkerMetrics) -> None:
         self._metrics = metrics
+
+    def listed(self, served: Served, isolated: Isolated) -> None:
+        """Lists are made; may be called in another thread."""
+        if served.side_index is None:
+            return
+        first_new = served.recommender.release.manifest.items
+        lists = [one.ranked.rows for one in isolated.recommendations if one is not None]
+        self._metrics.lists_with_new_items.inc(sum(bool((rows >= first_new).any()) for rows in lists))
 
     def emitted(self, isolated: Isolated) -> None:
         """The lists of a batch are acknowledged."""

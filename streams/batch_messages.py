@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from models.joint_rows import JointRows
 from models.recommender import Recommendation
-from models.vocabulary import Vocabulary
 from schemas.ids import SessionId
 from schemas.item_event import EraseSession, ItemEvent
 from schemas.recommendation_list import RecommendationList, ScoredItem, Source, encode_recommendation_list
@@ -61,7 +61,7 @@ class BatchMessages:
         messages: list[OutgoingMessage] = []
         latest: dict[SessionId, bytes] = {}
         produced_at = from_epoch_ms(int(time.time() * 1000))
-        items = _scored_items(served.recommender.release.vocabulary, isolated.recommendations)
+        items = _scored_items(served.recommender.items, isolated.recommendations)
         for event, recommendation in zip(isolated.events, isolated.recommendations, strict=True):
             if recommendation is not None:
                 made = _list(served, event, recommendation, next(items), produced_at)
@@ -102,12 +102,13 @@ def _list(
         user_id=event.user_id,
         event_id=event.event_id,
         repeat_of=recommendation.repeat_of,
+        side_index_version=served.side_index_version,
         catalogue_version=served.catalogue_version or None,
     )
 
 
 def _scored_items(
-    vocabulary: Vocabulary, recommendations: Sequence[Recommendation | None]
+    joint: JointRows, recommendations: Sequence[Recommendation | None]
 ) -> Iterator[list[ScoredItem]]:
     """The items of each list, those of all lists made at once: a tenth of the time of one by one."""
     ranked = [one.ranked for one in recommendations if one is not None]
@@ -115,7 +116,7 @@ def _scored_items(
         return
     rows = np.concatenate([one.rows for one in ranked]).tolist()
     scores = np.concatenate([one.scores for one in ranked]).astype(np.float64)
-    item_ids = map(vocabulary.item_ids.__getitem__, rows)
+    item_ids = joint.item_ids(rows)
     items = list(map(ScoredItem, item_ids, scores.round(SCORE_DECIMALS).tolist()))
     start = 0
     for one in ranked:

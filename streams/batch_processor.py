@@ -156,6 +156,7 @@ class BatchProcessor:
             )
             chained.change(isolated.states, {one.event.session_id: one.partition.partition for one in events})
             with self._metrics.stage("build"):
+                self._counts.listed(served, isolated)
                 return isolated, self._messages.lists(served, isolated)
 
         async def computed() -> tuple[Isolated, Outgoing]:

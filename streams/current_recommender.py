@@ -1,6 +1,7 @@
-"""What is being served: the release and the availability of items, bound into one immutable Recommender.
+"""What is being served: release, side index and availability of items, bound into one immutable Recommender.
 
-Owns the one reference that a swap replaces. Callers: the release watcher (swap), the catalogue refresh,
+Owns the one reference that a swap replaces. Callers: the release watcher and the side index watcher (swap),
+the catalogue refresh,
 `streams.batch_processor`
 (reads `served` once per batch, so that a batch is served by one release under one catalogue).
 """
@@ -11,6 +12,7 @@ from pathlib import Path
 from models.probe_answers import check_probes
 from models.recommender import Recommender, SessionEvent
 from models.release import Release, load_release
+from models.side_index import SideIndex
 from schemas.ids import ItemId, ReleaseId, SessionId
 from schemas.item_event import ItemEvent
 from streams.availability import Availability
@@ -23,6 +25,17 @@ class Served:
 
     recommender: Recommender
     catalogue_version: int
+
+    @property
+    def side_index(self) -> SideIndex | None:
+        """What is searched beside the release."""
+        return self.recommender.items.side
+
+    @property
+    def side_index_version(self) -> int | None:
+        """The version of the side index that is searched beside the release; None without one."""
+        side = self.side_index
+        return None if side is None else side.version
 
 
 class CurrentRecommender:
@@ -57,20 +70,37 @@ class CurrentRecommender:
         """Serve another release from the next batch on."""
         self._metrics.active_release.clear()
         self._metrics.active_release.labels(release.release_id).set(1)
-        self._bind(release)
+        self._bind(release, None)
+
+    def use_side_index(self, side: SideIndex) -> bool:
+        """Search other new items from the next batch on.
+
+        Returns:
+            Whether it is done; not where another release serves by now.
+        """
+        if self.served is None or self.release_id != side.release_id:
+            return False
+        self._bind(self.served.recommender.release, side)
+        return True
 
     def use_availability(self, availability: Availability) -> None:
         """Apply another version of the catalogue from the next batch on."""
         self._availability = availability
         if self.served is not None:
-            self._bind(self.served.recommender.release)
+            self._bind(self.served.recommender.release, self.served.side_index)
 
-    def _bind(self, release: Release) -> None:
-        mask = self._availability.mask(release.vocabulary)
-        recommender = Recommender(
-            release, self._k, self._excluded_types, mask, self._metrics.stage, self._latest_only
-        )
+    def _bind(self, release: Release, side: SideIndex | None) -> None:
+        mask = self._availability.mask(release.vocabulary, None if side is None else side.vocabulary)
+        recommender = self._recommender(release).with_items(mask, side)
         self.served = Served(recommender, self._availability.version)
+
+    def _recommender(self, release: Release) -> Recommender:
+        """One of the release, which goes on with what it remembers where that is served already."""
+        if self.served is not None and self.served.recommender.release is release:
+            return self.served.recommender
+        return Recommender(
+            release, self._k, self._excluded_types, None, self._metrics.stage, self._latest_only
+        )
 
 
 def load_warm(folder: Path, threads: int) -> Release:

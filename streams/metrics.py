@@ -69,6 +69,25 @@ class WorkerMetrics:
         self.releases_refused = Counter(
             "millrace_releases_refused", "Announced releases that could not be served", registry=registry
         )
+        self.side_index_version = Gauge(
+            "millrace_side_index_version",
+            "The version of the side index of new items that is searched; 0: none",
+            registry=registry,
+        )
+        self.side_index_items = Gauge("millrace_side_index_items", "New items in it", registry=registry)
+        self.side_index_age = Gauge(
+            "millrace_side_index_age_seconds",
+            "Since it was announced; it grows while its builder has nothing new, or is dead",
+            registry=registry,
+        )
+        self.side_indexes_refused = Counter(
+            "millrace_side_indexes_refused",
+            "Announced side indexes that cannot be searched",
+            registry=registry,
+        )
+        self.lists_with_new_items = Counter(
+            "millrace_lists_with_new_items", "Lists that hold an item of the side index", registry=registry
+        )
         self.refusals = Counter(
             "millrace_refusals",
             "Partitions of a batch refused by the watermark check",

@@ -35,6 +35,7 @@ def defined_topics(settings: SharedSettings, partitions: int) -> list[TopicDefin
         items=settings.items_topic,
         releases=settings.releases_topic,
         retrain_requests=settings.retrain_requests_topic,
+        side_indexes=settings.side_index_topic,
         partitions=partitions,
     )
 
@@ -83,7 +84,8 @@ async def check_topics(settings: SharedSettings) -> None:
         UsageError: Kafka cannot be reached, or a topic is missing or has too few partitions.
     """
     defined = [one.name for one in defined_topics(settings, 1)]
-    names = [name for name in defined if name != settings.retrain_requests_topic]  # no worker's concern
+    elsewhere = {settings.retrain_requests_topic, settings.side_index_topic}  # a worker serves without them
+    names = [name for name in defined if name not in elsewhere]
     async with _admin(settings) as admin:
         counts = await _partition_counts(admin, names)
     if missing := [name for name in names if name not in counts]:

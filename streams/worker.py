@@ -48,6 +48,8 @@ from streams.redis_clients import open_redis
 from streams.redis_session_store import RedisSessionStore
 from streams.retrying import until_available
 from streams.settings import WorkerSettings
+from streams.side_index_topic import SideIndexTopic
+from streams.side_index_watcher import SideIndexWatcher
 from streams.taking_over import TakeOver
 from streams.topic_admin import check_topics
 from streams.topic_metadata import TopicMetadata
@@ -188,7 +190,14 @@ class _Worker:
         if await _first_of(starting, joined, source.ended) is starting:
             starting.result()
         logs = LogWatch(member, self._health, commits)
-        self._keep_running(stack, refresh.run(), topics.run(), commits.run(), logs.run())
+        side_indexes = SideIndexWatcher(
+            settings.releases,
+            SideIndexTopic(kafka_arguments(settings), settings.side_index_topic),
+            self._current,
+            self._health,
+            self._metrics,
+        )
+        self._keep_running(stack, refresh.run(), topics.run(), commits.run(), logs.run(), side_indexes.run())
         self._health.recover("start")
         gc.freeze()  # what is there now stays: it need not be looked through again and again
         log.info("serving", release_id=current.release_id, topics=settings.event_topics)

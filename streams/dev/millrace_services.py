@@ -20,7 +20,7 @@ from streams.dev.ports import ANY_PORTS, WantedPorts, free_port
 PARTITIONS = 32
 """The embedded broker gives one batch of a partition a fetch: many partitions make it quick."""
 EVENTS, RECOMMENDATIONS, DEAD_LETTERS = "events", "recommendations", "dead-letter"
-ITEMS, RELEASES, RETRAIN_REQUESTS = "items", "releases", "retrain-requests"
+ITEMS, RELEASES, RETRAIN_REQUESTS, SIDE_INDEXES = "items", "releases", "retrain-requests", "side-indexes"
 START_TIMEOUT_S = 60.0
 _LOOK_S = 0.3
 
@@ -89,9 +89,8 @@ def millrace_services(
         policy: settings that differ from the defaults, such as `MILLRACE_EXCLUDE_EVENT_TYPES`.
         ports: where Redis, worker and lookup listen if nobody else does. (The broker chooses its own port.)
     """
-    definitions = topic_definitions(
-        [EVENTS], RECOMMENDATIONS, DEAD_LETTERS, ITEMS, RELEASES, RETRAIN_REQUESTS, PARTITIONS
-    )
+    names = [EVENTS], RECOMMENDATIONS, DEAD_LETTERS, ITEMS, RELEASES, RETRAIN_REQUESTS, SIDE_INDEXES
+    definitions = topic_definitions(*names, PARTITIONS)
     topics = {definition.name: definition.partitions for definition in definitions}
     with (
         EmbeddedKafka(topics) as broker,

@@ -65,7 +65,16 @@ def test_operations_use_messages_of_their_channel(document: dict[str, Any]) -> N
 def test_channels_are_the_configured_topics(document: dict[str, Any]) -> None:
     assert {name: channel["address"] for name, channel in document["channels"].items()} == {
         name: name
-        for name in ("views", "carts", "lists", "dead-letter", "items", "releases", "retrain-requests")
+        for name in (
+            "views",
+            "carts",
+            "lists",
+            "dead-letter",
+            "items",
+            "releases",
+            "retrain-requests",
+            "side-indexes",
+        )
     }
     assert {name.partition("-")[0] for name in document["operations"]} == {"send", "receive"}
     assert document["operations"]["receive-views"]["action"] == "receive"

@@ -29,7 +29,7 @@ def test_every_topic_is_defined_once_with_its_cleanup() -> None:
     topics = {
         topic.name: topic
         for topic in topic_definitions(
-            ["views", "carts"], "lists", "letters", "goods", "models", "wishes", partitions=8
+            ["views", "carts"], "lists", "letters", "goods", "models", "wishes", "new-goods", partitions=8
         )
     }
     assert {name: topic.partitions for name, topic in topics.items()} == {
@@ -40,6 +40,7 @@ def test_every_topic_is_defined_once_with_its_cleanup() -> None:
         "goods": 1,
         "models": 1,
         "wishes": 1,
+        "new-goods": 1,
     }
     assert {name: topic.config["cleanup.policy"] for name, topic in topics.items()} == {
         "views": "delete",
@@ -49,5 +50,6 @@ def test_every_topic_is_defined_once_with_its_cleanup() -> None:
         "goods": "compact",
         "models": "compact",
         "wishes": "delete",
+        "new-goods": "compact",
     }
     assert int(topics["letters"].config["max.message.bytes"]) > MAX_EVENT_BYTES

@@ -12,6 +12,7 @@ TOPICS = {
     "items": 1,
     "releases": 1,
     "retrain-requests": 1,
+    "side-indexes": 1,
 }
 
 

@@ -207,6 +207,7 @@ def make_stage(kafka: Kafka, redis_url: str, prefix: str, children: ChildProcess
         "dead-letter": (1, {"max.message.bytes": "10000000"}),
         "items": (1, {}),
         "releases": (1, {}),
+        "side-indexes": (1, {}),
     }
     names = {
         name: kafka.create_topic(prefix + name, count, config) for name, (count, config) in topics.items()
@@ -220,6 +221,7 @@ def make_stage(kafka: Kafka, redis_url: str, prefix: str, children: ChildProcess
         "MILLRACE_DEAD_LETTER_TOPIC": names["dead-letter"],
         "MILLRACE_ITEMS_TOPIC": names["items"],
         "MILLRACE_RELEASES_TOPIC": names["releases"],
+        "MILLRACE_SIDE_INDEX_TOPIC": names["side-indexes"],
         "MILLRACE_RELEASES": str(releases),
         "MILLRACE_CONSUMER_GROUP": prefix + "group",
         "MILLRACE_SESSION_TIMEOUT_S": "3",

@@ -1,0 +1,51 @@
+"""The process `millrace side-index`: metrics on a port, the builder until a signal."""
+
+import asyncio
+import logging
+import signal
+
+import structlog
+from prometheus_client import CollectorRegistry, start_http_server
+
+from retrain.side_index.side_index_building import build_side_indexes
+from retrain.side_index.side_index_metrics import SideIndexMetrics
+from retrain.side_index_settings import SideIndexSettings
+from schemas.errors import UsageError
+
+
+def run_side_index(settings: SideIndexSettings) -> None:
+    """Build side indexes until SIGTERM or SIGINT.
+
+    Raises:
+        UsageError: the port is in use, a topic does not exist, or a setting cannot work.
+    """
+    level = logging.getLevelNamesMapping()[settings.log_level.upper()]
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(level))
+    metrics = SideIndexMetrics(CollectorRegistry())
+    host, port = settings.side_index_host, settings.side_index_port
+    try:
+        server, thread = start_http_server(port, host, metrics.registry)
+    except OSError as error:
+        raise UsageError(
+            f"MILLRACE_SIDE_INDEX_PORT={port}: {host}:{port} cannot be used ({error.strerror}); choose "
+            "another, or 0 for any"
+        ) from error
+    try:
+        asyncio.run(_until_a_signal(settings, metrics))
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+async def _until_a_signal(settings: SideIndexSettings, metrics: SideIndexMetrics) -> None:
+    stop, loop = asyncio.Event(), asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    stopped = asyncio.create_task(stop.wait())
+    building = asyncio.create_task(build_side_indexes(settings, metrics))
+    await asyncio.wait({stopped, building}, return_when=asyncio.FIRST_COMPLETED)
+    if building.done():
+        building.result()
+    building.cancel()
+    await asyncio.wait({building})

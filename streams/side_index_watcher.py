@@ -1,0 +1,137 @@
+"""SideIndexWatcher: keeps the newest side index of the running release loaded.
+
+Nothing depends on it: without a side index the release is served alone, and what cannot be read leaves the
+one before in its place. Caller: `streams.worker`.
+"""
+
+import asyncio
+import time
+from collections.abc import Iterable
+from typing import NoReturn
+
+import structlog
+
+from models.release import Release
+from models.side_index import SideIndex, load_side_index
+from schemas.errors import InvalidRelease, Unavailable
+from schemas.ids import ReleaseId
+from schemas.side_index_announcement import SideIndexAnnouncement
+from streams.backoff import Backoff
+from streams.current_recommender import CurrentRecommender, Served
+from streams.health import Health
+from streams.metrics import WorkerMetrics
+from streams.release_fetching import may_pass
+from streams.side_index_fetching import fetched_side_index
+from streams.side_index_topic import SideIndexTopic
+
+log = structlog.get_logger("millrace.side_index")
+PART = "side index"
+"""The name in `Health` of what keeps new items from being recommended."""
+FIRST_RETRY_S = 1.0
+LAST_RETRY_S = 30.0
+REOPEN_S = 1.0
+
+
+class SideIndexWatcher:
+    """The watching of one worker, as a task that ends when it is cancelled."""
+
+    def __init__(
+        self,
+        releases: str,
+        topic: SideIndexTopic,
+        current: CurrentRecommender,
+        health: Health,
+        metrics: WorkerMetrics,
+    ) -> None:
+        """Prepare; nothing is connected yet.
+
+        Args:
+            releases: folder or URL of releases.
+            topic: the announcements; opened and closed here.
+            current: what is served; a side index is swapped to in the event loop.
+            health: where it shows that new items cannot be followed; the worker stays ready.
+            metrics: of what is searched.
+        """
+        self._releases = releases
+        self._topic = topic
+        self._current = current
+        self._health = health
+        self._metrics = metrics
+        self._newest: dict[ReleaseId, SideIndexAnnouncement] = {}
+        self._refused: set[int] = set()
+        self._announced_at = 0.0
+        self._backoff = Backoff(FIRST_RETRY_S, LAST_RETRY_S)
+
+    async def run(self) -> NoReturn:
+        """Follow the topic, and again where Kafka fails."""
+        try:
+            while True:
+                try:
+                    self._note(await self._topic.open())
+                    self._health.recover(PART)
+                    while True:
+                        await self.look()
+                        self._note(await self._topic.next())
+                except Unavailable as error:
+                    self._health.warn(PART, str(error))
+                await asyncio.sleep(REOPEN_S)
+        finally:
+            await self._topic.close()
+
+    async def look(self) -> None:
+        """Serve the newest side index of the running release, if it is not served yet."""
+        served = self._current.served
+        if served is None:
+            return
+        self._show(served)
+        release = served.recommender.release
+        wanted = self._newest.get(release.release_id)
+        if wanted is None or wanted.version in self._refused or not self._backoff.is_over():
+            return
+        if wanted.version > (served.side_index_version or 0):
+            await self._serve(wanted, release)
+
+    def _note(self, announcements: Iterable[SideIndexAnnouncement]) -> None:
+        """Remember the greatest version of each release; of a release that is announced later, too."""
+        for one in announcements:
+            known = self._newest.get(one.release_id)
+            if one.ready and (known is None or one.version > known.version):
+                self._newest[one.release_id] = one
+
+    async def _serve(self, wanted: SideIndexAnnouncement, release: Release) -> None:
+        try:
+            side = await asyncio.to_thread(self._load, wanted, release)
+        except Exception as error:  # noqa: BLE001  # the loader's boundary: the one before goes on
+            self._put_off(wanted, error)
+            return
+        if self._current.use_side_index(side):
+            self._announced_at = wanted.announced_at.timestamp()
+            self._backoff.reset()
+            self._health.recover(PART)
+            log.info(
+                "searching side index", release_id=side.release_id, version=side.version, items=len(side)
+            )
+
+    def _load(self, wanted: SideIndexAnnouncement, release: Release) -> SideIndex:
+        with fetched_side_index(self._releases, wanted.release_id, wanted.version) as folder:
+            side = load_side_index(folder, release)
+        if side.version != wanted.version:
+            raise InvalidRelease(f"side index {folder}: it says that it is version {side.version}")
+        return side
+
+    def _show(self, served: Served) -> None:
+        """What is searched now, in the metrics."""
+        side = served.side_index
+        self._metrics.side_index_version.set(served.side_index_version or 0)
+        self._metrics.side_index_items.set(0 if side is None else len(side))
+        self._metrics.side_index_age.set(0 if side is None else max(0.0, time.time() - self._announced_at))
+
+    def _put_off(self, wanted: SideIndexAnnouncement, error: Exception) -> None:
+        """Refuse it, or try it again later where it may be there then."""
+        if may_pass(error):
+            self._health.warn(PART, f"version {wanted.version} waits, tried again: {error}")
+            self._backoff.begin()
+            return
+        self._refused.add(wanted.version)
+        self._metrics.side_indexes_refused.inc()
+        log.error("side index refused", version=wanted.version, exc_info=error)
