@@ -17,7 +17,7 @@ class TopicDefinition(msgspec.Struct, frozen=True, kw_only=True):
     config: dict[str, str]
 
 
-def topic_definitions(
+def topic_definitions(  # noqa: PLR0913, PLR0917  # a name for each topic
     event_topics: list[str],
     recommendations: str,
     dead_letters: str,

@@ -19,6 +19,7 @@ import uvloop
 from prometheus_client import CollectorRegistry
 from redis.asyncio import Redis
 
+from schemas.connections import kafka_arguments
 from schemas.errors import Unavailable, UsageError
 from streams import kafka_clients
 from streams.batch_channel import BatchChannel
@@ -193,7 +194,7 @@ class _Worker:
         side_indexes = SideIndexWatcher(
             settings.releases,
             SideIndexTopic(kafka_arguments(settings), settings.side_index_topic),
-            self._current,
+            current,
             self._health,
             self._metrics,
         )
