@@ -27,6 +27,10 @@ from schemas.item_event import EraseSession, ItemEvent
 from schemas.recommendation_list import Strategy
 from schemas.session_state import SessionState
 
+BEGINS, APART = -1, -2
+"""In place of a pause: the event begins its session; it is none of its session's: a repeat, an erasure, or an
+event without consent."""
+
 
 class SessionEvent(NamedTuple):
     """An event and the partition that it came from."""
@@ -52,7 +56,9 @@ class Recommended:
     recommendations: list[Recommendation | None]
     """Beside each event its list; None for an erased session, and for an event that another supersedes."""
     states: dict[SessionId, SessionState | None]
-    """The sessions that changed, as they now are; None: delete what is stored."""
+    """The sessions that changed, as they now are, without their last lists; None: delete what is stored."""
+    pauses_ms: list[int]
+    """Beside each event the time since the latest of its session before it, ≥ 0; or `BEGINS`, `APART`."""
 
 
 class EncodedEvents(NamedTuple):
@@ -75,6 +81,7 @@ class _Pending:
     states: list[SessionState]
     """After each event; the empty session where one is erased."""
     repeats: list[EventId | None]
+    pauses_ms: list[int]
     queries: NDArray[np.float32]
     known: NDArray[np.bool_] = field(init=False)
 
@@ -132,7 +139,7 @@ class Recommender:
             None if at in superseded else self._outcome(at, event, pending, ranked)
             for at, event in enumerate(events)
         ]
-        return Recommended(recommendations, changed)
+        return Recommended(recommendations, changed, pending.pauses_ms)
 
     def encode(self, events: Sequence[SessionEvent]) -> EncodedEvents:
         """What the lists of events of new sessions are made from.
@@ -155,6 +162,7 @@ class Recommender:
         pending = _Pending(
             states=[SessionState()] * len(events),
             repeats=[None] * len(events),
+            pauses_ms=[APART] * len(events),
             queries=np.zeros((len(events), self.release.manifest.encoder.index_dim), dtype=np.float32),
         )
         for wave in _waves(events):
@@ -186,6 +194,8 @@ class Recommender:
                     history, event, events[at].partition, self.release.manifest.session_gap_s
                 )
                 steps.append((at, after, event))
+                if event.consent:
+                    pending.pauses_ms[at] = _pause_ms(before, after, event)
         if not steps:
             return
         ats = [at for at, _, _ in steps]
@@ -215,6 +225,13 @@ class Recommender:
             repeat_of=pending.repeats[at],
             stored=item.event.consent,
         )
+
+
+def _pause_ms(before: SessionState, after: SessionState, event: ItemEvent) -> int:
+    """See `Recommended.pauses_ms`; of an event with consent that is no repeat."""
+    if len(after.item_ids) == 1:
+        return BEGINS
+    return max(0, event.occurred_at_ms - before.last_event_at_ms)
 
 
 def _superseded(events: Sequence[SessionEvent]) -> frozenset[int]:

@@ -26,6 +26,8 @@ from schemas.errors import Unavailable, UsageError
 from streams import kafka_clients
 from streams.announcement_topic import AnnouncementTopic
 from streams.batch_channel import BatchChannel
+from streams.batch_computation import BatchComputation
+from streams.batch_counts import BatchCounts
 from streams.batch_messages import BatchMessages
 from streams.batch_processor import BatchProcessor
 from streams.catalogue import Catalogue
@@ -47,6 +49,7 @@ from streams.logs import configure_logs
 from streams.message_polling import MessagePolling
 from streams.metrics import WorkerMetrics
 from streams.offset_commits import OffsetCommits
+from streams.online_counts import OnlineCounter
 from streams.recommend_agent import add_recommend_agent
 from streams.redis_clients import open_redis
 from streams.redis_session_store import RedisSessionStore
@@ -82,6 +85,7 @@ class _Worker:
         self._health = Health(self._metrics.ready)
         excluded = frozenset(EVENT_TYPE_CODES[name] for name in settings.exclude_event_types)
         self._current = CurrentRecommender(settings.k, excluded, self._metrics, settings.emit == "latest")
+        self._online = OnlineCounter(self._metrics)
         self._emitter = Emitter(functools.partial(kafka_clients.producer, settings))
         self._endless: list[asyncio.Future[None]] = []
 
@@ -217,17 +221,18 @@ class _Worker:
         return [watching]
 
     def _processor(self, store: RedisSessionStore) -> BatchProcessor:
-        settings = self._settings
+        settings, counts = self._settings, BatchCounts(self._metrics, self._online)
+        messages = BatchMessages(settings.recommendations_topic, settings.dead_letter_topic)
         return BatchProcessor(
             EventDecoder(
                 settings.event_type_map, settings.require_key, settings.max_clock_skew_s, self._metrics
             ),
             store,
-            self._current,
+            BatchComputation(self._current, messages, counts, settings.attribution_window_s),
             self._emitter,
-            BatchMessages(settings.recommendations_topic, settings.dead_letter_topic),
+            messages,
             self._health,
-            self._metrics,
+            counts,
         )
 
     def _keep_running(self, stack: AsyncExitStack, *endless: Coroutine[None, None, None]) -> None:

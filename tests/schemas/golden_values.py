@@ -5,6 +5,8 @@ Never edited: a change of a schema that alters these bytes is a new version, wit
 
 from datetime import UTC, datetime
 
+from msgspec.structs import replace
+
 from schemas.ids import EventId, ItemId, RecommendationId, ReleaseId, SessionId, UserId
 from schemas.item_event import EraseSession, ItemEvent
 from schemas.item_metadata import ItemMetadata
@@ -56,6 +58,14 @@ SESSION_STATE_V1 = SessionState(
     encoder_state=bytes.fromhex("003c00c0"),
     last_event_at_ms=1_767_225_601_000,
     home_partition=3,
+)
+
+SESSION_STATE_V1_WITH_LAST_LIST = replace(
+    SESSION_STATE_V1,
+    last_list=bytes([0, 2])
+    + (41).to_bytes(4, "little")
+    + bytes.fromhex("0102030405fe")
+    + b"20251231-000000-abc",
 )
 
 ITEM_METADATA_V1 = ItemMetadata(
