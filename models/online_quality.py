@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.item_hashes import hash_items, unpacked_hashes
-from models.recommender import APART, BEGINS
+from models.session_rule import APART, BEGINS
 from schemas.ids import ItemId, ReleaseId, SessionId
 from schemas.item_event import EraseSession, EventType, ItemEvent
 from schemas.last_list import HEADER_BYTES, ITEM_BYTES, MAX_LISTED, STRATEGIES, LastList
@@ -43,7 +43,7 @@ class OnlineGroup(NamedTuple):
 
 
 LoggedEvent: TypeAlias = "tuple[ItemEvent | EraseSession, int, LastList | None]"
-"""An event of a log, its pause (`models.recommender.Recommended.pauses_ms`), and the list that it got: None
+"""An event of a log, its pause (`models.session_rule.pause_ms`, or `APART`), and the list that it got: None
 where none was made, or one that replaces none."""
 
 

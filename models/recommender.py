@@ -21,15 +21,11 @@ from models.list_ranker import ListRanker, Stage, untimed
 from models.ranking import RankedRows
 from models.release import Release
 from models.repeat_bias import LastItems
-from models.session_rule import append_event, is_repeat
+from models.session_rule import APART, append_event, is_repeat, pause_ms
 from schemas.ids import EventId, SessionId
 from schemas.item_event import EraseSession, ItemEvent
 from schemas.recommendation_list import Strategy
 from schemas.session_state import SessionState
-
-BEGINS, APART = -1, -2
-"""In place of a pause: the event begins its session; it is none of its session's: a repeat, an erasure, or an
-event without consent."""
 
 
 class SessionEvent(NamedTuple):
@@ -58,7 +54,7 @@ class Recommended:
     states: dict[SessionId, SessionState | None]
     """The sessions that changed, as they now are, without their last lists; None: delete what is stored."""
     pauses_ms: list[int]
-    """Beside each event the time since the latest of its session before it, ≥ 0; or `BEGINS`, `APART`."""
+    """Beside each event `models.session_rule.pause_ms`; `APART` where it adds nothing to its session."""
 
 
 class EncodedEvents(NamedTuple):
@@ -195,7 +191,7 @@ class Recommender:
                 )
                 steps.append((at, after, event))
                 if event.consent:
-                    pending.pauses_ms[at] = _pause_ms(before, after, event)
+                    pending.pauses_ms[at] = pause_ms(before, after, event)
         if not steps:
             return
         ats = [at for at, _, _ in steps]
@@ -225,13 +221,6 @@ class Recommender:
             repeat_of=pending.repeats[at],
             stored=item.event.consent,
         )
-
-
-def _pause_ms(before: SessionState, after: SessionState, event: ItemEvent) -> int:
-    """See `Recommended.pauses_ms`; of an event with consent that is no repeat."""
-    if len(after.item_ids) == 1:
-        return BEGINS
-    return max(0, event.occurred_at_ms - before.last_event_at_ms)
 
 
 def _superseded(events: Sequence[SessionEvent]) -> frozenset[int]:

@@ -52,6 +52,18 @@ class LastList(msgspec.Struct, frozen=True, gc=False):
         )
 
 
+def pack_list(strategy: Strategy, offset: int, item_hashes: bytes) -> bytes:
+    """`LastList.packed`.
+
+    Args:
+        strategy: what made the list.
+        offset: of the event that it answers.
+        item_hashes: `ITEM_BYTES` for each of its first items, at most `MAX_LISTED`, best first.
+    """
+    header = bytes((STRATEGY_CODES[strategy], len(item_hashes) // ITEM_BYTES))
+    return header + (offset & 0xFFFFFFFF).to_bytes(HEADER_BYTES - len(header), "little") + item_hashes
+
+
 def write_last_list(last: LastList | None, state_release_id: ReleaseId) -> bytes:
     """The bytes in a state; the release is left out where it is the state's own, as it nearly always is."""
     if last is None:

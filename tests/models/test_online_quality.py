@@ -13,10 +13,10 @@ from models.online_quality import (
     figures,
     figures_by_group,
 )
-from models.recommender import APART, BEGINS
+from models.session_rule import APART, BEGINS
 from schemas.ids import ItemId, RecommendationId, ReleaseId, SessionId
 from schemas.item_event import EraseSession, EventType, ItemEvent
-from schemas.last_list import STRATEGY_CODES, LastList
+from schemas.last_list import LastList, pack_list
 from schemas.recommendation_list import Strategy
 
 MINUTE_MS = 60_000
@@ -27,8 +27,7 @@ def a_list(
     *item_ids: str, release_id: str = "r1", strategy: Strategy = "gru4rec", offset: int = 7
 ) -> LastList:
     hashes = packed_hashes(hash_items([ItemId(one) for one in item_ids])).tobytes()
-    header = bytes([STRATEGY_CODES[strategy], len(item_ids)]) + offset.to_bytes(4, "little")
-    return LastList(ReleaseId(release_id), header + hashes)
+    return LastList(ReleaseId(release_id), pack_list(strategy, offset, hashes))
 
 
 def an_event(
