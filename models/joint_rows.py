@@ -13,7 +13,7 @@ from models.release import Release
 from models.servable_model import index_vectors
 from models.side_index import SideIndex
 from models.vocabulary import UNKNOWN
-from schemas.ids import ItemId
+from schemas.ids import ItemId, ReleaseId
 
 Candidates = tuple[NDArray[np.int32], NDArray[np.float32]]
 
@@ -47,6 +47,24 @@ class JointRows:
     def new(self) -> int:
         """How many of them are new."""
         return 0 if self.side is None else len(self.side)
+
+    @property
+    def release_id(self) -> ReleaseId:
+        """The release that they are of, or new to."""
+        return self._release.release_id
+
+    def hashes(self, rows: NDArray[np.int32]) -> NDArray[np.uint8]:
+        """The hashes of the items at rows of lists, uint8 [n, ITEM_BYTES]; see `models.item_hashes`.
+
+        Args:
+            rows: int32 [n], none `UNKNOWN`.
+        """
+        known = self._release.vocabulary.item_hashes
+        if self.side is None:
+            return known.take(rows, axis=0)
+        found, new = known.take(rows, axis=0, mode="clip"), rows >= self._items
+        found[new] = self.side.vocabulary.item_hashes[rows[new] - self._items]
+        return found
 
     def rows(self, item_ids: Iterable[ItemId]) -> list[int]:
         """The items' rows; `UNKNOWN` for one that neither knows."""

@@ -23,7 +23,7 @@ from models.list_ranker import ListRanker, Stage, untimed
 from models.ranking import RankedRows
 from models.release import Release
 from models.repeat_bias import LastItems
-from models.session_rule import append_event, is_repeat
+from models.session_rule import APART, append_event, is_repeat, pause_ms
 from models.side_index import SideIndex
 from schemas.ids import EventId, SessionId
 from schemas.item_event import EraseSession, ItemEvent
@@ -55,7 +55,9 @@ class Recommended:
     recommendations: list[Recommendation | None]
     """Beside each event its list; None for an erased session, and for an event that another supersedes."""
     states: dict[SessionId, SessionState | None]
-    """The sessions that changed, as they now are; None: delete what is stored."""
+    """The sessions that changed, as they now are, without their last lists; None: delete what is stored."""
+    pauses_ms: list[int]
+    """Beside each event `models.session_rule.pause_ms`; `APART` where it adds nothing to its session."""
 
 
 class Followed(NamedTuple):
@@ -91,6 +93,7 @@ class _Pending:
     states: list[SessionState]
     """After each event; the empty session where one is erased."""
     repeats: list[EventId | None]
+    pauses_ms: list[int]
     queries: NDArray[np.float32]
     known: NDArray[np.bool_] = field(init=False)
 
@@ -166,7 +169,7 @@ class Recommender:
             None if at in superseded else self._outcome(at, event, pending, ranked)
             for at, event in enumerate(events)
         ]
-        return Recommended(recommendations, changed)
+        return Recommended(recommendations, changed, pending.pauses_ms)
 
     def encode(self, events: Sequence[SessionEvent]) -> EncodedEvents:
         """What the lists of events of new sessions are made from.
@@ -196,6 +199,7 @@ class Recommender:
         pending = _Pending(
             states=[SessionState()] * len(events),
             repeats=[None] * len(events),
+            pauses_ms=[APART] * len(events),
             queries=np.zeros((len(events), self.release.manifest.encoder.index_dim), dtype=np.float32),
         )
         for wave in _waves(events):
@@ -227,6 +231,8 @@ class Recommender:
                     history, event, events[at].partition, self.release.manifest.session_gap_s
                 )
                 steps.append((at, after, event))
+                if event.consent:
+                    pending.pauses_ms[at] = pause_ms(before, after, event)
         if not steps:
             return
         ats = [at for at, _, _ in steps]

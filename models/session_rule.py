@@ -26,6 +26,10 @@ EVENT_TYPE_CODES: dict[str, int] = {name: code for code, name in enumerate(EVENT
 EARLIEST_MS = 631_152_000_000
 """1990, before the web and its shops: an event time before it is a clock or a unit that is wrong."""
 
+BEGINS, APART = -1, -2
+"""In place of a pause: the event begins its session; it adds nothing to one, being a repeat, an erasure or
+without consent."""
+
 _MAX_TIME_S = 2 ** (8 * TIME_BYTES) - 1
 
 
@@ -102,6 +106,17 @@ def append_event(state: SessionState, event: ItemEvent, partition: int, session_
         last_event_at_ms=max(state.last_event_at_ms, event.occurred_at_ms),
         home_partition=partition,
     )
+
+
+def pause_ms(before: SessionState, after: SessionState, event: ItemEvent) -> int:
+    """The time since the latest event of the session before this one, milliseconds, ≥ 0; or `BEGINS`.
+
+    Args:
+        before: the session; `SessionState()` for one that is not known.
+        after: the session after the event.
+        event: with consent, no repeat.
+    """
+    return BEGINS if len(after.item_ids) == 1 else max(0, event.occurred_at_ms - before.last_event_at_ms)
 
 
 def is_repeat(state: SessionState, event_id: EventId | None) -> bool:

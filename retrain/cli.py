@@ -9,6 +9,7 @@ import typer
 from retrain import import_commands, retrain_commands
 from retrain.archive import archive_commands
 from retrain.evaluation import evaluate_commands
+from retrain.online_report import online_report_commands
 from retrain.releases import release_commands
 from retrain.report_page import report_commands
 from retrain.side_index import side_index_commands
@@ -22,6 +23,7 @@ app.add_typer(evaluate_commands.app)
 app.add_typer(tune_commands.app)
 app.add_typer(report_commands.app)
 app.add_typer(side_index_commands.app)
+app.add_typer(online_report_commands.app)
 app.add_typer(retrain_commands.app, name="retrain")
 app.add_typer(import_commands.app, name="import")
 app.add_typer(archive_commands.app, name="archive")

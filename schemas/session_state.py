@@ -3,7 +3,8 @@
 Writer: `streams.redis_session_store` (the save script). Readers: the same. Folded by `models.session_rule`.
 The item list is the truth. The encoder state is a cache that belongs to the release named beside it: under
 another release it is rebuilt from the list. Packed columns keep the value under 1.5 KB at 50 items with ids
-of 10 bytes and 100 units, and make an append a concatenation of bytes.
+of 10 bytes and 100 units, and make an append a concatenation of bytes. A worker that does not know the last
+field reads the state without it, and writes it so: then the session's next event is not compared.
 """
 
 from hashlib import blake2b
@@ -11,6 +12,7 @@ from hashlib import blake2b
 import msgspec
 
 from schemas.ids import EventId, ItemId, ReleaseId
+from schemas.last_list import check_last_list
 
 VERSION = 1
 MAX_ITEMS = 50
@@ -39,15 +41,19 @@ class SessionState(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """The greatest event time so far, epoch milliseconds."""
     home_partition: int = 0
     """The partition that the session's events come from."""
+    last_list: bytes = b""
+    """The list that the session got last (`schemas.last_list.write_last_list`); empty where it has none."""
 
 
 _ENCODER = msgspec.msgpack.Encoder()
 _DECODER = msgspec.msgpack.Decoder(SessionState)
+_ARRAY_OF_9, _NO_BYTES = b"\x99", b"\xc4\x00"
 
 
 def encode_session_state(state: SessionState) -> bytes:
-    """MessagePack bytes of the state."""
-    return _ENCODER.encode(state)
+    """MessagePack bytes of the state; without a last list they are those from before there was the field."""
+    value = _ENCODER.encode(state)
+    return value if state.last_list else _ARRAY_OF_9 + value[1 : -len(_NO_BYTES)]
 
 
 def decode_session_state(value: bytes) -> SessionState:
@@ -69,6 +75,7 @@ def decode_session_state(value: bytes) -> SessionState:
         or len(state.encoder_state) % 2
     ):
         raise msgspec.ValidationError("session state whose columns have different lengths")
+    check_last_list(state.last_list)
     return state
 
 

@@ -137,6 +137,12 @@ class SharedSettings(BaseSettings):
         ge=0,
         description="how far an event's time may be ahead of its Kafka record's; beyond, the record's counts",
     )
+    attribution_window_s: float = Field(
+        1800,
+        ge=0,
+        description="how long after its session's last event a cart or a purchase counts for the list before "
+        "it; 0: as long as the session goes on",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="the least level that is logged"
     )

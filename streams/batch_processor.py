@@ -21,24 +21,19 @@ from aiokafka.errors import MessageSizeTooLargeError
 from schemas.ids import SessionId, UserId
 from schemas.redis_keys import bucket_of
 from streams.batch_chain import ChainedBatch
+from streams.batch_computation import BatchComputation, Computed
 from streams.batch_counts import BatchCounts
 from streams.batch_messages import BatchMessages, Outgoing
-from streams.current_recommender import CurrentRecommender
 from streams.dead_letters import DeadLetter
 from streams.emitter import MessageSink
 from streams.event_decoding import DecodedEvent, EventDecoder
 from streams.health import Health
-from streams.isolation import Isolated, recommend_isolating
-from streams.metrics import WorkerMetrics
 from streams.micro_batch import Abandoned, BatchOutcome, MicroBatch
-from streams.release_counts import ReleaseCounts
 from streams.retrying import SLOW_S, until_available
 from streams.session_store import Loaded, SessionStore, unless_applied
 
 log = structlog.get_logger("millrace.batch")
 T = TypeVar("T")
-ON_THE_LOOP = 8
-"""Up to so many events are computed on the event loop: some milliseconds, and no way to a thread and back."""
 
 
 class BatchProcessor:
@@ -48,21 +43,20 @@ class BatchProcessor:
         self,
         decoder: EventDecoder,
         store: SessionStore,
-        current: CurrentRecommender,
+        computation: BatchComputation,
         emitter: MessageSink,
         messages: BatchMessages,
         health: Health,
-        metrics: WorkerMetrics,
+        counts: BatchCounts,
     ) -> None:
         self._decoder = decoder
         self._store = store
-        self._current = current
+        self._computation = computation
         self._emitter = emitter
         self._messages = messages
         self._health = health
-        self._metrics = metrics
-        self._counts = BatchCounts(metrics)
-        self.release_counts = ReleaseCounts()
+        self._counts = counts
+        self._metrics = counts.metrics
         self._unsaved: list[ChainedBatch] = []
         self._loading, self._computing, self._emitting, self._saving = (asyncio.Lock() for _ in range(4))
 
@@ -117,7 +111,7 @@ class BatchProcessor:
         events = chained.due(events, self._store.buckets)
         letters = chained.due_letters(letters)
         async with self._computing:
-            isolated, outgoing = await self._compute(chained, loaded, events)
+            isolated, outgoing, quality = await self._compute(chained, loaded, events)
         letters += isolated.letters
         async with self._emitting:
             with self._metrics.stage("produce"):
@@ -126,7 +120,7 @@ class BatchProcessor:
         async with self._saving:
             with self._metrics.stage("save"):
                 await self._save(chained, outgoing.latest, isolated.owned)
-        self._counts.saved(chained.refused, isolated, letters)
+        self._counts.saved(chained.refused, isolated, letters, quality)
         return chained.outcome()
 
     async def _load(self, chained: ChainedBatch, sessions: set[SessionId]) -> Loaded:
@@ -138,31 +132,18 @@ class BatchProcessor:
         chained.refuse_unexpected(loaded.watermarks)
         return loaded
 
-    async def _compute(
-        self, chained: ChainedBatch, loaded: Loaded, events: list[DecodedEvent]
-    ) -> tuple[Isolated, Outgoing]:
+    async def _compute(self, chained: ChainedBatch, loaded: Loaded, events: list[DecodedEvent]) -> Computed:
         """Lists and changed states, and the messages that carry them.
 
         Where the recommender fails whatever the events, it is tried again, with the release that serves then.
         """
         states = chained.start(loaded.states)
-
-        def compute() -> tuple[Isolated, Outgoing]:
-            served = self._current.served
-            assert served is not None, "the source polls only once a release is loaded"
-            isolated = self.release_counts.counted(
-                served.recommender.release.release_id,
-                lambda: recommend_isolating(served.recommender, states, events),
-            )
-            chained.change(isolated.states, {one.event.session_id: one.partition.partition for one in events})
-            with self._metrics.stage("build"):
-                self._counts.listed(served, isolated)
-                return isolated, self._messages.lists(served, isolated)
-
-        async def computed() -> tuple[Isolated, Outgoing]:
-            return compute() if len(events) <= ON_THE_LOOP else await asyncio.to_thread(compute)
-
-        return await self._patiently(chained.batch, "recommender", computed, slow_s=None)
+        computed = await self._patiently(
+            chained.batch, "recommender", lambda: self._computation.run(states, events), slow_s=None
+        )
+        homes = {one.event.session_id: one.partition.partition for one in events}
+        chained.change(computed.isolated.states, homes)
+        return computed
 
     async def _emit(self, batch: MicroBatch, outgoing: Outgoing, letters: list[DeadLetter]) -> None:
         """Produce lists and dead letters, await the acknowledgements."""

@@ -29,6 +29,8 @@ class Isolated:
     recommendations: list[Recommendation | None] = field(default_factory=list)
     states: dict[SessionId, SessionState | None] = field(default_factory=dict)
     letters: list[DeadLetter] = field(default_factory=list)
+    pauses_ms: list[int] = field(default_factory=list)
+    """See `models.recommender.Recommended`."""
 
     @property
     def owned(self) -> dict[tuple[UserId, SessionId], bool]:
@@ -89,5 +91,6 @@ def _recommend(
         return
     isolated.events.extend(events)
     isolated.recommendations.extend(outcome.recommendations)
+    isolated.pauses_ms.extend(outcome.pauses_ms)
     isolated.states.update(outcome.states)
     states.update(outcome.states)

@@ -12,6 +12,9 @@ _STAGE_BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.
 _FRESHNESS_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 60.0, 600.0)
 _SIZE_BUCKETS = (1, 2, 5, 10, 25, 50, 100, 250, 500, 1000, 2500)
 
+LIST_LABELS = ("release_id", "strategy", "event_type")
+"""What made a list, and the type of the event after it."""
+
 
 class WorkerMetrics:
     """The worker's counters, gauges and histograms."""
@@ -108,6 +111,30 @@ class WorkerMetrics:
         )
         self.missed_events = Counter(
             "millrace_missed_events", "Events that retention took before they were read", registry=registry
+        )
+        self.online_predictions = Counter(
+            "millrace_online_predictions",
+            "Events that were compared with the list before them, by what made that list",
+            [*LIST_LABELS],
+            registry=registry,
+        )
+        self.online_hits = Counter(
+            "millrace_online_hits",
+            "Those of them whose item was among the first k of the list",
+            [*LIST_LABELS, "k"],
+            registry=registry,
+        )
+        self.online_reciprocal_ranks = Counter(
+            "millrace_online_reciprocal_ranks",
+            "The sum of 1 / rank over those hits",
+            [*LIST_LABELS, "k"],
+            registry=registry,
+        )
+        self.online_named_lists = Counter(
+            "millrace_online_named_lists",
+            "Events that name a list: the last one of their session, or another",
+            ["event_type", "named"],
+            registry=registry,
         )
         self.tasks = Gauge("millrace_tasks", "asyncio tasks of the worker", registry=registry)
         self.ready = Gauge("millrace_ready", "1 while the worker is ready", registry=registry)

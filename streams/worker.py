@@ -23,6 +23,8 @@ from schemas.connections import kafka_arguments
 from schemas.errors import Unavailable, UsageError
 from streams import kafka_clients
 from streams.batch_channel import BatchChannel
+from streams.batch_computation import BatchComputation
+from streams.batch_counts import BatchCounts
 from streams.batch_messages import BatchMessages
 from streams.batch_processor import BatchProcessor
 from streams.catalogue import Catalogue
@@ -44,6 +46,7 @@ from streams.logs import configure_logs
 from streams.message_polling import MessagePolling
 from streams.metrics import WorkerMetrics
 from streams.offset_commits import OffsetCommits
+from streams.online_counts import OnlineCounter
 from streams.recommend_agent import add_recommend_agent
 from streams.redis_clients import open_redis
 from streams.redis_session_store import RedisSessionStore
@@ -79,6 +82,7 @@ class _Worker:
         self._settings = settings
         self._metrics = WorkerMetrics(CollectorRegistry())
         self._health = Health(self._metrics.ready)
+        self._online = OnlineCounter(self._metrics)
         self._emitter = Emitter(functools.partial(kafka_clients.producer, settings))
         self._endless: list[asyncio.Future[None]] = []
 
@@ -105,7 +109,7 @@ class _Worker:
         topics = self._topic_watch(stack)
         store = RedisSessionStore(redis, self._settings.redis_buckets, self._settings.state_ttl_s, topics.ids)
         await self._check(redis, store)
-        releases = WorkerReleases(self._settings, redis, self._health, self._metrics)
+        releases = WorkerReleases(self._settings, redis, self._health, self._metrics, self._online)
         await self._watch_releases(stack, releases)
         claims = await self._claim_name(stack, redis)
         source = await self._start(stack, redis, store, topics, releases)
@@ -162,7 +166,6 @@ class _Worker:
         app = build_app(settings, Path(stack.enter_context(TemporaryDirectory(prefix="millrace-faust-"))))
         channel = BatchChannel(app)
         processor = self._processor(store, current)
-        releases.counted_by.append(processor.release_counts.counts)
         add_recommend_agent(app, channel, processor)
         add_catalogue_agent(app, settings.items_topic, catalogue, self._health, self._metrics)
         refresh = CatalogueRefresh(
@@ -216,17 +219,18 @@ class _Worker:
         return [watching]
 
     def _processor(self, store: RedisSessionStore, current: CurrentRecommender) -> BatchProcessor:
-        settings = self._settings
+        settings, counts = self._settings, BatchCounts(self._metrics, self._online)
+        messages = BatchMessages(settings.recommendations_topic, settings.dead_letter_topic)
         return BatchProcessor(
             EventDecoder(
                 settings.event_type_map, settings.require_key, settings.max_clock_skew_s, self._metrics
             ),
             store,
-            current,
+            BatchComputation(current, messages, counts, settings.attribution_window_s),
             self._emitter,
-            BatchMessages(settings.recommendations_topic, settings.dead_letter_topic),
+            messages,
             self._health,
-            self._metrics,
+            counts,
         )
 
     def _keep_running(self, stack: AsyncExitStack, *endless: Coroutine[None, None, None]) -> None:

@@ -19,8 +19,8 @@ from streams.current_recommender import CurrentRecommender, load_warm
 from streams.health import Health
 from streams.heartbeat import Heartbeat, worker_name
 from streams.metrics import WorkerMetrics
+from streams.online_counts import OnlineCounter
 from streams.refused_releases import RefusedReleases
-from streams.release_counts import CountSource, added_counts
 from streams.release_watcher import ReleaseWatcher
 from streams.settings import WorkerSettings
 
@@ -34,13 +34,25 @@ class WorkerReleases:
         current: what serves each batch.
         watcher: what keeps it up to date; started and stopped by the worker.
         heartbeat: what tells the others; run by the worker.
-        counted_by: who counts how each release does; their sums are in the heartbeat.
     """
 
     def __init__(
-        self, settings: WorkerSettings, redis: "Redis", health: Health, metrics: WorkerMetrics
+        self,
+        settings: WorkerSettings,
+        redis: "Redis",
+        health: Health,
+        metrics: WorkerMetrics,
+        online: OnlineCounter,
     ) -> None:
-        """Make the parts; nothing is connected yet."""
+        """Make the parts; nothing is connected yet.
+
+        Args:
+            settings: of the worker.
+            redis: where the heartbeat goes.
+            health: of the worker.
+            metrics: likewise.
+            online: what is told of how each release does.
+        """
         self._topic = settings.releases_topic
         self._threads = settings.threads
         self._health = health
@@ -48,7 +60,7 @@ class WorkerReleases:
         self._refused = RefusedReleases()
         excluded = frozenset(EVENT_TYPE_CODES[name] for name in settings.exclude_event_types)
         self.current = CurrentRecommender(settings.k, excluded, metrics, settings.emit == "latest")
-        self.counted_by: list[CountSource] = []
+        self._online = online
         self.heartbeat = Heartbeat(redis, worker_name(settings.group_instance_id), self._described)
         self.watcher: ReleaseWatcher[Release] = ReleaseWatcher(
             self._load,
@@ -92,5 +104,5 @@ class WorkerReleases:
             release_id=self.watcher.release_id,
             generation=self.watcher.generation,
             refused=self._refused.reasons,
-            online=added_counts(*self.counted_by)(),
+            online=self._online.counts(),
         )

@@ -63,6 +63,14 @@ SESSION_STATE_V1 = SessionState(
     home_partition=3,
 )
 
+SESSION_STATE_V1_WITH_LAST_LIST = replace(
+    SESSION_STATE_V1,
+    last_list=bytes([0, 2])
+    + (41).to_bytes(4, "little")
+    + bytes.fromhex("0102030405fe")
+    + b"20251231-000000-abc",
+)
+
 ITEM_METADATA_V1 = ItemMetadata(
     item_id=ItemId("mug/blå"),
     title="Mugg",

@@ -38,6 +38,12 @@ SCHEMAS = [
     ),
     Schema("erase-session.v1.json", values.ERASE_SESSION_V1, encode_erase_session, decode_event),
     Schema("session-state.v1.msgpack", values.SESSION_STATE_V1, encode_session_state, decode_session_state),
+    Schema(
+        "session-state.v1.last-list.msgpack",
+        values.SESSION_STATE_V1_WITH_LAST_LIST,
+        encode_session_state,
+        decode_session_state,
+    ),
     Schema("item-metadata.v1.json", values.ITEM_METADATA_V1, encode_item_metadata, decode_item_metadata),
     Schema(
         "release-announcement.v1.json",

@@ -8,6 +8,8 @@ from aiokafka import TopicPartition
 from prometheus_client import CollectorRegistry
 
 from models.release import Release, load_release
+from streams.batch_computation import BatchComputation
+from streams.batch_counts import BatchCounts
 from streams.batch_messages import BatchMessages
 from streams.batch_processor import BatchProcessor
 from streams.current_recommender import CurrentRecommender
@@ -16,6 +18,7 @@ from streams.health import Health
 from streams.memory_session_store import MemorySessionStore
 from streams.metrics import WorkerMetrics
 from streams.micro_batch import BucketMarks, MicroBatch, Record, Watermarks
+from streams.online_counts import OnlineCounter
 from streams.session_store import SessionStore
 from tests.streams.memory_emitter import MemoryEmitter
 from tests.successor_release import write_successor_release
@@ -42,20 +45,24 @@ class Workbench:
     excluded_types: frozenset[int] = frozenset()
     require_key: bool = False
     latest_only: bool = False
+    attribution_window_s: float = 1800.0
 
     def __post_init__(self) -> None:
         self.metrics = WorkerMetrics(CollectorRegistry())
+        self.online = OnlineCounter(self.metrics)
+        counts = BatchCounts(self.metrics, self.online)
+        messages = BatchMessages("recommendations", "dead-letter")
         self.health = Health(self.metrics.ready)
         self.current = CurrentRecommender(self.k, self.excluded_types, self.metrics, self.latest_only)
         self.current.use_release(self.release)
         self.processor = BatchProcessor(
             EventDecoder({"order": "purchase"}, self.require_key, 3600, self.metrics),
             self.store,
-            self.current,
+            BatchComputation(self.current, messages, counts, self.attribution_window_s),
             self.emitter,
-            BatchMessages("recommendations", "dead-letter"),
+            messages,
             self.health,
-            self.metrics,
+            counts,
         )
 
     def count(self, name: str, **labels: str) -> float:

@@ -1,0 +1,72 @@
+"""The lists of the recommendations topic, by the event that each answers, packed as the worker keeps them.
+
+Caller: `retrain.online_report.online_reporting`.
+"""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import msgspec
+
+from models.item_hashes import hash_items, packed_hashes
+from retrain.log_reading import Record
+from schemas.ids import ItemId, RecommendationId, ReleaseId
+from schemas.last_list import MAX_LISTED, LastList, pack_list
+from schemas.recommendation_list import Source, Strategy
+
+
+class _Item(msgspec.Struct, frozen=True, gc=False):
+    item_id: ItemId
+
+
+class _List(msgspec.Struct, frozen=True, gc=False):
+    """What is read of a RecommendationList; the rest is passed over."""
+
+    recommendation_id: RecommendationId
+    source: Source
+    release_id: ReleaseId
+    strategy: Strategy
+    items: list[_Item]
+    repeat_of: str | None = None
+
+
+_DECODER = msgspec.json.Decoder(_List)
+
+
+class LoggedList(NamedTuple):
+    """A list."""
+
+    last: LastList
+    is_repeat: bool
+    """Whether it answers an event that was processed before, so that it replaces no list."""
+
+
+class LoggedLists(NamedTuple):
+    """All lists of a range."""
+
+    by_id: dict[RecommendationId, LoggedList]
+    """Of lists that were emitted again, the one that was emitted last."""
+    unreadable: int
+    """Messages that are no list."""
+
+
+def read_lists(records: Iterable[Record]) -> LoggedLists:
+    """The lists among records of the recommendations topic; tombstones are passed over."""
+    by_id: dict[RecommendationId, LoggedList] = {}
+    unreadable = 0
+    for record in records:
+        if record.value is None:
+            continue
+        try:
+            found = _DECODER.decode(record.value)
+        except msgspec.DecodeError:
+            unreadable += 1
+            continue
+        by_id[found.recommendation_id] = LoggedList(_packed(found), found.repeat_of is not None)
+    return LoggedLists(by_id, unreadable)
+
+
+def _packed(found: _List) -> LastList:
+    item_ids = [one.item_id for one in found.items[:MAX_LISTED]]
+    hashes = packed_hashes(hash_items(item_ids)).tobytes()
+    return LastList(found.release_id, pack_list(found.strategy, found.source.offset, hashes))
