@@ -1,6 +1,6 @@
 """What the FAISS indexes share: padded vectors, files, and what was found in the order of `ItemIndex`.
 
-Callers: `index.ivf_index`, `index.pq_index`.
+Caller: `index.pq_index`; `retrain.benches.reference_indexes`.
 """
 
 from pathlib import Path

@@ -13,17 +13,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from index.exact_index import ExactIndex
-from index.ivf_index import IvfIndex, build_ivf_index, load_ivf_index
 from index.pq_index import PqIndex, build_pq_index, load_pq_index
 from schemas.errors import InvalidRelease
 
-IndexKind = Literal["exact", "pq_fastscan", "ivf_flat"]
+IndexKind = Literal["exact", "pq_fastscan"]
 INDEX_KINDS: tuple[str, ...] = get_args(IndexKind)
-"""`exact` scores every item. `pq_fastscan` (FAISS) scores all roughly by codes of half a byte for two
-dimensions, and the best of them exactly. `ivf_flat` (FAISS) visits the nearest lists only."""
-IndexChoice = Literal["exact", "pq_fastscan", "ivf_flat", "auto"]
-"""A kind, or the one that suits the number of items."""
-_EXACT_ITEMS = 5_000
+"""`exact` scores every item. `pq_fastscan` (FAISS) scores all, or those in the lists nearest to the query,
+roughly by codes of half a byte for one or two dimensions, and the best of them exactly. Others were tried and
+won nowhere: docs/index.md."""
+IndexChoice = Literal["exact", "pq_fastscan", "auto"]
+"""A kind, or the one that is best when measured (`index.index_choice`)."""
+EXACT_ITEMS = 5_000
 """Up to so many items scoring all of them is fastest, and nothing is lost."""
 
 
@@ -61,7 +61,7 @@ class ItemIndex(Protocol):
 
 def build_index(
     kind: str, vectors: NDArray[np.float32], parameters: Mapping[str, int] | None = None
-) -> ExactIndex | PqIndex | IvfIndex:
+) -> ExactIndex | PqIndex:
     """Build an index over item vectors.
 
     Args:
@@ -73,19 +73,17 @@ def build_index(
         ValueError: the kind is not known.
     """
     if kind == "auto":
-        kind = "exact" if len(vectors) <= _EXACT_ITEMS else "pq_fastscan"
+        kind = "exact" if len(vectors) <= EXACT_ITEMS else "pq_fastscan"
     if kind == "exact":
         return ExactIndex(vectors)
     if kind == "pq_fastscan":
         return build_pq_index(vectors, parameters or {})
-    if kind == "ivf_flat":
-        return build_ivf_index(vectors, parameters or {})
     raise ValueError(f"index kind {kind!r} is not known; there are {', '.join(INDEX_KINDS)}")
 
 
 def load_index(
     kind: str, path: Path, vectors: NDArray[np.float32], parameters: Mapping[str, int]
-) -> ExactIndex | PqIndex | IvfIndex:
+) -> ExactIndex | PqIndex:
     """Load the index of a release.
 
     Args:
@@ -101,6 +99,4 @@ def load_index(
         return ExactIndex(vectors)
     if kind == "pq_fastscan":
         return load_pq_index(path, vectors, parameters)
-    if kind == "ivf_flat":
-        return load_ivf_index(path, vectors, parameters)
     raise InvalidRelease(f"index kind {kind!r} is not known; this version reads {', '.join(INDEX_KINDS)}")

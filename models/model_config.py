@@ -136,7 +136,11 @@ class ModelConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     test_share: float = 0.1
     """Share of the sessions, those that end last, kept for evaluation where the file has no split."""
     index: IndexChoice = "auto"
-    """How the release's item vectors are searched."""
+    """How the release's item vectors are searched; `auto`: as measurements on them say, see docs/index.md."""
+    index_recall: float = 0.99
+    """Share of the exact answer that a measured index must find."""
+    index_budget_us: float = 1000.0
+    """Microseconds of one core that a search may take in batches, if any index finds enough in them."""
     seed: int = 1
     """Of weights, negatives and dropout: the same seed and data give the same model on the same machine."""
 
@@ -197,6 +201,8 @@ RANGES: dict[str, tuple[float, float]] = {
     "session_gap_s": (0, 10**9),
     "test_share": (0, 0.9),
     "min_item_support": (1, 10**9),
+    "index_recall": (0.5, 1),
+    "index_budget_us": (1, 10**7),
     "seed": (0, 2**32 - 1),
 }
 """Least and greatest value."""

@@ -10,6 +10,7 @@ import msgspec
 
 from schemas.gate_report import GateReport
 from schemas.ids import ReleaseId
+from schemas.index_measurement import IndexMeasurement
 from schemas.recommendation_list import Strategy
 
 SCHEMA_VERSION = 1
@@ -41,8 +42,11 @@ class IndexSpec(msgspec.Struct, frozen=True, kw_only=True):
     """How the item vectors are searched."""
 
     kind: str
-    """`exact`, or a FAISS kind whose index lies in `index.faiss`."""
+    """`exact`, or a kind whose index lies in `index.faiss`."""
     parameters: dict[str, int] = {}
+    frontier: list[IndexMeasurement] | msgspec.UnsetType = msgspec.UNSET
+    """What was measured when the index was chosen, without what something else beats in both time and recall;
+    not there where nothing was to be chosen."""
 
 
 class LogRange(msgspec.Struct, frozen=True, kw_only=True):

@@ -14,7 +14,7 @@ import msgspec
 import numpy as np
 import polars as pl
 
-from index.item_index import build_index
+from models.encoder import OnnxEncoder
 from models.model_config import ModelConfig
 from models.popularity import most_popular
 from models.release import (
@@ -27,10 +27,11 @@ from models.release import (
     VOCABULARY_FILE,
     sha256_of,
 )
-from models.servable_model import ServableModel, index_vectors
+from models.servable_model import ServableModel
 from models.similar_items import nearest_items
 from models.trainable_weights import WEIGHTS_FILE, save_weights
 from models.vocabulary import Vocabulary
+from retrain.releases.index_building import build_measured_index
 from retrain.releases.probe_writing import write_probes
 from retrain.training.sessionize import Sessions
 from schemas.errors import UsageError
@@ -146,9 +147,10 @@ def _write_files(
         np.save(folder / REPEAT_BIAS_FILE, model.repeat_bias)
     if model.weights:
         save_weights(folder / WEIGHTS_FILE, model.weights)
-    index = build_index(config.index, index_vectors(model.item_vectors, model.spec.index_dim))
+    encoder = OnnxEncoder(folder / ENCODER_FILE, model.spec)
+    index, spec = build_measured_index(model.item_vectors, encoder, sessions, config)
     index.save(folder / INDEX_FILE)
-    return IndexSpec(kind=index.kind, parameters=index.parameters)
+    return spec
 
 
 def _digests(folder: Path) -> dict[str, FileDigest]:

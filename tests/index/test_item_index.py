@@ -4,14 +4,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 
 from index.exact_index import GROUP, ExactIndex
+from index.index_measuring import Trial, recall_of
 from index.item_index import INDEX_KINDS, build_index, load_index
+from index.pq_index import build_pq_index
 from schemas.errors import InvalidRelease
+from tests.index.planted_vectors import planted
 
 Found = tuple[NDArray[np.int32], NDArray[np.float32]]
 
@@ -21,17 +24,6 @@ def brute_force(vectors: NDArray[np.float32], queries: NDArray[np.float32], n: i
     scores = queries @ vectors.T
     order = np.stack([np.lexsort((np.arange(len(vectors)), -line)) for line in scores])[:, :n]
     return order.astype(np.int32), np.take_along_axis(scores, order, axis=1)
-
-
-def planted(items: int, dim: int, seed: int = 7) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Items around 40 centres, and queries near some of the items."""
-    random = np.random.default_rng(seed)
-    centres = 3 * random.standard_normal((40, dim), dtype=np.float32)
-    vectors = centres[random.integers(40, size=items)] + random.standard_normal(
-        (items, dim), dtype=np.float32
-    )
-    near = vectors[random.integers(items, size=64)]
-    return vectors, near + 0.3 * random.standard_normal(near.shape, dtype=np.float32)
 
 
 def whole_numbers(*shape: int, greatest: int, seed: int) -> NDArray[np.float32]:
@@ -122,41 +114,82 @@ def test_saved_index_answers_the_same_after_loading(kind: str, tmp_path: Path) -
     np.testing.assert_array_equal(loaded_scores, scores)
 
 
-@pytest.mark.parametrize(
-    ("kind", "parameters"),
-    [("ivf_flat", {}), ("pq_fastscan", {}), ("pq_fastscan", {"nlist": 40, "nprobe": 12})],
-)
-def test_approximate_index_finds_95_of_100_true_neighbours_in_planted_data(
-    kind: str, parameters: dict[str, int]
-) -> None:
+@pytest.mark.parametrize("kind", INDEX_KINDS)
+def test_no_queries_find_nothing(kind: str) -> None:
+    vectors, queries = planted(items=6000, dim=7)
+    rows, scores = build_index(kind, vectors).search(queries[:0], 20)
+    assert (rows.shape, scores.shape) == ((0, 20), (0, 20))
+
+
+QUANTISED = [
+    {"dims_a_code": 2},
+    {"dims_a_code": 1},
+    {"nlist": 40, "nprobe": 12},
+    {"nlist": 40, "nprobe": 12, "dims_a_code": 2},
+]
+
+
+@pytest.mark.parametrize("parameters", QUANTISED)
+def test_quantised_index_finds_95_of_100_true_neighbours_in_planted_data(parameters: dict[str, int]) -> None:
     vectors, queries = planted(items=6000, dim=20)
     expected, _ = brute_force(vectors, queries, 50)
-    rows, _ = build_index(kind, vectors, parameters).search(queries, 50)
+    rows, _ = build_index("pq_fastscan", vectors, parameters).search(queries, 50)
     shared = [len(np.intersect1d(*pair)) for pair in zip(rows, expected, strict=True)]
     assert np.mean(shared) >= 0.95 * 50
 
 
-def test_ivf_fills_up_with_minus_one_where_the_visited_lists_hold_too_few() -> None:
-    vectors, queries = planted(items=400, dim=6)
-    rows, scores = build_index("ivf_flat", vectors, {"nlist": 10, "nprobe": 1}).search(queries, 400)
-    assert rows.shape == (64, 400)
-    assert (rows[:, 0] >= 0).all()
-    assert (rows[:, -1] == -1).all()
-    assert np.isneginf(scores[:, -1]).all()
+@pytest.mark.parametrize("parameters", QUANTISED)
+@given(dim=st.integers(1, 19), n=st.integers(1, 90), seed=st.integers(0, 99))
+@settings(max_examples=10)
+def test_quantised_index_answers_in_order_with_no_row_twice(
+    parameters: dict[str, int], dim: int, n: int, seed: int
+) -> None:
+    vectors = whole_numbers(700, dim, greatest=3, seed=seed)
+    queries = whole_numbers(9, dim, greatest=3, seed=seed + 1)
+    rows, scores = build_index("pq_fastscan", vectors, parameters).search(queries, n)
+    assert rows.shape == scores.shape == (9, n)
+    for query, line, of_line in zip(queries, rows, scores, strict=True):
+        found = line >= 0
+        assert not found[np.argmin(found) :].any() or found.all()
+        assert np.isneginf(of_line[~found]).all()
+        assert len(set(line[found])) == found.sum()
+        pairs = list(zip(-of_line[found], line[found], strict=True))
+        assert pairs == sorted(pairs)
+        np.testing.assert_array_equal(of_line[found], vectors[line[found]] @ query)
 
 
-def test_ivf_refuses_a_file_that_is_no_index(tmp_path: Path) -> None:
-    path = tmp_path / "index.faiss"
-    path.write_bytes(b"no index")
-    with pytest.raises(InvalidRelease, match=r"index\.faiss: FAISS cannot read it"):
-        load_index("ivf_flat", path, np.ones((3, 2), dtype=np.float32), {})
+@pytest.mark.parametrize("parameters", QUANTISED)
+def test_quantised_index_of_any_structure_answers_the_same_after_loading(
+    parameters: dict[str, int], tmp_path: Path
+) -> None:
+    vectors, queries = planted(items=3000, dim=11)
+    np.save(tmp_path / "vectors.npy", vectors)
+    index = build_index("pq_fastscan", vectors, parameters)
+    index.save(tmp_path / "index.faiss")
+    mapped = np.load(tmp_path / "vectors.npy", mmap_mode="r")
+    loaded = load_index("pq_fastscan", tmp_path / "index.faiss", mapped, index.parameters)
+    for found, expected in zip(loaded.search(queries, 30), index.search(queries, 30), strict=True):
+        np.testing.assert_array_equal(found, expected)
 
 
-def test_ivf_refuses_an_index_over_other_vectors(tmp_path: Path) -> None:
-    path = tmp_path / "index.faiss"
-    build_index("ivf_flat", np.ones((3, 2), dtype=np.float32)).save(path)
-    with pytest.raises(InvalidRelease, match="not an inverted file of 4 vectors of 16 dimensions"):
-        load_index("ivf_flat", path, np.ones((4, 2), dtype=np.float32), {})
+def test_same_vectors_make_the_same_quantised_index() -> None:
+    vectors, queries = planted(items=3000, dim=12)
+    one, other = (build_index("pq_fastscan", vectors, {"nlist": 16}) for _ in range(2))
+    np.testing.assert_array_equal(one.search(queries, 20)[0], other.search(queries, 20)[0])
+
+
+def test_other_search_parameters_share_the_codes() -> None:
+    random = np.random.default_rng(3)
+    vectors, queries = (random.standard_normal((lines, 20), dtype=np.float32) for lines in (6000, 64))
+    built = build_pq_index(vectors, {"nlist": 64, "nprobe": 1})
+    expected, _ = brute_force(vectors, queries, 50)
+    trial = Trial(queries, expected)
+    visits = 1, 8, 64
+    few, more, every = (
+        recall_of(built.with_search({"nprobe": nprobe}).search, trial).at_100 for nprobe in visits
+    )
+    assert built.parameters["nprobe"] == 1
+    assert few < more < every
 
 
 def test_quantised_index_has_exact_scores() -> None:

@@ -26,7 +26,7 @@ def test_override_wins_over_the_file(tmp_path: Path, name: str, text: str) -> No
 
 
 def test_config_survives_json() -> None:
-    config = ModelConfig(index="ivf_flat", learning_rate=0.07)
+    config = ModelConfig(index="pq_fastscan", learning_rate=0.07)
     assert msgspec.convert(msgspec.json.decode(msgspec.json.encode(config)), ModelConfig) == config
 
 

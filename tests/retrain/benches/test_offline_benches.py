@@ -71,7 +71,7 @@ def test_index_is_measured_at_every_size_kind_and_batch(tmp_path: Path) -> None:
     assert [(row["items"], row["index"], row["batch"]) for row in report["rows"]] == [
         (items, kind, batch)
         for items in (50, 120)
-        for kind in ("numpy", "exact", "pq_fastscan", "ivf_flat")
+        for kind in ("numpy", "exact", "pq_fastscan")
         for batch in (1, 8)
     ]
 
@@ -88,7 +88,7 @@ def test_time_of_a_query_is_that_of_its_batch_shared_out() -> None:
     ticks = count()
     rows = list(bench_index(drawn_vectors(30), [2], seconds=1.5, clock=lambda: float(next(ticks))))
     # from tick 0: tick 1 goes on, tick 2 stops, tick 3 is the end: 3 s, 2 rounds of 2 queries
-    assert [row["us_per_query"] for row in rows] == [750_000.0] * 4
+    assert [row["us_per_query"] for row in rows] == [750_000.0] * 3
 
 
 def test_exact_kinds_find_what_plain_numpy_finds() -> None:

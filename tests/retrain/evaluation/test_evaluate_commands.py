@@ -161,12 +161,12 @@ def test_ranks_among_all_items_equal_the_served_ones_where_nothing_ties(
 def test_approximate_index_is_reported_beside_the_exact_search(
     release: Path, log_file: Path, config_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    approximate = train(load_model_config(config_file, {"index": "ivf_flat"}), tmp_path)
+    approximate = train(load_model_config(config_file, {"index": "pq_fastscan"}), tmp_path)
     exact = evaluated(tmp_path, release, log_file)
     report = evaluated(tmp_path, approximate, log_file)
     loss = report.index_loss
     assert loss is not None
-    assert loss.index == "ivf_flat"
+    assert loss.index == "pq_fastscan"
     assert loss.exact_metrics == exact.metrics
     lost = report.metrics["recall"]["20"] - exact.metrics["recall"]["20"]
     assert loss.difference["recall"]["20"] == pytest.approx(lost, abs=1e-6)

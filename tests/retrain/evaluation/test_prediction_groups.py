@@ -162,7 +162,7 @@ def test_index_loss_is_the_difference_to_the_exact_search() -> None:
     def answered(listed: str) -> Predictions:
         return predict(TheSameList("abcz", listed), PREFIXES, 2)
 
-    loss = index_loss("ivf_flat", answered("ca"), answered("ab"), [1, 2], Bootstrap(20))
+    loss = index_loss("pq_fastscan", answered("ca"), answered("ab"), [1, 2], Bootstrap(20))
     assert loss.exact_metrics["recall"] == {"1": 0.5, "2": 0.75}
     assert loss.difference["recall"] == {"1": -0.5, "2": -0.25}
     assert loss.overlap == {"1": 0, "2": 0.5}

@@ -21,7 +21,7 @@ CONFIG = ModelConfig(
 NOW = datetime(2026, 5, 4, 3, 2, 1, 5, tzinfo=UTC)
 
 
-@pytest.mark.parametrize("kind", ["exact", "pq_fastscan", "ivf_flat"])
+@pytest.mark.parametrize("kind", ["exact", "pq_fastscan"])
 def test_built_release_loads_and_finds_items(tmp_path: Path, kind: str) -> None:
     config = ModelConfig(hidden_size=8, epochs=1, min_steps=50, batch_size=16, session_gap_s=0, index=kind)  # type: ignore[arg-type]
     manifest = train_release(ring_events(), config, tmp_path, NOW)

@@ -139,7 +139,7 @@ def everything() -> EvaluationReport:
             unseen=7, rare_below=5, rare=rare, unseen_or_rare=both, listed_share={"5": 0.1, "20": 0.12}
         ),
         index_loss=IndexLoss(
-            index="ivf_flat",
+            index="pq_fastscan",
             exact_metrics=table(0.51),
             difference=table(-0.01),
             overlap={"5": 0.98, "20": 0.97},

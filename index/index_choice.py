@@ -1,0 +1,168 @@
+"""Choosing an index: build what may suit, measure it on a release's vectors and queries, take the best.
+
+Owns the rule: the fastest in batches that surely finds enough within the budget; a simpler one, or one that
+finds more, in its place where it costs little more, so that noise of the clock does not decide. Callers:
+`retrain.releases.release_building`, `retrain.benches.bench_index`.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from index.exact_index import ExactIndex
+from index.index_candidates import searches, structures
+from index.index_measuring import CUTOFFS, Recall, Trial, microseconds, one_thread, recall_of
+from index.item_index import ItemIndex
+from index.pq_index import build_pq_index
+from schemas.index_measurement import IndexMeasurement
+
+BATCHES = 1, 256
+"""Queries at once that are measured; the last decides: it is when a worker is busy that time counts."""
+SLACK = 1.15
+"""So much longer than the fastest may a search take that is simpler or finds more."""
+_BUILT_BY_ONE = 50_000
+"""Smaller indexes are built by one thread: on busy cores two wait for one another longer than they work."""
+_FOUND_ALL = 0.999
+"""From here on dearer searches of the same codes are not looked at."""
+_LEAST_RECALL = 0.9
+"""What finds less is not timed."""
+
+
+@dataclass(frozen=True)
+class IndexRules:
+    """What an index must keep to."""
+
+    least_recall: float = 0.99
+    """Of the 20 and of the 100 best."""
+    budget_us: float = 1000.0
+    """Microseconds a query, in batches."""
+
+
+@dataclass(frozen=True, eq=False)
+class Candidate:
+    """An index and what was measured of it."""
+
+    index: ItemIndex
+    recall: Recall
+    measured: IndexMeasurement
+
+
+@dataclass(frozen=True, eq=False)
+class Choice:
+    """What was chosen, and out of what."""
+
+    index: ItemIndex
+    chosen: IndexMeasurement
+    frontier: list[IndexMeasurement]
+    """Those than which none is both faster in batches and finds more; the fastest first."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Found:
+    index: ItemIndex
+    recall: Recall
+    build_s: float
+    mb: float
+
+
+def choose_index(
+    vectors: NDArray[np.float32],
+    queries: NDArray[np.float32],
+    rules: IndexRules = IndexRules(),
+    clock: Callable[[], float] = time.process_time,
+) -> Choice:
+    """Measure what may suit a catalogue and choose.
+
+    Args:
+        vectors: float32 [items, dim], at least one item.
+        queries: float32 [batch, dim], at least as many as the greatest of `BATCHES`, of real sessions.
+        rules: what the index must keep to. Where none does, the fastest that finds enough is chosen.
+        clock: seconds of the process's processor.
+    """
+    exact = ExactIndex(vectors)
+    trial = Trial(queries, exact.search(queries, CUTOFFS[-1])[0])
+    found = [_Found(exact, Recall(1, 1, 1), 0, _megabytes(vectors)), *_worth_timing(vectors, trial)]
+    candidates = _timed(found, queries, clock)
+    chosen = best(candidates, rules)
+    return Choice(chosen.index, chosen.measured, frontier_of(candidates))
+
+
+def best(candidates: list[Candidate], rules: IndexRules) -> Candidate:
+    """The candidate that the rules choose; at least one finds everything. Simpler ones come first."""
+    enough = [one for one in candidates if one.recall.surely >= rules.least_recall]
+    within = [one for one in enough if _us(one.measured) <= rules.budget_us] or enough
+    limit = SLACK * min(_us(one.measured) for one in within)
+    near = [one for one in within if _us(one.measured) <= limit]
+    simplest = [one for one in near if _shape(one) == _shape(near[0])]
+    return max(simplest, key=lambda one: one.recall.surely)
+
+
+def frontier_of(candidates: list[Candidate]) -> list[IndexMeasurement]:
+    """The measurements that no other beats in both time and recall, the fastest first."""
+    frontier: list[Candidate] = []
+    for one in sorted(candidates, key=lambda one: (_us(one.measured), -_recall(one))):
+        if not frontier or _recall(one) > _recall(frontier[-1]):
+            frontier.append(one)
+    return [one.measured for one in frontier]
+
+
+def _worth_timing(vectors: NDArray[np.float32], trial: Trial) -> Iterator[_Found]:
+    """Everything that is built, with every way to search it that may be worth its time."""
+    for structure in structures(len(vectors)):
+        started = time.perf_counter()
+        with one_thread() if len(vectors) < _BUILT_BY_ONE else nullcontext():
+            built = build_pq_index(vectors, structure)
+        build_s = time.perf_counter() - started
+        mb = _megabytes(vectors) + built.code_bytes / 1e6
+        for line in searches(structure):
+            for parameters in line:
+                index = built.with_search(parameters)
+                recall = recall_of(index.search, trial)
+                if min(recall.at_20, recall.at_100) >= _LEAST_RECALL:
+                    yield _Found(index, recall, build_s, mb)
+                if recall.surely >= _FOUND_ALL:
+                    break
+
+
+def _timed(found: list[_Found], queries: NDArray[np.float32], clock: Callable[[], float]) -> list[Candidate]:
+    times = {
+        batch: microseconds({at: one.index.search for at, one in enumerate(found)}, queries, batch, clock)
+        for batch in BATCHES
+    }
+    return [
+        Candidate(
+            one.index,
+            one.recall,
+            IndexMeasurement(
+                kind=one.index.kind,
+                parameters=one.index.parameters,
+                us_per_query={str(batch): round(times[batch][at], 1) for batch in BATCHES},
+                recall_at_20=round(one.recall.at_20, 5),
+                recall_at_100=round(one.recall.at_100, 5),
+                build_s=round(one.build_s, 2),
+                mb=round(one.mb, 1),
+            ),
+        )
+        for at, one in enumerate(found)
+    ]
+
+
+def _us(measured: IndexMeasurement) -> float:
+    return measured.us_per_query[str(BATCHES[-1])]
+
+
+def _recall(candidate: Candidate) -> float:
+    return min(candidate.recall.at_20, candidate.recall.at_100)
+
+
+def _shape(candidate: Candidate) -> tuple[str, bool]:
+    """What is simpler than what: an exact search than codes, codes than codes in lists."""
+    return candidate.measured.kind, bool(candidate.measured.parameters.get("nlist", 0))
+
+
+def _megabytes(vectors: NDArray[np.float32]) -> float:
+    return float(vectors.size * vectors.itemsize / 1e6)
