@@ -1,4 +1,4 @@
-"""`millrace retrain`: one cycle, its status, or a process that runs them. Mounted by `retrain.cli`."""
+"""`millrace retrain`: a process that runs cycles, one cycle, their status. Mounted by `retrain.cli`."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,12 +13,36 @@ app = typer.Typer(help="Train releases on the event log, publish and announce th
 
 
 @app.callback(invoke_without_command=True)
-def retrain(context: typer.Context) -> None:
+def retrain(
+    context: typer.Context,
+    schedule: Annotated[
+        str | None,
+        typer.Option(
+            help="Stay, and run cycles at these times (cron's five fields), on request and as the settings "
+            "say; an empty one: not by time [MILLRACE_RETRAIN_SCHEDULE]."
+        ),
+    ] = None,
+    timezone: Annotated[
+        str | None, typer.Option(help="Time zone of the schedule [MILLRACE_RETRAIN_TIMEZONE].")
+    ] = None,
+) -> None:
     """Train releases on the event log, publish and announce them."""
+    from retrain.settings import RetrainSettings
+    from schemas.errors import UsageError
+    from schemas.settings import read_settings
+
     if context.invoked_subcommand is not None:
+        if schedule is not None or timezone is not None:
+            raise UsageError("--schedule and --timezone are of the process that stays, not of a command")
         return
-    typer.echo(context.get_help())
-    raise typer.Exit(2)
+    settings = read_settings(RetrainSettings, retrain_schedule=schedule, retrain_timezone=timezone)
+    if schedule is None and not settings.retrain_schedule:
+        typer.echo(context.get_help())
+        raise typer.Exit(2)
+
+    from retrain.schedule.retrain_service import serve_retrain
+
+    serve_retrain(settings)
 
 
 @app.command("once")

@@ -82,11 +82,10 @@ def check_cron(expression: str) -> None:
     Raises:
         ValueError: they are none.
     """
+    remedy = "give minute, hour, day of month, month and day of week, as in 0 3 * * *"
+    if len(expression.split()) != 5:
+        raise ValueError(f"it has not five fields; {remedy}")
     try:
-        if len(expression.split()) != 5:
-            raise CronSimError("it has not five fields")  # noqa: TRY301  # as the parser says it
         CronSim(expression, datetime(2026, 1, 1, tzinfo=UTC))
     except CronSimError as error:
-        raise ValueError(
-            f"{error}; give minute, hour, day of month, month and day of week, as in 0 3 * * *"
-        ) from error
+        raise ValueError(f"{error}; {remedy}") from error

@@ -46,7 +46,7 @@ def open_cycle(parts: CycleParts, plan: CyclePlan) -> CycleRecord:
         UsageError: the work folder cannot be used.
         Unavailable: Redis does not answer.
     """
-    found = _unfinished(parts, plan)
+    found, carried = _unfinished(parts, plan), list[str]()
     now = parts.clock.now()
     if found is not None:
         why_not = "" if found.outcome else _why_not(found, plan, now, parts.settings.retrain_resume_h)
@@ -57,8 +57,9 @@ def open_cycle(parts: CycleParts, plan: CyclePlan) -> CycleRecord:
             return resumed
         _LOGGER.warning("retrain cycle %s: is begun anew: %s", found.cycle_id, why_not)
         close(parts, replace(found, outcome="abandoned", reason=why_not))
+        carried = found.request_ids
     parts.work.empty()
-    record = _new(plan, now)
+    record = _new(plan, now, carried)
     parts.work.save(record)
     return record
 
@@ -95,7 +96,7 @@ def as_json_values(config: ModelConfig) -> dict[str, Any]:
     return values
 
 
-def _new(plan: CyclePlan, now: datetime) -> CycleRecord:
+def _new(plan: CyclePlan, now: datetime, carried: list[str]) -> CycleRecord:
     return CycleRecord(
         cycle_id=f"cycle-{now.astimezone(UTC):%Y%m%dT%H%M%S%fZ}-{uuid.uuid4().hex[:8]}",
         trigger=plan.trigger,
@@ -104,7 +105,7 @@ def _new(plan: CyclePlan, now: datetime) -> CycleRecord:
         source=plan.source,
         since=plan.since,
         from_scratch=plan.from_scratch,
-        request_ids=plan.request_ids,
+        request_ids=[*carried, *plan.request_ids],
     )
 
 

@@ -1,0 +1,126 @@
+"""What speaks for a cycle: looked up in Kafka, Redis, the releases and the work folder.
+
+Owns the looking; requests and the schedule at every look, what costs more only every `retrain_poll_s` and
+when a scheduled time is due. Caller: `retrain.schedule.retrain_service`.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from retrain.cycle.live_workers import live_workers
+from retrain.cycle.retrain_redis import Client
+from retrain.cycle.status_board import Board, read_board
+from retrain.cycle.work_folder import WorkFolder
+from retrain.releases.announcing import read_announcements, running_announcement
+from retrain.releases.release_catalogue import read_release_manifest
+from retrain.schedule.agenda import Reasons
+from retrain.schedule.cron_times import CronTimes
+from retrain.schedule.due_times import DueTimes
+from retrain.schedule.hit_rate_watch import HitRateWatch
+from retrain.schedule.new_events import count_new_events
+from retrain.schedule.request_topic import RequestTopic
+from retrain.schedule.retrain_metrics import RetrainMetrics
+from retrain.settings import RetrainSettings
+from schemas.connections import kafka_arguments
+from schemas.errors import InvalidRelease
+from schemas.release_manifest import LogRange
+
+
+class CycleReasons:
+    """Looks for reasons."""
+
+    def __init__(
+        self,
+        settings: RetrainSettings,
+        redis: Client,
+        cron: CronTimes | None,
+        requests: RequestTopic,
+        metrics: RetrainMetrics,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._settings = settings
+        self._redis = redis
+        self._cron = cron
+        self._requests = requests
+        self._metrics = metrics
+        self._clock = clock
+        self._due_times = DueTimes(redis)
+        self._work = WorkFolder(settings.retrain_work)
+        self._hit_rate = HitRateWatch(settings.retrain_hit_rate_drop, settings.retrain_hit_rate_predictions)
+        self._looked_at: datetime | None = None
+        self._slow = Reasons()
+
+    async def look(self) -> Reasons | None:
+        """What speaks for a cycle now; None while one runs elsewhere.
+
+        Raises:
+            UsageError: the record of the work folder cannot be read.
+            Unavailable: Kafka, Redis or the releases do not answer.
+        """
+        now = self._clock()
+        board = await asyncio.to_thread(read_board, self._redis)
+        self._metrics.serves(board.running, board.history, self._clock)
+        requests = await self._requests.look(self._answered(board))
+        if board.lock is not None:
+            return None
+        due = self._cron.due(self._due_times.taken(now), now) if self._cron else None
+        poll = timedelta(seconds=self._settings.retrain_poll_s)
+        if due is not None or self._looked_at is None or now - self._looked_at >= poll:
+            self._slow = await self._look_slowly(board)
+            self._looked_at = now
+        reasons = replace(self._slow, unfinished=self._unfinished(), requests=requests, due=due)
+        self._slow = replace(self._slow, hit_rate="")  # said once
+        return reasons
+
+    async def keep_reading(self) -> None:
+        """Take requests while a cycle runs, so that the group keeps this process.
+
+        Raises:
+            Unavailable: Kafka does not answer.
+        """
+        await self._requests.look(())
+
+    async def take(self, due: datetime) -> bool:
+        """Take a scheduled time; False where another process has.
+
+        Raises:
+            Unavailable: Redis does not answer.
+        """
+        return await asyncio.to_thread(self._due_times.take, due)
+
+    def begun(self) -> None:
+        """A cycle begins: what was counted for it counts for no other."""
+        self._looked_at = None
+        self._slow = Reasons()
+
+    async def _look_slowly(self, board: Board) -> Reasons:
+        ranges = await asyncio.to_thread(self._ranges)
+        new = await count_new_events(self._settings, ranges)
+        self._metrics.new_events.set(new)
+        fell = ""
+        if board.running is not None and self._settings.retrain_hit_rate_drop:
+            workers = await asyncio.to_thread(live_workers, self._redis)
+            fell = self._hit_rate.look(board.running.release_id, workers)
+        return Reasons(new_events=new, hit_rate=fell)
+
+    def _ranges(self) -> list[LogRange]:
+        """What the running release was made from; nothing where that is not known."""
+        settings = self._settings
+        running = running_announcement(read_announcements(kafka_arguments(settings), settings.releases_topic))
+        if running is None:
+            return []
+        try:
+            manifest = read_release_manifest(settings.releases, running.release_id)
+        except InvalidRelease:
+            return []
+        return manifest.data.log_ranges or []
+
+    def _unfinished(self) -> str:
+        record = self._work.record()
+        return "" if record is None or record.closed else record.cycle_id
+
+    def _answered(self, board: Board) -> set[str]:
+        over = [one for one in board.history if one.outcome != "abandoned"]
+        return {request_id for one in over for request_id in one.request_ids}

@@ -1,0 +1,101 @@
+"""Every metric of the retrain process, by name. One registry a process, made in the composition root.
+
+Cycles that were begun by hand count too where they are seen: what serves is read from the board in Redis.
+"""
+
+from collections.abc import Callable
+from datetime import datetime
+from functools import partial
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from schemas.cycle_status import CycleSummary, RunningRelease
+
+_STEP_BUCKETS = (0.1, 1.0, 5.0, 15.0, 60.0, 300.0, 900.0, 3600.0, 14_400.0, 43_200.0)
+
+
+class RetrainMetrics:
+    """The counters, gauges and histograms of retraining."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.registry = registry
+        self.cycles = Counter(
+            "millrace_retrain_cycles",
+            "Cycles of this process that are over; error: one that failed and may be gone on with",
+            ["outcome"],
+            registry=registry,
+        )
+        self.gate = Counter(
+            "millrace_retrain_gate", "Candidates by what the gate said", ["verdict"], registry=registry
+        )
+        self.step_seconds = Histogram(
+            "millrace_retrain_step_seconds",
+            "Time of one step of a cycle",
+            ["step"],
+            buckets=_STEP_BUCKETS,
+            registry=registry,
+        )
+        self.last_success = Gauge(
+            "millrace_retrain_last_success_timestamp_seconds",
+            "When a cycle last ended with its release running",
+            registry=registry,
+        )
+        self.running_release = Gauge(
+            "millrace_retrain_running_release",
+            "The generation of the release that every live worker has reported",
+            ["release_id"],
+            registry=registry,
+        )
+        self.data_age = Gauge(
+            "millrace_retrain_data_age_seconds",
+            "Since the newest event that the running release was made from",
+            registry=registry,
+        )
+        self.new_events = Gauge(
+            "millrace_retrain_new_events",
+            "Events that have come since those of the running release",
+            registry=registry,
+        )
+        self.cycle_runs = Gauge(
+            "millrace_retrain_cycle_runs", "1 while a cycle of this process runs", registry=registry
+        )
+        self.requests = Counter(
+            "millrace_retrain_requests",
+            "Messages of the topic of requests: taken, repeated, invalid",
+            ["kind"],
+            registry=registry,
+        )
+        self.left_out = Counter(
+            "millrace_retrain_left_out", "Scheduled times without enough new events", registry=registry
+        )
+        self.troubles = Counter(
+            "millrace_retrain_troubles",
+            "Looks at Kafka, Redis or the releases that got no answer",
+            registry=registry,
+        )
+
+    def over(self, summary: CycleSummary) -> None:
+        """A cycle has come to an outcome."""
+        self.cycles.labels(summary.outcome).inc()
+        for step, seconds in summary.seconds.items():
+            self.step_seconds.labels(step).observe(seconds)
+        if "judge" in summary.seconds:
+            self.gate.labels("refused" if summary.refusals else "passed").inc()
+
+    def serves(
+        self, running: RunningRelease | None, history: list[CycleSummary], now: Callable[[], datetime]
+    ) -> None:
+        """What the board says of the running release."""
+        ends = [one.ended_at.timestamp() for one in history if one.outcome == "running"]
+        if ends:
+            self.last_success.set(max(ends))
+        self.running_release.clear()
+        if running is None:
+            return
+        self.running_release.labels(running.release_id).set(running.generation)
+        if running.newest_event_at is not None:
+            self.data_age.set_function(partial(_age_s, running.newest_event_at, now))
+
+
+def _age_s(newest: datetime, now: Callable[[], datetime]) -> float:
+    return (now() - newest).total_seconds()
