@@ -6,11 +6,9 @@ Owns the one reference that a swap replaces. Callers: the release watcher (swap)
 """
 
 from dataclasses import dataclass
-from pathlib import Path
 
-from models.probe_answers import check_probes
 from models.recommender import Recommender, SessionEvent
-from models.release import Release, load_release
+from models.release import Release
 from schemas.ids import ItemId, ReleaseId, SessionId
 from schemas.item_event import ItemEvent
 from streams.availability import Availability
@@ -55,36 +53,30 @@ class CurrentRecommender:
 
     def use_release(self, release: Release) -> None:
         """Serve another release from the next batch on."""
+        self.use(self.prepared(release))
+
+    def prepared(self, release: Release) -> Served:
+        """A release bound to the policy and to the catalogue as it is; may be called in another thread."""
+        availability = self._availability
+        mask = availability.mask(release.vocabulary)
+        recommender = Recommender(
+            release, self._k, self._excluded_types, mask, self._metrics.stage, self._latest_only
+        )
+        return Served(recommender, availability.version)
+
+    def use(self, prepared: Served) -> None:
+        """Serve what was prepared from the next batch on, or its like, should the catalogue have changed."""
+        release = prepared.recommender.release
         self._metrics.active_release.clear()
         self._metrics.active_release.labels(release.release_id).set(1)
-        self._bind(release)
+        is_current = prepared.catalogue_version == self._availability.version
+        self.served = prepared if is_current else self.prepared(release)
 
     def use_availability(self, availability: Availability) -> None:
         """Apply another version of the catalogue from the next batch on."""
         self._availability = availability
         if self.served is not None:
-            self._bind(self.served.recommender.release)
-
-    def _bind(self, release: Release) -> None:
-        mask = self._availability.mask(release.vocabulary)
-        recommender = Recommender(
-            release, self._k, self._excluded_types, mask, self._metrics.stage, self._latest_only
-        )
-        self.served = Served(recommender, self._availability.version)
-
-
-def load_warm(folder: Path, threads: int) -> Release:
-    """Load a release and let it answer: its probes as on the machine that built it, else a made-up event.
-
-    Its first real event is not slow then. Runs in a thread.
-
-    Raises:
-        InvalidRelease: see `models.release.load_release` and `models.probe_answers.check_probes`.
-    """
-    release = load_release(folder, threads)
-    if not check_probes(folder, release):
-        probe(Recommender(release))
-    return release
+            self.served = self.prepared(self.served.recommender.release)
 
 
 def probe(recommender: Recommender) -> None:
