@@ -7,11 +7,11 @@ the catalogue refresh,
 """
 
 from dataclasses import dataclass
-from pathlib import Path
 
-from models.probe_answers import check_probes
+import numpy as np
+
 from models.recommender import Recommender, SessionEvent
-from models.release import Release, load_release
+from models.release import Release
 from models.side_index import SideIndex
 from schemas.ids import ItemId, ReleaseId, SessionId
 from schemas.item_event import ItemEvent
@@ -68,9 +68,25 @@ class CurrentRecommender:
 
     def use_release(self, release: Release) -> None:
         """Serve another release from the next batch on."""
+        self.use(self.prepared(release))
+
+    def prepared(self, release: Release) -> Served:
+        """A release bound to the policy and to the catalogue as it is; may be called in another thread."""
+        availability = self._availability
+        mask = availability.mask(release.vocabulary)
+        recommender = Recommender(
+            release, self._k, self._excluded_types, mask, self._metrics.stage, self._latest_only
+        )
+        recommender.items.hashes(np.empty(0, dtype=np.int32))  # of all items, so that no batch waits for them
+        return Served(recommender, availability.version)
+
+    def use(self, prepared: Served) -> None:
+        """Serve what was prepared from the next batch on, or its like, should the catalogue have changed."""
+        release = prepared.recommender.release
         self._metrics.active_release.clear()
         self._metrics.active_release.labels(release.release_id).set(1)
-        self._bind(release, None)
+        is_current = prepared.catalogue_version == self._availability.version
+        self.served = prepared if is_current else self._with_items(prepared, None)
 
     def use_side_index(self, side: SideIndex) -> bool:
         """Search other new items from the next batch on.
@@ -80,41 +96,20 @@ class CurrentRecommender:
         """
         if self.served is None or self.release_id != side.release_id:
             return False
-        self._bind(self.served.recommender.release, side)
+        self.served = self._with_items(self.served, side)
         return True
 
     def use_availability(self, availability: Availability) -> None:
         """Apply another version of the catalogue from the next batch on."""
         self._availability = availability
         if self.served is not None:
-            self._bind(self.served.recommender.release, self.served.side_index)
+            self.served = self._with_items(self.served, self.served.side_index)
 
-    def _bind(self, release: Release, side: SideIndex | None) -> None:
-        mask = self._availability.mask(release.vocabulary, None if side is None else side.vocabulary)
-        recommender = self._recommender(release).with_items(mask, side)
-        self.served = Served(recommender, self._availability.version)
-
-    def _recommender(self, release: Release) -> Recommender:
-        """One of the release, which goes on with what it remembers where that is served already."""
-        if self.served is not None and self.served.recommender.release is release:
-            return self.served.recommender
-        return Recommender(
-            release, self._k, self._excluded_types, None, self._metrics.stage, self._latest_only
-        )
-
-
-def load_warm(folder: Path, threads: int) -> Release:
-    """Load a release and let it answer: its probes as on the machine that built it, else a made-up event.
-
-    Its first real event is not slow then. Runs in a thread.
-
-    Raises:
-        InvalidRelease: see `models.release.load_release` and `models.probe_answers.check_probes`.
-    """
-    release = load_release(folder, threads)
-    if not check_probes(folder, release):
-        probe(Recommender(release))
-    return release
+    def _with_items(self, served: Served, side: SideIndex | None) -> Served:
+        """The same with a side index, under the catalogue as it is; what was searched stays remembered."""
+        availability, release = self._availability, served.recommender.release
+        mask = availability.mask(release.vocabulary, None if side is None else side.vocabulary)
+        return Served(served.recommender.with_items(mask, side), availability.version)
 
 
 def probe(recommender: Recommender) -> None:

@@ -15,12 +15,13 @@ from schemas.connections import kafka_arguments
 from schemas.ids import ReleaseId
 from schemas.worker_heartbeat import WorkerHeartbeat
 from streams.announcement_topic import AnnouncementTopic
-from streams.current_recommender import CurrentRecommender, load_warm
+from streams.current_recommender import CurrentRecommender, Served
 from streams.health import Health
 from streams.heartbeat import Heartbeat, worker_name
 from streams.metrics import WorkerMetrics
 from streams.online_counts import OnlineCounter
 from streams.refused_releases import RefusedReleases
+from streams.release_loading import load_warm, quick_switches
 from streams.release_watcher import ReleaseWatcher
 from streams.settings import WorkerSettings
 
@@ -58,6 +59,7 @@ class WorkerReleases:
         self._health = health
         self._metrics = metrics
         self._refused = RefusedReleases()
+        self._prepared: Served | None = None
         excluded = frozenset(EVENT_TYPE_CODES[name] for name in settings.exclude_event_types)
         self.current = CurrentRecommender(settings.k, excluded, metrics, settings.emit == "latest")
         self._online = online
@@ -86,10 +88,16 @@ class WorkerReleases:
     def _load(self, folder: Path) -> Release:
         """In a thread; nothing else is noted of refusals meanwhile."""
         self._refused.forget(ReleaseId(folder.name))
-        return load_warm(folder, self._threads)
+        with quick_switches():
+            release = load_warm(folder, self._threads)
+            self._prepared = self.current.prepared(release)
+        return release
 
-    def _swap(self, release: Release) -> None:
-        self.current.use_release(release)
+    def _swap(self, _: Release) -> None:
+        """Replace the one reference by what was prepared; no more is to be done between two batches."""
+        assert self._prepared is not None, "loading prepares what it loads"
+        self.current.use(self._prepared)
+        self._prepared = None
         self.heartbeat.beat_soon()
 
     def _refuse(self, release_id: ReleaseId, error: Exception) -> None:

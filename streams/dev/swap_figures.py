@@ -1,7 +1,7 @@
 """What swaps do to latencies and memory: figures of a recorded load with swaps in it. Pure.
 
 A swap's window reaches from its announcement, when the worker begins to load, until a second after the first
-list of the new release. Caller: `bench_swap`.
+list of the new release; it counts the events that were under way in it. Caller: `bench_swap`.
 """
 
 from collections.abc import Mapping, Sequence, Set
@@ -52,8 +52,9 @@ def swap_figures(
     due_s, latency_s = np.array([one.due_s for one in firsts]), _latencies(firsts)
     inside = np.zeros(len(firsts), dtype=np.bool_)
     for begin_s, end_s in windows:
-        inside |= (due_s >= begin_s) & (due_s <= end_s)
-    counted = due_s >= record.due_s[0] + AFTER_S
+        inside |= (due_s + latency_s >= begin_s) & (due_s <= end_s)
+    counted_from_s = record.due_s[0] + AFTER_S
+    counted = due_s >= counted_from_s
     table: list[Nested] = [
         _line(swap, window, firsts, memory) for swap, window in zip(swaps, windows, strict=True)
     ]
@@ -65,8 +66,8 @@ def swap_figures(
         "releases_named": len({one.release_id for one in firsts}),
         "during_swaps_ms": _quantiles_ms(latency_s[inside & counted]),
         "between_swaps_ms": _quantiles_ms(latency_s[~inside & counted]),
-        "longest_pause_ms": max((float(str(row["pause_ms"])) for row in table), default=0.0),
-        "longest_pause_between_swaps_ms": _pause_outside_ms(firsts, windows, record.due_s[0] + AFTER_S),
+        "longest_pause_ms": _longest_pause_ms(firsts, windows, counted_from_s, within=True),
+        "longest_pause_between_swaps_ms": _longest_pause_ms(firsts, windows, counted_from_s, within=False),
         "rss_mb_before": memory[0].rss_mb,
         "rss_mb_peak": max(one.rss_mb for one in memory),
         "rss_mb_after": memory[-1].rss_mb,
@@ -99,33 +100,30 @@ def _line(
     memory: Sequence[MemorySample],
 ) -> Nested:
     begin_s, end_s = window
-    inside = [one for one in firsts if begin_s <= one.due_s <= end_s]
+    inside = [one for one in firsts if one.due_s <= end_s and one.read_s >= begin_s]
     used = [one for one in memory if begin_s <= one.at_s <= end_s]
     return {
         "release": swap.release_id[-8:],
         "loaded_in_ms": round(1000 * (end_s - AFTER_S - begin_s), 1),
         "lists": len(inside),
         **_quantiles_ms(_latencies(inside)),
-        "pause_ms": _longest_gap_ms([one.read_s for one in firsts if begin_s <= one.read_s <= end_s]),
+        "pause_ms": _longest_pause_ms(firsts, [window], begin_s - AFTER_S, within=True),
         "rss_mb": max((one.rss_mb for one in used), default=0.0),
         "own_mb": max((one.own_mb for one in used), default=0.0),
     }
 
 
-def _pause_outside_ms(
-    firsts: Sequence[RecordedList], windows: Sequence[tuple[float, float]], from_s: float
+def _longest_pause_ms(
+    firsts: Sequence[RecordedList], windows: Sequence[tuple[float, float]], from_s: float, within: bool
 ) -> float:
-    edges = [from_s, *(edge for window in windows for edge in window), np.inf]
-    stretches = zip(edges[::2], edges[1::2], strict=True)
-    return max(
-        _longest_gap_ms([one.read_s for one in firsts if begin_s <= one.read_s <= end_s])
-        for begin_s, end_s in stretches
-    )
-
-
-def _longest_gap_ms(read_s: Sequence[float]) -> float:
-    """The longest time without any list, among moments in order."""
-    return round(1000 * float(np.diff(read_s).max()), 1) if len(read_s) > 1 else 0.0
+    """The longest time without any list that overlaps one of the windows, or that overlaps none."""
+    read_s = np.array([one.read_s for one in firsts])
+    begins_s, ends_s = read_s[:-1], read_s[1:]
+    overlaps = np.zeros(len(begins_s), dtype=np.bool_)
+    for begin_s, end_s in windows:
+        overlaps |= (begins_s <= end_s) & (ends_s >= begin_s)
+    chosen = (overlaps == within) & (begins_s >= from_s)
+    return round(1000 * float((ends_s - begins_s)[chosen].max(initial=0.0)), 1)
 
 
 def _is_whole(one: RecordedList, vocabularies: Mapping[str, Set[str]]) -> bool:

@@ -1,0 +1,52 @@
+"""A swap replaces one reference by what was prepared; a catalogue that changed meanwhile is not lost."""
+
+import sys
+from pathlib import Path
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from schemas.ids import ItemId
+from streams.availability import Availability
+from streams.current_recommender import CurrentRecommender
+from streams.metrics import WorkerMetrics
+from streams.release_loading import SWITCH_S, load_warm, quick_switches
+from tests.streams.processors import ITEMS, a_release
+from tests.successor_release import write_successor_release
+
+
+@pytest.fixture
+def current(tmp_path: Path) -> CurrentRecommender:
+    found = CurrentRecommender(3, frozenset(), WorkerMetrics(CollectorRegistry()))
+    found.use_release(a_release(tmp_path))
+    return found
+
+
+def test_what_was_prepared_is_served_as_it_is(current: CurrentRecommender, tmp_path: Path) -> None:
+    prepared = current.prepared(a_release(tmp_path, release_id="r2"))
+    assert current.release_id == "r1"
+    current.use(prepared)
+    assert current.served is prepared
+    assert current.release_id == "r2"
+
+
+def test_catalogue_that_changed_after_the_preparation_is_applied(
+    current: CurrentRecommender, tmp_path: Path
+) -> None:
+    prepared = current.prepared(a_release(tmp_path, release_id="r2"))
+    current.use_availability(Availability(7, frozenset([ItemId(ITEMS[0])])))
+    current.use(prepared)
+    assert current.served is not None
+    assert (current.served.catalogue_version, current.release_id) == (7, "r2")
+
+
+def test_loading_lets_other_threads_have_the_interpreter_sooner_and_no_longer_than_it_takes() -> None:
+    before_s = sys.getswitchinterval()
+    with quick_switches():
+        assert sys.getswitchinterval() == pytest.approx(SWITCH_S)
+    assert sys.getswitchinterval() == before_s
+
+
+def test_release_without_probes_is_loaded_all_the_same(tmp_path: Path) -> None:
+    write_successor_release(tmp_path, "r1", ITEMS)
+    assert load_warm(tmp_path / "r1", threads=1).release_id == "r1"
