@@ -1,7 +1,6 @@
 """What is measured of a candidate's encoder and index: finite outputs, index recall, time.
 
-Owns the sample of queries, and the timing: medians of repeats, after one call that is not counted. Caller:
-`retrain.gate.candidate_gate`.
+Owns the timing: medians of repeats, after one call that is not counted. Caller: `retrain.gate.candidate_gate`.
 """
 
 import time
@@ -17,13 +16,12 @@ from models.release import Release
 from models.servable_model import index_vectors
 from retrain.evaluation.index_loss import list_overlap
 from retrain.evaluation.prefixes import Prefixes
-from retrain.evaluation.served_release import ServedRelease
 from retrain.gate.gate_figures import BATCHES, EngineFigures, Timings
 from retrain.gate.gate_rules import GateRules, K
+from retrain.gate.slice_queries import sample, slice_queries
 
 RECALLS = (K, 100)
 _REPEATS = 21
-_SEED_EVENTS = 1024
 _EXACT_BATCH = 256
 Clock = Callable[[], float]
 
@@ -44,51 +42,12 @@ def measure_engine(
         rules: how many queries, and the seed.
         clock: seconds.
     """
-    queries, nonfinite = _queries(release, events, prefixes)
-    timings, of_states = _timings(release, _sample(queries, max(BATCHES), rules.seed), clock)
+    queries, nonfinite = slice_queries(release, events, prefixes, rules)
+    timings, of_states = _timings(release, sample(queries, max(BATCHES), rules.seed), clock)
     if nonfinite:
         return EngineFigures(nonfinite + of_states, dict.fromkeys(RECALLS, 0.0), timings)
-    recall = _index_recall(release, _sample(queries, rules.index_queries, rules.seed))
+    recall = _index_recall(release, sample(queries, rules.index_queries, rules.seed))
     return EngineFigures(of_states, recall, timings)
-
-
-def _queries(
-    release: Release, events: pl.DataFrame, prefixes: Prefixes | None
-) -> tuple[NDArray[np.float32], int]:
-    """Float32 [events, index_dim] of sessions of which something is known, and how many values are wrong."""
-    model, found = ServedRelease(release), []
-    if prefixes is None:
-        parts = [_first_events(release, events)]
-    else:
-        parts = [prefixes.events[part] for part in prefixes.batches()]
-    for part in parts:
-        encoded = model.encode(part)
-        found.append(encoded.queries[encoded.known])
-    queries = np.concatenate(found)
-    return queries, int((~np.isfinite(queries)).sum())
-
-
-def _first_events(release: Release, events: pl.DataFrame) -> pl.DataFrame:
-    """Events to encode where nothing is predicted: those of the slice, else views of popular items."""
-    known = events.filter(release.vocabulary.rows(events["item_id"]) >= 0).head(_SEED_EVENTS)
-    if len(known):
-        return known
-    rows = release.popular["row"][:_SEED_EVENTS].tolist()
-    return pl.DataFrame(
-        {
-            "session_id": [str(row) for row in rows],
-            "item_id": [release.vocabulary.item_id(row) for row in rows],
-            "event_type": ["view"] * len(rows),
-            "occurred_at_ms": [0] * len(rows),
-        }
-    )
-
-
-def _sample(queries: NDArray[np.float32], n: int, seed: int) -> NDArray[np.float32]:
-    """Up to n queries, drawn without replacement."""
-    drawn = np.random.default_rng(seed).permutation(len(queries))[:n]
-    sample: NDArray[np.float32] = queries[np.sort(drawn)]
-    return sample
 
 
 def _index_recall(release: Release, queries: NDArray[np.float32]) -> dict[int, float]:

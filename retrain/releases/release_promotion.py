@@ -11,7 +11,7 @@ import msgspec
 
 from retrain.releases.announcing import announce, read_announcements, running_announcement
 from retrain.releases.release_catalogue import list_releases, verify_release
-from retrain.releases.rollback_target import search_rollback
+from retrain.releases.rollback_target import abandoned, search_rollback
 from schemas.connections import kafka_arguments
 from schemas.errors import UsageError
 from schemas.gate_report import GateReport
@@ -57,36 +57,47 @@ def promote(
     return announce(kafka_arguments(settings), settings.releases_topic, release_id, reason, forced)
 
 
-def roll_back(settings: SharedSettings, reason: Reason = msgspec.UNSET) -> ReleaseAnnouncement:
+def roll_back(
+    settings: SharedSettings, reason: Reason = msgspec.UNSET, leaving: ReleaseId | None = None
+) -> ReleaseAnnouncement:
     """Promote the release that `find_rollback` finds.
 
     Args:
         settings: where releases and their topic are.
         reason: why, for the announcement.
+        leaving: see `find_rollback`.
 
     Raises:
         UsageError: there is none, or none is left.
         InvalidRelease: it is incomplete or corrupt by now; nothing was announced.
         Unavailable: Kafka or the object store does not answer.
     """
-    return promote(settings, find_rollback(settings).release_id, reason)
+    return promote(settings, find_rollback(settings, leaving).release_id, reason)
 
 
-def find_rollback(settings: SharedSettings) -> Rollback:
+def find_rollback(settings: SharedSettings, leaving: ReleaseId | None = None) -> Rollback:
     """The last release that ran before the running one and that the gate passed.
 
+    Args:
+        settings: where releases and their topic are.
+        leaving: given by whoever goes back without being told to by a person: the release to leave. Where
+            another one was announced meanwhile it is not left, and nothing is gone back to that was left for
+            an earlier one before: two bad releases must not take turns.
+
     Raises:
-        UsageError: there is none, or none is left.
+        UsageError: there is none, or none is left, or another release than `leaving` runs.
         Unavailable: Kafka or the object store does not answer.
     """
-    announced = read_announcements(kafka_arguments(settings), settings.releases_topic)
-    target, passed_over = search_rollback(
-        [one.announcement for one in announced], list_releases(settings.releases)
-    )
+    read = read_announcements(kafka_arguments(settings), settings.releases_topic)
+    announced = [one.announcement for one in read]
+    last = running_announcement(read)
+    running = last.release_id if last else None
+    if leaving is not None and running != leaving:
+        raise UsageError(f"release {leaving} is not left: {running} was announced meanwhile")
+    not_to = set() if leaving is None else abandoned(announced)
+    target, passed_over = search_rollback(announced, list_releases(settings.releases), not_to)
     if target is None:
-        running = running_announcement(announced)
-        name = running.release_id if running else None
-        raise UsageError(_nowhere_to_go(settings, name, passed_over))
+        raise UsageError(_nowhere_to_go(settings, running, passed_over))
     return Rollback(target, passed_over)
 
 

@@ -245,6 +245,14 @@ def test_slice_without_predictions_still_proves_encoder_and_index(sound: Path, e
     assert refused_by(examine(sound, sound, events, RULES)) == ["min_predictions"]
 
 
+def test_slice_of_unknown_items_is_judged_by_the_popular_list_alone(sound: Path) -> None:
+    unknown = EVENTS.with_columns(item_id="new " + pl.col("item_id"))
+    report = examine(sound, None, unknown, RULES)
+    assert refused_by(report) == ["same_lists"]
+    assert report.figures["index_recall@20"] == 1
+    assert report.figures["recall@20"] == report.figures["popularity_recall@20"] == 0
+
+
 def test_incumbent_that_cannot_be_loaded_is_recorded_and_warned_of(
     tmp_path: Path, sound: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -49,6 +49,20 @@ def test_rollback_announces_the_release_before_the_running_one(settings: SharedS
     assert roll_back(settings).release_id == R2
 
 
+def test_automatic_rollback_leaves_the_watched_release_only_and_goes_to_none_that_was_left_before(
+    settings: SharedSettings,
+) -> None:
+    for release_id in (R1, R2):
+        promote(settings, release_id)
+    with pytest.raises(UsageError, match="r1 is not left: r2 was announced meanwhile"):
+        roll_back(settings, "fewer hits", leaving=R1)
+    back = roll_back(settings, "fewer hits", leaving=R2)
+    assert (back.release_id, back.reason) == (R1, "fewer hits")
+    with pytest.raises(UsageError, match=r"\(r2: it was left before\)"):
+        roll_back(settings, "fewer hits", leaving=R1)
+    assert announced(settings)[-1] == (3, R1)
+
+
 def test_rollback_without_an_earlier_release_is_a_usage_error(settings: SharedSettings) -> None:
     with pytest.raises(UsageError, match="before any"):
         roll_back(settings)
