@@ -102,7 +102,7 @@ class ModelConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """Share of its last step that each step of Adagrad repeats."""
     warm_epochs: int = 1
     """In place of epochs where a training begins with the weights of a release; min_steps does not count."""
-    warm_learning_rate: float = 0.05
+    warm_learning_rate: float = 0.2
     """In place of learning_rate there."""
     n_negatives: int = 1024
     """Items drawn at each step as negatives for the whole batch, besides its targets; 0: in-batch only."""

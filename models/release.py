@@ -17,6 +17,7 @@ from models.encoder import OnnxEncoder
 from models.ranking import SCORED_ROW
 from models.repeat_bias import SERVED_SHAPE
 from models.servable_model import index_vectors
+from models.trainable_weights import WEIGHTS_FILE
 from models.vocabulary import Vocabulary, load_vocabulary
 from schemas.errors import InvalidRelease
 from schemas.ids import ReleaseId
@@ -30,6 +31,8 @@ POPULAR_FILE = "popular.npy"
 SIMILAR_FILE = "similar.npy"
 REPEAT_BIAS_FILE = "repeat_bias.npy"
 """Not in every release: a model may have no repeat bias."""
+NOT_SERVED = frozenset({WEIGHTS_FILE})
+"""What trainings alone read: where a release is served from, it may be missing."""
 _READ_BYTES = 1 << 20
 
 
@@ -83,6 +86,8 @@ def read_manifest(folder: Path) -> ReleaseManifest:
 def verify_files(folder: Path, manifest: ReleaseManifest) -> None:
     """Compare every file with its SHA-256 in the manifest, before anything of it is loaded.
 
+    A file of `NOT_SERVED` may be missing.
+
     Raises:
         InvalidRelease: a file is missing or differs, or one that serving needs is not in the manifest.
     """
@@ -92,6 +97,8 @@ def verify_files(folder: Path, manifest: ReleaseManifest) -> None:
             f"release {manifest.release_id}: the manifest lists no {', '.join(sorted(missing))}"
         )
     for name, promised in manifest.files.items():
+        if name in NOT_SERVED and not (folder / name).exists():
+            continue
         try:
             found = sha256_of(folder / name)
         except OSError as error:

@@ -17,8 +17,12 @@ from schemas.errors import InvalidRelease
 
 WEIGHTS_FILE = "weights.npz"
 ITEM_MATRIX = "item_matrix"
+SQUARES = ".squares"
+"""Behind a weight's name: what Adagrad gathered of its gradients; without it a warm start would move each
+value by the learning rate at once, as the first step of a training does."""
 Weights = Mapping[str, NDArray[np.float32]]
-"""Of one network: `ITEM_MATRIX` float32 [items, item_dim], and the encoder's parameters by torch's names."""
+"""Of one network: `ITEM_MATRIX` float32 [items, item_dim] and the mean of each of its rows' squares float32
+[items, 1], the encoder's parameters by torch's names and their squares."""
 _DAMAGE = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error)
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import fsspec
 import msgspec
 
-from models.release import read_manifest, verify_files
+from models.release import NOT_SERVED, read_manifest, verify_files
 from schemas.errors import InvalidRelease, Unavailable, UsageError
 from schemas.ids import ReleaseId
 from schemas.release_manifest import MANIFEST_FILE, ReleaseManifest, decode_release_manifest
@@ -106,15 +106,23 @@ def _decode(manifest: bytes, source: str) -> ReleaseManifest:
     return decoded
 
 
+def _served(manifest: ReleaseManifest) -> list[str]:
+    """The files that serving needs; a copy has these alone."""
+    return [name for name in manifest.files if name not in NOT_SERVED]
+
+
 def _check_room(cache: Path, manifest: ReleaseManifest) -> None:
     """Find out before the copying: a disk that is filled again and again is everyone's trouble."""
-    needed, free = sum(digest.bytes for digest in manifest.files.values()), shutil.disk_usage(cache).free
+    needed, free = (
+        sum(manifest.files[name].bytes for name in _served(manifest)),
+        shutil.disk_usage(cache).free,
+    )
     if needed > free:
         raise OSError(errno.ENOSPC, f"no room in {cache}: {needed} bytes are needed, {free} are free")
 
 
 def _copy_files(files: Any, source: str, manifest: ReleaseManifest, copy: Path) -> None:
-    for name in manifest.files:
+    for name in _served(manifest):
         try:
             files.get_file(f"{source}/{name}", str(copy / name))
         except FileNotFoundError as error:

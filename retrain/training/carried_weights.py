@@ -11,12 +11,14 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from models.model_config import ModelConfig
-from models.trainable_weights import ITEM_MATRIX, Weights
+from models.trainable_weights import ITEM_MATRIX, SQUARES, Weights
 from models.vocabulary import UNKNOWN, Vocabulary
 from retrain.training.cooccurrence_embeddings import cooccurrence_counts
 from retrain.training.sessionize import Sessions
 
 Array = NDArray[np.float32]
+_SELDOM = 0.05
+"""A quantile of what was gathered by item."""
 
 
 def carried_weights(
@@ -44,7 +46,21 @@ def carried_weights(
         matrix = np.empty((len(new), member[ITEM_MATRIX].shape[1]), dtype=np.float32)
         matrix[~is_new] = member[ITEM_MATRIX][old_rows[~is_new]]
         matrix[is_new] = _begun(matrix[~is_new], company, units, random)
-        yield {**member, ITEM_MATRIX: matrix}
+        yield {**member, ITEM_MATRIX: matrix, **_gathered(member, old_rows)}
+
+
+def _gathered(member: Weights, old_rows: NDArray[np.int32]) -> Weights:
+    """What Adagrad gathered by item: new ones begin with that of a known item that came seldom.
+
+    With nothing they would move by the learning rate in their first step, away from their company.
+    """
+    if ITEM_MATRIX + SQUARES not in member:
+        return {}
+    of_old = member[ITEM_MATRIX + SQUARES]
+    is_new = old_rows == UNKNOWN
+    squares = of_old[np.where(is_new, 0, old_rows)]
+    squares[is_new] = np.quantile(squares[~is_new], _SELDOM)
+    return {ITEM_MATRIX + SQUARES: squares}
 
 
 def _shares(counts: sp.csr_matrix) -> sp.csr_matrix:

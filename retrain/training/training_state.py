@@ -16,7 +16,7 @@ from models.gru4rec import EncoderShape, Gru4Rec, initial_item_matrix, serving_v
 from models.model_config import ModelConfig
 from models.repeat_bias import LastItems, after_events, bias_cases, no_items
 from models.session_rule import EVENT_TYPE_CODES
-from models.trainable_weights import ITEM_MATRIX, Weights
+from models.trainable_weights import ITEM_MATRIX, SQUARES, Weights
 from models.vocabulary import UNKNOWN
 from retrain.training.adagrad import Adagrad
 from retrain.training.autograd_step import AutogradStep
@@ -62,7 +62,7 @@ class TrainingState:
         if initial is None:
             self.item_matrix = _item_matrix(sessions, len(correction), config, self.shape).to(device)
         else:
-            self.item_matrix = _taken(initial, self.encoder).to(device)
+            self.item_matrix = torch.empty(len(correction), self.shape.item_dim, device=device)
         self.hidden = torch.zeros(lanes, self.shape.state_size, device=device)
         self._correction = torch.from_numpy(correction).to(device)
         self._distinct = DistinctRows(len(correction))
@@ -71,6 +71,8 @@ class TrainingState:
         self._weights = {name: weight for name, weight in self.encoder.named_parameters() if weight.numel()}
         self._optimizers = {name: Adagrad(weight, config.momentum) for name, weight in self._weights.items()}
         self._row_optimizer = Adagrad(self.item_matrix, config.momentum)
+        if initial is not None:
+            self._begin_with(initial)
         if device.type == "cpu" and product_type == torch.float32 and has_closed_form(config, self.shape):
             self._gradient = ClosedFormStep(self.encoder, lanes).gradient
         else:
@@ -113,8 +115,18 @@ class TrainingState:
 
     def weights(self) -> Weights:
         """What was trained, as the next training may begin with it; copies."""
-        tensors = {ITEM_MATRIX: self.item_matrix, **self._weights}
+        squares = {name + SQUARES: optimizer.squares for name, optimizer in self._optimizers.items()}
+        tensors = {ITEM_MATRIX: self.item_matrix, **self._weights, **squares}
+        tensors[ITEM_MATRIX + SQUARES] = self._row_optimizer.squares.mean(dim=1, keepdim=True)
         return {name: tensor.detach().cpu().numpy().copy() for name, tensor in tensors.items()}
+
+    def _begin_with(self, initial: Weights) -> None:
+        """Take what `weights` gave, or what `retrain.training.carried_weights` made of it."""
+        with torch.no_grad():
+            for name, weight in {ITEM_MATRIX: self.item_matrix, **self._weights}.items():
+                weight.copy_(torch.from_numpy(initial[name]))
+        for name, optimizer in {ITEM_MATRIX: self._row_optimizer, **self._optimizers}.items():
+            optimizer.squares.copy_(torch.from_numpy(initial[name + SQUARES]))
 
     def arrays(self) -> dict[str, Array]:
         """What a checkpoint holds; copies."""
@@ -187,15 +199,6 @@ def _item_matrix(sessions: Sessions, items: int, config: ModelConfig, shape: Enc
         for first in range(0, shape.item_dim - 1, units):
             matrix[known, first : first + units] = embeddings[known]
     return matrix
-
-
-def _taken(initial: Weights, encoder: Gru4Rec) -> Tensor:
-    """The given item matrix; the encoder gets the other weights."""
-    with torch.no_grad():
-        for name, weight in encoder.named_parameters():
-            if weight.numel():
-                weight.copy_(torch.from_numpy(initial[name]))
-    return torch.from_numpy(initial[ITEM_MATRIX].copy())
 
 
 def _generator_states(device: torch.device) -> dict[str, Array]:

@@ -16,6 +16,7 @@ from models.release import (
     read_manifest,
     sha256_of,
 )
+from models.trainable_weights import WEIGHTS_FILE
 from models.vocabulary import Vocabulary
 from schemas.errors import InvalidRelease
 from schemas.ids import ItemId
@@ -82,6 +83,19 @@ def test_missing_file_is_refused(folder: Path) -> None:
     (folder / VECTORS_FILE).unlink()
     with pytest.raises(InvalidRelease, match=f"{VECTORS_FILE} cannot be read"):
         load_release(folder)
+
+
+def test_weights_of_the_training_may_be_missing_and_not_be_others(folder: Path) -> None:
+    manifest, weights = read_manifest(folder), folder / WEIGHTS_FILE
+    weights.write_bytes(b"weights")
+    manifest.files[WEIGHTS_FILE] = FileDigest(sha256_of(weights), 7)
+    (folder / MANIFEST_FILE).write_bytes(encode_release_manifest(manifest))
+    assert load_release(folder).release_id == "r1"
+    weights.write_bytes(b"changed")
+    with pytest.raises(InvalidRelease, match=f"{WEIGHTS_FILE} is corrupt"):
+        load_release(folder)
+    weights.unlink()
+    assert load_release(folder).release_id == "r1"
 
 
 def test_manifest_that_lists_too_little_is_refused(folder: Path) -> None:

@@ -9,7 +9,8 @@ from pathlib import Path
 import fsspec
 import pytest
 
-from models.release import VECTORS_FILE, load_tables
+from models.release import VECTORS_FILE, load_tables, read_manifest
+from models.trainable_weights import WEIGHTS_FILE
 from schemas.errors import InvalidRelease, Unavailable, UsageError
 from schemas.ids import ReleaseId
 from schemas.release_manifest import MANIFEST_FILE, FileDigest, encode_release_manifest
@@ -47,6 +48,16 @@ def test_release_from_a_store_is_copied_whole(store: str, tmp_path: Path) -> Non
     assert folder == tmp_path / "cache" / "r1"
     assert load_tables(folder).vocabulary.item_ids == ("a", "b", "c")
     assert [path.name for path in (tmp_path / "cache").iterdir()] == ["r1"]
+
+
+def test_what_trainings_alone_read_stays_in_the_store(store: str, tmp_path: Path) -> None:
+    manifest = read_manifest(tmp_path / "built" / "r1")
+    manifest.files[WEIGHTS_FILE] = FileDigest("00" * 32, 10**18)
+    put(store, f"r1/{MANIFEST_FILE}", encode_release_manifest(manifest))
+    put(store, f"r1/{WEIGHTS_FILE}", b"weights")
+    folder = fetch_release(store, R1, tmp_path / "cache")
+    assert load_tables(folder).release_id == "r1"
+    assert not (folder / WEIGHTS_FILE).exists()
 
 
 def test_cached_release_is_not_copied_again(store: str, tmp_path: Path) -> None:

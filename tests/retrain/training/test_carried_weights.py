@@ -4,7 +4,7 @@ import numpy as np
 from msgspec.structs import replace
 
 from models.model_config import ModelConfig
-from models.trainable_weights import ITEM_MATRIX
+from models.trainable_weights import ITEM_MATRIX, SQUARES
 from models.vocabulary import Vocabulary
 from retrain.training.carried_weights import Array, carried_weights
 from retrain.training.sessionize import Sessions
@@ -27,8 +27,8 @@ def sessions_of(*sessions: list[int]) -> Sessions:
 def carried(
     matrix: Array, new: Vocabulary, sessions: Sessions, config: ModelConfig = CONFIG
 ) -> dict[str, Array]:
-    cell = np.arange(4, dtype=np.float32)
-    member = {ITEM_MATRIX: matrix, "cells.0.bias_ih": cell}
+    cell, squares = np.arange(4, dtype=np.float32), np.array([[2], [1], [9]], dtype=np.float32)
+    member = {ITEM_MATRIX: matrix, ITEM_MATRIX + SQUARES: squares, "cells.0.bias_ih": cell}
     (weights,) = carried_weights([member], vocabulary("a", "b", "gone"), new, sessions, config)
     assert weights["cells.0.bias_ih"] is cell
     return dict(weights)
@@ -49,6 +49,11 @@ def test_new_item_begins_in_the_middle_of_its_company_and_as_long_as_the_known()
 def test_nearer_company_weighs_more() -> None:
     row = carried(TIED, vocabulary("a", "b", "new"), sessions_of([0, 1, 2]))[ITEM_MATRIX][2]
     assert np.isclose(row[1] / row[0], 2)
+
+
+def test_known_items_keep_what_was_gathered_and_new_ones_begin_like_seldom_ones() -> None:
+    squares = carried(TIED, vocabulary("b", "new", "a"), sessions_of([0, 1, 2]))[ITEM_MATRIX + SQUARES]
+    assert np.allclose(squares[:, 0], [1, 1.05, 2])
 
 
 def test_new_items_without_known_company_differ_and_come_from_the_seed() -> None:
