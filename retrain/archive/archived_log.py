@@ -25,7 +25,7 @@ from retrain.archive.erasures import (
 from retrain.archive.parquet_files import facts_in, open_parquet
 from schemas.errors import Unavailable
 
-PIECE_ROWS = 500_000
+PIECE_ROWS = 250_000
 _LISTINGS = 5
 
 

@@ -125,7 +125,9 @@ class Archiver:
                     first_offset=point.offset,
                 )
             source = (partition.topic, partition.partition)
-            self._buffers[partition] = PartitionBuffer(source, point.offset, point.day, self._event_type_map)
+            self._buffers[partition] = PartitionBuffer(
+                source, point.offset, point.day, self._limits.rows, self._event_type_map
+            )
             self._consumer.seek(partition, point.offset)
             self._consumer.resume(partition)
         self._generation = generation

@@ -63,6 +63,17 @@ async def _run(settings: ArchiveSettings, store: ArchiveStore) -> None:
     stop, loop = asyncio.Event(), asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
+    await archive_until(stop, settings, store)
+    log.info("stopped")
+
+
+async def archive_until(stop: asyncio.Event, settings: ArchiveSettings, store: ArchiveStore) -> None:
+    """Archive until told to stop; what was read is then written.
+
+    Raises:
+        UsageError: see `archive_events`.
+        Unavailable: likewise.
+    """
     async with AsyncExitStack() as stack:
         metrics = _serve_metrics(stack, settings)
         consumer = await _started(stack, settings)
@@ -82,7 +93,6 @@ async def _run(settings: ArchiveSettings, store: ArchiveStore) -> None:
         finally:
             stop.set()
             await upkeep
-    log.info("stopped")
 
 
 def _serve_metrics(stack: AsyncExitStack, settings: ArchiveSettings) -> ArchiveMetrics:

@@ -37,7 +37,6 @@ class Segment:
     next_offset: int
     day: str
     rows: LogRows
-    messages: int = 0
     begun_s: float = 0.0
     """When its first message came, by the archiver's monotonic clock."""
 
@@ -51,7 +50,12 @@ class PartitionBuffer:
     """The segments of one partition; only the last one grows."""
 
     def __init__(
-        self, source: Partition, first_offset: int, day: str | None, event_type_map: Mapping[str, str]
+        self,
+        source: Partition,
+        first_offset: int,
+        day: str | None,
+        max_rows: int,
+        event_type_map: Mapping[str, str],
     ) -> None:
         """Begin behind what the archive has.
 
@@ -59,8 +63,10 @@ class PartitionBuffer:
             source: which partition.
             first_offset: the offset of the next message.
             day: of the partition's last file; None where there is none.
+            max_rows: a segment has no more.
             event_type_map: other names of event types.
         """
+        self._max_rows = max_rows
         self._event_type_map = event_type_map
         self._source = source
         self.segments: list[Segment] = []
@@ -77,18 +83,17 @@ class PartitionBuffer:
         """
         assert record.offset >= self.next_offset, "messages come in order"
         self._day = max(self._day, _day(_credible_ms(record.timestamp, now_ms, bool(self._day))))
-        if not self.segments or self.segments[-1].day != self._day:
-            if self.segments:
-                self.segments[-1].next_offset = record.offset
-                self.next_offset = record.offset
+        if not self.segments or self._is_ended(self.segments[-1]):
+            self.reach(record.offset)
             rows = LogRows(self._event_type_map)
-            self.segments.append(
-                Segment(self._source, self.next_offset, self.next_offset, self._day, rows, 0, now_s)
-            )
+            first = self.next_offset
+            self.segments.append(Segment(self._source, first, first, self._day, rows, begun_s=now_s))
         segment = self.segments[-1]
         segment.rows.add(record)
-        segment.messages += 1
         self.reach(record.offset + 1)
+
+    def _is_ended(self, segment: Segment) -> bool:
+        return segment.day != self._day or len(segment.rows) >= self._max_rows
 
     def reach(self, offset: int) -> None:
         """All before the offset was read: behind the last message there may be marks of transactions."""

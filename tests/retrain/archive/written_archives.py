@@ -47,7 +47,7 @@ def write_records(
     """
     source = (records[0].topic, records[0].partition)
     buffer = PartitionBuffer(
-        source, records[0].offset if first is None else first, None, DEFAULT_EVENT_TYPE_MAP
+        source, records[0].offset if first is None else first, None, 1000, DEFAULT_EVENT_TYPE_MAP
     )
     for record in records:
         buffer.add(record, now_ms=10**15, now_s=0)
