@@ -12,12 +12,15 @@ from schemas.ids import ReleaseId
 from schemas.release_manifest import LogRange
 from schemas.run_record import RunSource
 
-Step = Literal["window", "incumbent", "train", "judge", "publish", "announce", "wait", "mark"]
+Step = Literal[
+    "window", "incumbent", "train", "judge", "publish", "announce", "wait", "mark", "watch", "prune"
+]
 STEPS: tuple[Step, ...] = get_args(Step)
 """In their order."""
-Outcome = Literal["running", "refused", "superseded", "unconfirmed", "failed", "abandoned"]
+Outcome = Literal["running", "refused", "superseded", "unconfirmed", "rolled_back", "failed", "abandoned"]
 """What became of a cycle: its release runs; the gate refused it; another release was announced meanwhile; not
-every live worker has reported it in time; it failed in a way that going on cannot cure; it was begun anew."""
+every live worker has reported it in time; it was watched and gone back from; it failed in a way that going on
+cannot cure; it was begun anew."""
 
 
 class CycleRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -82,7 +82,7 @@ def mark(parts: CycleParts, record: CycleRecord) -> CycleRecord:
         return _superseded(record, running)
     if parts.shared is not None:
         _mark(parts, parts.shared, record)
-    return replace(record, outcome="running", reason="; ".join(_refusal_lines(record.refused_by)))
+    return replace(record, reason="; ".join(_refusal_lines(record.refused_by)))
 
 
 def _mark(parts: CycleParts, shared: Shared, record: CycleRecord) -> None:

@@ -15,7 +15,7 @@ from models.model_config import ModelConfig
 from models.release import read_manifest
 from retrain.cycle.cycle_parts import CycleParts
 from retrain.cycle.incumbent_steps import check_store
-from retrain.cycle.judging import judged_manifest
+from retrain.cycle.judging import judged_manifest, refusal_lines
 from retrain.event_split import test_events
 from retrain.releases.publishing import publish_release
 from retrain.runs.recorded_training import train_recorded
@@ -37,27 +37,30 @@ def train(parts: CycleParts, record: CycleRecord, run: RunRecorder | None) -> Cy
         assert run is not None, "a training is recorded"
         shutil.rmtree(parts.work.candidate, ignore_errors=True)
         release_id = _trained(parts, record, run).release_id
-    return replace(record, release_id=release_id)
+    lineage = read_manifest(parts.work.candidate / release_id).lineage
+    warm = lineage is not msgspec.UNSET and lineage.warm_started_from is not None
+    return replace(record, release_id=release_id, warm_start=warm)
 
 
 def judge(parts: CycleParts, record: CycleRecord, run: RunRecorder | None) -> CycleRecord:
     """Have the gate compare the candidate with the incumbent; its manifest says what came of it.
 
     Raises:
-        InvalidRelease: the candidate cannot be served.
+        InvalidRelease: the candidate has no manifest.
     """
     folder = _folder(parts, record)
     slice_ = test_events(parts.work.window(), _config(record).test_share)
     with parts.display.judging() as show:
-        judgement = parts.judge(folder, incumbent_folder(parts, record), slice_, show)
-    manifest = judged_manifest(read_manifest(folder), judgement)
+        incumbent = incumbent_folder(parts, record)
+        report = parts.judge(folder, incumbent, slice_, parts.settings.gate_rules(), show)
+    manifest = judged_manifest(read_manifest(folder), report)
     complete = replace(manifest, data=replace(manifest.data, log_ranges=record.ranges))
     unfinished = folder / f".{MANIFEST_FILE}"
     unfinished.write_bytes(encode_release_manifest(complete))
     unfinished.rename(folder / MANIFEST_FILE)
     if run is not None:
         run.trained(complete)
-    return replace(record, metrics=complete.metrics, refusals=judgement.refusals)
+    return replace(record, metrics=complete.metrics, refusals=refusal_lines(report))
 
 
 def publish(parts: CycleParts, record: CycleRecord) -> CycleRecord:
@@ -93,6 +96,7 @@ def _trained(parts: CycleParts, record: CycleRecord, run: RunRecorder) -> Releas
             record.started_at,
             show,
             resources,
+            warm_start=incumbent_folder(parts, record) if record.warm_start else None,
         )
 
 

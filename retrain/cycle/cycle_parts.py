@@ -15,10 +15,11 @@ import msgspec
 import polars as pl
 
 from retrain.cycle.cycle_lock import CycleLock
-from retrain.cycle.judging import Judge, judge_candidate
+from retrain.cycle.judging import Judge
 from retrain.cycle.retrain_redis import Client
 from retrain.cycle.status_board import StatusBoard
 from retrain.cycle.work_folder import WorkFolder
+from retrain.gate.candidate_gate import examine
 from retrain.runs.recorded_training import RUNS
 from retrain.settings import RetrainSettings
 from retrain.training.training_loop import TrainingProgress
@@ -80,7 +81,7 @@ class CycleParts:
     display: Display
     read_window: Callable[[], Window]
     shared: Shared | None = None
-    judge: Judge = judge_candidate
+    judge: Judge = examine
     clock: CycleClock = field(default_factory=CycleClock)
     reached: Callable[[str], None] = lambda _: None
     """Told of every place at which a cycle may be killed: `<step> begins`, `<step> made`, `<step> saved`."""

@@ -1,53 +1,35 @@
-"""Judging a candidate: what the cycle asks of the gate, and what it puts into the manifest.
+"""What a cycle asks of the gate, and what of its report goes into the candidate's manifest.
 
-Not owned: the figures (`retrain.releases.release_judging`). Caller: `retrain.cycle.candidate_steps`.
+Not owned: the rules and figures (`retrain.gate`). Caller: `retrain.cycle.candidate_steps`.
 """
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple, TypeAlias
+from typing import TypeAlias
 
 import polars as pl
 from msgspec.structs import replace
 
-from retrain.releases.release_judging import judge_release
+from retrain.evaluation.predictions import Progress
+from retrain.gate.gate_rules import GateRules
+from schemas.gate_report import GateReport
 from schemas.release_manifest import ReleaseManifest
 
-
-class Judgement(NamedTuple):
-    """What the gate says of a candidate."""
-
-    figures: dict[str, float]
-    """On the newest slice."""
-    refusals: list[str]
-    """Why it must not be announced, each with rule, figure and threshold; empty: it may."""
+Judge: TypeAlias = Callable[[Path, Path | None, pl.DataFrame, GateRules, Progress], GateReport]
+"""See `retrain.gate.candidate_gate.examine`, which every real cycle asks."""
+_METRICS = ("recall@20", "mrr@20", "popularity_recall@20", "predictions")
+"""The figures that a manifest has among its metrics, whoever judged."""
 
 
-Progress: TypeAlias = Callable[[int, int], None]
-Judge: TypeAlias = Callable[[Path, Path | None, pl.DataFrame, Progress], Judgement]
-"""Candidate, incumbent where there is one, events of the newest slice, progress -> judgement."""
-
-
-def judge_candidate(
-    candidate: Path,
-    incumbent: Path | None,  # noqa: ARG001  # of no interest to figures of the candidate alone
-    events: pl.DataFrame,
-    progress: Progress,
-) -> Judgement:
-    """Judge by the figures of the candidate itself, which refuse nothing.
-
-    Args:
-        candidate: its folder.
-        incumbent: the folder of the running release.
-        events: see `retrain.event_split.test_events`.
-        progress: called with the predictions made and their total.
-
-    Raises:
-        InvalidRelease: the candidate cannot be loaded.
-    """
-    return Judgement(judge_release(candidate, events, progress), [])
-
-
-def judged_manifest(manifest: ReleaseManifest, judgement: Judgement) -> ReleaseManifest:
+def judged_manifest(manifest: ReleaseManifest, report: GateReport) -> ReleaseManifest:
     """The manifest with what was found."""
-    return replace(manifest, metrics={**manifest.metrics, **judgement.figures})
+    found = {name: report.figures[name] for name in _METRICS if name in report.figures}
+    return replace(manifest, metrics={**manifest.metrics, **found}, gate=report)
+
+
+def refusal_lines(report: GateReport) -> list[str]:
+    """Why the candidate must not be announced, each with rule, figure and threshold; empty: it may."""
+    return [
+        f"{one.rule}: {one.message} (figure {one.figure}, threshold {one.threshold})"
+        for one in report.refusals
+    ]

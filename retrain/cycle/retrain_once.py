@@ -12,11 +12,12 @@ from typing import NamedTuple
 from retrain.cycle.cycle_lock import take_lock
 from retrain.cycle.cycle_opening import CyclePlan, open_cycle
 from retrain.cycle.cycle_parts import CycleClock, CycleParts, Display, Shared, Window
-from retrain.cycle.judging import Judge, judge_candidate
+from retrain.cycle.judging import Judge
 from retrain.cycle.retrain_redis import Client
 from retrain.cycle.run_cycle import run_cycle
 from retrain.cycle.status_board import StatusBoard
 from retrain.cycle.work_folder import WorkFolder
+from retrain.gate.candidate_gate import examine
 from retrain.releases.announcing import read_announcements
 from retrain.settings import RetrainSettings
 from schemas.connections import kafka_arguments
@@ -30,7 +31,7 @@ class CycleTools(NamedTuple):
     display: Display
     say: Callable[[str], None] = lambda _: None
     """Told what one who waits wants to know."""
-    judge: Judge = judge_candidate
+    judge: Judge = examine
     clock: CycleClock = CycleClock()
     reached: Callable[[str], None] = lambda _: None
     """See `retrain.cycle.cycle_parts.CycleParts`."""

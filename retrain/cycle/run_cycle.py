@@ -8,6 +8,8 @@
     announce   by claiming the next generation
     wait       until every live worker has reported it
     mark       say that it runs
+    watch      its errors and its online hit rate; go back where a limit is breached
+    prune      remove the old releases that the policy does not keep
 
 What is killed goes on at the step that was not saved; each can be repeated. Nothing before `announce` changes
 what runs. Owns the order, and which failure ends a cycle for good; not owned: beginning and resuming
@@ -26,6 +28,7 @@ from retrain.cycle.announce_steps import announce, mark, wait
 from retrain.cycle.candidate_steps import judge, publish, train
 from retrain.cycle.cycle_parts import CycleParts
 from retrain.cycle.incumbent_steps import check_store, fetch_incumbent, keep_window
+from retrain.cycle.watch_steps import prune, watch
 from retrain.runs.run_recording import RunPlan, RunRecorder, recorded_run
 from schemas.cycle_status import CycleStatus, CycleSummary
 from schemas.errors import InvalidRelease, Unavailable, UsageError
@@ -43,6 +46,8 @@ _WORK: dict[Step, Work] = {
     "announce": lambda parts, record, _: announce(parts, record),
     "wait": lambda parts, record, _: wait(parts, record),
     "mark": lambda parts, record, _: mark(parts, record),
+    "watch": lambda parts, record, _: watch(parts, record),
+    "prune": lambda parts, record, _: prune(parts, record),
 }
 _TIMED: dict[Step, str] = {"judge": "judging", "publish": "publishing", "announce": "announcing"}
 """What the run's record calls the steps that do not measure themselves."""

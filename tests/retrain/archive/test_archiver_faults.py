@@ -12,8 +12,9 @@ from confluent_kafka.admin import AdminClient
 from retrain.archive.archive_store import ArchiveStore
 from retrain.archive.archived_log import ArchivedLog
 from retrain.archive.archiving import archive_until
-from retrain.archive_settings import ArchiveSettings, RetrainSettings
+from retrain.archive_settings import ArchiveSettings
 from retrain.event_log import read_event_log
+from retrain.settings import RetrainSettings
 from schemas.errors import Unavailable, UsageError
 from tests.retrain.archive.archiver_runs import an_event, offsets_of, produce
 from tests.retrain.archive.crashing_store import Crash, CrashingStore

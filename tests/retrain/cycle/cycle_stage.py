@@ -15,11 +15,12 @@ from models.model_config import ModelConfig
 from retrain.cycle.cycle_display import NoDisplay
 from retrain.cycle.cycle_opening import CyclePlan
 from retrain.cycle.cycle_parts import CycleClock
-from retrain.cycle.judging import Judge, judge_candidate
+from retrain.cycle.judging import Judge
 from retrain.cycle.retrain_once import CycleTools, retrain_once
 from retrain.cycle.retrain_redis import open_retrain_redis
 from retrain.cycle.status_board import Board, read_board
 from retrain.cycle.window_reading import file_window
+from retrain.gate.candidate_gate import examine
 from retrain.releases.announcing import read_announcements
 from retrain.runs.run_folder import read_run
 from retrain.settings import RetrainSettings
@@ -67,7 +68,7 @@ class CycleStage:
     def run(
         self,
         plan: CyclePlan | None = None,
-        judge: Judge = judge_candidate,
+        judge: Judge = examine,
         reached: Callable[[str], None] = lambda _: None,
         display: NoDisplay | None = None,
         clock: CycleClock | None = None,
@@ -134,6 +135,10 @@ def cycle_stage(kafka: Any, redis_url: str, prefix: str, folder: Path, **setting
         "retrain_lock_ttl_s": LOCK_TTL_S,
         "retrain_wait_s": 5.0,
         "retrain_checkpoint_s": 0.0,
+        "retrain_watch_s": 0.0,
+        "gate_min_predictions": 20,
+        **dict.fromkeys(("gate_step_us", "gate_batch_step_us", "gate_search_us"), 1e9),
+        "gate_batch_search_us": 1e9,
     }
     return CycleStage(RetrainSettings(**(given | settings)), events)
 

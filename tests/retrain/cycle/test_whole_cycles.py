@@ -12,12 +12,12 @@ import pytest
 
 from models.model_config import ModelConfig
 from retrain.cycle.cycle_parts import CycleClock
-from retrain.cycle.judging import Judgement
 from retrain.releases.announcing import announce
 from retrain.releases.release_catalogue import read_release_manifest
 from schemas.connections import kafka_arguments
 from schemas.cycle_status import CycleSummary
 from schemas.errors import InvalidRelease, Unavailable, UsageError
+from schemas.gate_report import GateRefusal, GateReport
 from schemas.ids import ReleaseId
 from schemas.redis_keys import CYCLE_FENCE, CYCLE_LOCK
 from schemas.worker_heartbeat import LIVE_S
@@ -37,8 +37,13 @@ def at(place: str, act: Callable[[], object]) -> Callable[[str], None]:
     return reached
 
 
-def refuse(*_: object) -> Judgement:
-    return Judgement({"recall@20": 0.1}, ["recall: .1 is below .2", "coverage: .0 is below .1"])
+def report(*refused: str) -> GateReport:
+    refusals = [GateRefusal(rule=rule, figure=0.1, threshold=0.2, message="too low") for rule in refused]
+    return GateReport(passed=not refused, refusals=refusals, figures={"recall@20": 0.1})
+
+
+def refuse(*_: object) -> GateReport:
+    return report("popularity", "coverage")
 
 
 def test_second_cycle_begins_with_the_first_ones_release(stage: CycleStage) -> None:
@@ -55,7 +60,7 @@ def test_second_cycle_begins_with_the_first_ones_release(stage: CycleStage) -> N
     assert (board.running.release_id, board.running.generation) == (second.release_id, 2)
     assert board.running.newest_event_at == datetime.fromtimestamp(newest_ms(stage) / 1000, UTC)
     assert second.seconds.keys() == {
-        "window", "incumbent", "train", "judge", "publish", "announce", "wait", "mark",
+        "window", "incumbent", "train", "judge", "publish", "announce", "wait", "mark", "watch", "prune",
     }  # fmt: skip
     assert [path.name for path in stage.settings.retrain_work.iterdir()] == ["cycle.json"]
 
@@ -99,11 +104,12 @@ def test_refused_candidate_is_published_and_not_announced(stage: CycleStage) -> 
     refused = stage.run(judge=refuse)
     assert (refused.outcome, refused.refusals) == (
         "refused",
-        ["recall: .1 is below .2", "coverage: .0 is below .1"],
+        [f"{rule}: too low (figure 0.1, threshold 0.2)" for rule in ("popularity", "coverage")],
     )
     assert stage.generations() == [1]
     assert refused.release_id is not None
-    assert read_release_manifest(stage.settings.releases, refused.release_id).metrics["recall@20"] == 0.1
+    manifest = read_release_manifest(stage.settings.releases, refused.release_id)
+    assert (manifest.gate, manifest.metrics["recall@20"]) == (refuse(), 0.1)
     running = stage.board().running
     assert running is not None
     assert running.release_id == first.release_id
@@ -113,11 +119,11 @@ def test_gate_is_asked_with_the_incumbents_release(stage: CycleStage) -> None:
     first = stage.run()
     asked: list[tuple[str, str | None, int]] = []
 
-    def judge(candidate: Path, incumbent: Path | None, events: pl.DataFrame, _: object) -> Judgement:
+    def judge(candidate: Path, incumbent: Path | None, events: pl.DataFrame, *_: object) -> GateReport:
         asked.append((candidate.name, incumbent.name if incumbent else None, len(events)))
         assert incumbent is not None
         assert (incumbent / "manifest.json").exists()
-        return Judgement({}, [])
+        return report()
 
     second = stage.run(judge=judge)
     ((candidate, incumbent, events),) = asked
@@ -294,7 +300,7 @@ def test_interrupted_cycle_goes_on(stage: CycleStage) -> None:
 
 
 def test_candidate_that_cannot_be_judged_ends_the_cycle(stage: CycleStage) -> None:
-    def judge(*_: object) -> Judgement:
+    def judge(*_: object) -> GateReport:
         raise InvalidRelease("it has no vectors")
 
     with pytest.raises(InvalidRelease):
@@ -306,7 +312,7 @@ def test_candidate_that_cannot_be_judged_ends_the_cycle(stage: CycleStage) -> No
 
 
 def test_bug_in_a_step_ends_the_cycle_and_is_named(stage: CycleStage) -> None:
-    def judge(*_: object) -> Judgement:
+    def judge(*_: object) -> GateReport:
         raise ZeroDivisionError("division by zero")
 
     with pytest.raises(ZeroDivisionError):

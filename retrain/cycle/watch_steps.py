@@ -1,0 +1,84 @@
+"""The last steps, of a release that is marked running: watch it, go back where it breaches a limit; prune.
+
+Caller: `retrain.cycle.run_cycle`.
+"""
+
+import logging
+
+from msgspec.structs import replace
+
+from retrain.cycle.cycle_parts import CycleParts, Shared
+from retrain.cycle.live_workers import live_workers
+from retrain.release_watch.release_watch import watch_release
+from retrain.release_watch.watch_judgement import WatchRules
+from retrain.release_watch.watch_verdict import WatchedRelease, WatchVerdict
+from retrain.releases.pruning import prune_releases
+from schemas.errors import Unavailable, UsageError
+from schemas.ids import ReleaseId
+from schemas.retrain_cycle import CycleRecord
+
+_LOGGER = logging.getLogger("millrace.retrain.cycle")
+
+
+def watch(parts: CycleParts, record: CycleRecord) -> CycleRecord:
+    """Watch the release for its period, where any worker serves it.
+
+    Raises:
+        Unavailable: Redis does not answer at the beginning, or the lock was lost.
+    """
+    settings = parts.settings
+    if parts.shared is None or not settings.retrain_watch_s or not live_workers(parts.shared.redis):
+        return record
+    verdict = _watched(parts, parts.shared, record)
+    _LOGGER.info("watch of %s: %s: %s", verdict.release_id, verdict.outcome, verdict.reason)
+    parts.check_lock()
+    if verdict.outcome == "rolled_back":
+        reason = f"{verdict.reason}; rolled back to {verdict.rolled_back_to}"
+        return replace(record, outcome="rolled_back", reason=reason)
+    if verdict.outcome == "superseded":
+        return replace(record, outcome="superseded", reason=verdict.reason)
+    if verdict.outcome == "breached":
+        return replace(record, reason=_joined(record.reason, verdict.reason))
+    return record
+
+
+def prune(parts: CycleParts, record: CycleRecord) -> CycleRecord:
+    """Remove the old releases that the policy does not keep; where that fails, the next cycle does.
+
+    Raises:
+        Unavailable: the lock was lost.
+    """
+    parts.check_lock()
+    try:
+        fates = prune_releases(parts.settings, parts.clock.now(), _served(parts))
+    except (Unavailable, UsageError) as error:
+        _LOGGER.warning("old releases are not removed now: %s", error)
+    else:
+        for fate in fates:
+            if not fate.kept:
+                _LOGGER.info("removed the old release %s", fate.release_id)
+    return replace(record, outcome="running")
+
+
+def _watched(parts: CycleParts, shared: Shared, record: CycleRecord) -> WatchVerdict:
+    settings = parts.settings
+    assert record.release_id is not None
+    rules = WatchRules(
+        period_s=settings.retrain_watch_s,
+        error_rate=settings.retrain_watch_error_rate,
+        hit_rate_drop=settings.retrain_watch_hit_rate_drop,
+        min_events=settings.retrain_watch_min_events,
+    )
+    watched = WatchedRelease(record.release_id, record.generation, record.incumbent)
+    return watch_release(settings, lambda: live_workers(shared.redis), watched, rules, parts.clock)
+
+
+def _served(parts: CycleParts) -> set[ReleaseId]:
+    """What workers say to serve, whatever was announced."""
+    if parts.shared is None:
+        return set()
+    return {one.release_id for one in live_workers(parts.shared.redis) if one.release_id is not None}
+
+
+def _joined(*reasons: str) -> str:
+    return "; ".join(reason for reason in reasons if reason)
