@@ -1,6 +1,7 @@
 """What is measured of a candidate's encoder and index: finite outputs, index recall, time.
 
-Owns the timing: medians of repeats, after one call that is not counted. Caller: `retrain.gate.candidate_gate`.
+Owns the timing: medians of repeats, after one call that is not counted. Caller:
+`retrain.gate.candidate_gate`.
 """
 
 import time
