@@ -35,7 +35,10 @@ def slice_queries(
         rules: how many queries, and the seed.
     """
     model, found, nonfinite = ServedRelease(release), [], 0
-    parts = [events.head(_FEW)] if prefixes is None else [prefixes.events[at] for at in prefixes.batches()]
+    if prefixes is None:
+        parts = [events.head(_FEW).with_columns(pl.col("occurred_at_ms").fill_null(0))]
+    else:
+        parts = [prefixes.events[at] for at in prefixes.batches()]
     drawn = _drawn(sum(map(len, parts)), _SPARE * max(rules.index_queries, *BATCHES), rules.seed)
     for part, chosen in zip(
         parts, np.split(drawn, np.cumsum([len(part) for part in parts])[:-1]), strict=True

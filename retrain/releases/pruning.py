@@ -80,7 +80,7 @@ def remove_release(
         for path in paths:
             before_each(path)
             files.rm_file(path)
-        if is_local(files) or files.exists(folder):
+        if files.exists(folder):
             files.rm(folder, recursive=True)
     except Exception as error:  # each object store's client raises errors of its own classes
         if not is_local(files):

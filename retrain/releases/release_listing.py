@@ -18,9 +18,11 @@ from retrain.releases.retention import Fate
 from retrain.releases.rollback_target import gate_refusals, search_rollback
 from schemas.gate_report import GateReport
 from schemas.release_announcement import ReleaseAnnouncement
+from schemas.release_manifest import ReleaseManifest
 
 _PIPED_WIDTH = 1000
 """A release a line, also where its metrics and the reason of its announcement are long."""
+_ACCURACY = ("recall@20", "mrr@20", "popularity_recall@20", "predictions")
 _COUNTS = {"predictions"}
 """The metrics that are whole numbers."""
 
@@ -40,7 +42,7 @@ def print_releases(listed: Sequence[ListedRelease], announced: Sequence[Announce
         if manifest is None:
             table.add_row(escape(release_id), "", "", "", escape(f"unreadable: {problem}"), escape(mark))
             continue
-        metrics = "  ".join(_metric(name, value) for name, value in manifest.metrics.items())
+        metrics = "  ".join(_metric(name, value) for name, value in _figures(manifest).items())
         created = f"{manifest.created_at:%Y-%m-%d %H:%M:%S}Z"
         row = (release_id, created, f"{manifest.items:,}", gate_outcome(release), metrics, mark)
         table.add_row(*map(escape, row))
@@ -89,6 +91,12 @@ def print_fates(fates: Sequence[Fate], dry_run: bool) -> None:
         typer.echo(f"{fate.release_id}: {f'kept: {fate.kept}' if fate.kept else removed}")
     count = sum(not fate.kept for fate in fates)
     typer.echo(f"{count} of {len(fates)} {removed}")
+
+
+def _figures(manifest: ReleaseManifest) -> dict[str, float]:
+    """Its metrics; the accuracy that the gate measured, where they have none."""
+    gate = manifest.gate.figures if isinstance(manifest.gate, GateReport) else {}
+    return {name: gate[name] for name in _ACCURACY if name in gate} | manifest.metrics
 
 
 def _metric(name: str, value: float) -> str:

@@ -56,9 +56,10 @@ def decide(
     why |= dict.fromkeys(in_use, "a worker serves it")
     running = max(announced, key=lambda one: one.generation)
     target, _ = search_rollback(announced, listed)
-    for release_id in (running.previous, target):
-        if release_id is not None:
-            why[release_id] = "a rollback goes to it"
+    if running.previous is not None:
+        why[running.previous] = "it was announced before"
+    if target is not None:
+        why[target] = "a rollback goes to it"
     why[running.release_id] = "it is the announced one"
     why |= {one.release_id: "its manifest cannot be read" for one in listed if one.manifest is None}
     fates = [Fate(one.release_id, why.get(one.release_id, "")) for one in listed]

@@ -236,7 +236,18 @@ def test_too_few_predictions_keep_the_incumbent_and_hold_back_no_first_release(s
     assert first.passed_over["popularity"] == "fewer than 500 predictions"
 
 
-@pytest.mark.parametrize("events", [EVENTS.clear(), EVENTS.unique("session_id", maintain_order=True)])
+SINGLE_EVENTS = EVENTS.unique("session_id", maintain_order=True)
+
+
+@pytest.mark.parametrize(
+    "events",
+    [
+        EVENTS.clear(),
+        SINGLE_EVENTS,
+        SINGLE_EVENTS.with_columns(occurred_at_ms=pl.lit(None, dtype=pl.Int64)),
+    ],
+    ids=["empty", "single events", "without times"],
+)
 def test_slice_without_predictions_still_proves_encoder_and_index(sound: Path, events: pl.DataFrame) -> None:
     report = examine(sound, None, events, RULES)
     assert refused_by(report) == []

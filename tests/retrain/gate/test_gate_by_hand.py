@@ -6,14 +6,16 @@ from pathlib import Path
 
 import fsspec
 import pytest
+from msgspec.structs import replace
 
 import millrace
-from models.release import VECTORS_FILE
+from models.release import VECTORS_FILE, read_manifest
 from retrain.gate.gate_rules import GateRules
 from retrain.releases.release_copying import local_release
 from retrain.settings import ReleaseSettings
 from schemas.errors import InvalidRelease, Unavailable
 from schemas.ids import ReleaseId
+from schemas.release_manifest import MANIFEST_FILE, FileDigest, encode_release_manifest
 from tests.failing_store import FailingStore, fail_on, upload
 from tests.retrain.gate.planted_candidates import ITEMS, slice_of, successor_answers, write_candidate
 
@@ -99,9 +101,18 @@ def test_copy_from_a_store_is_verified(tmp_path: Path, monkeypatch: pytest.Monke
     files.rm_file(f"{root}/r1/{VECTORS_FILE}")
     with pytest.raises(InvalidRelease, match=f"{VECTORS_FILE} is missing"):
         local_release(store, ReleaseId("r1"), tmp_path / "c")
-    monkeypatch.setattr(FailingStore, "trouble", staticmethod(fail_on("popular")))
-    with pytest.raises((Unavailable, InvalidRelease)):
+    monkeypatch.setattr(FailingStore, "trouble", staticmethod(fail_on("encoder")))
+    with pytest.raises(Unavailable, match="connection lost at encoder"):
         local_release(store, ReleaseId("r1"), tmp_path / "d")
+
+
+def test_file_name_that_leads_elsewhere_is_not_copied(tmp_path: Path) -> None:
+    folder = write_candidate(tmp_path / "built", "r1")
+    manifest = read_manifest(folder)
+    spoiled = replace(manifest, files={"../elsewhere": FileDigest("00", 1)})
+    (folder / MANIFEST_FILE).write_bytes(encode_release_manifest(spoiled))
+    with pytest.raises(InvalidRelease, match=r"'../elsewhere' is not a plain name"):
+        local_release(upload(tmp_path / "built"), ReleaseId("r1"), tmp_path / "copy")
 
 
 def test_every_threshold_is_a_setting_with_the_same_default() -> None:

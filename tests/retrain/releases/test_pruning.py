@@ -130,6 +130,52 @@ def _refuse(*_: object) -> None:
     raise ConnectionError("connection lost")
 
 
+def test_folder_that_cannot_be_removed_is_told(tmp_path: Path) -> None:
+    write_release_tables(tmp_path, "r1", ["a"])
+
+    def no_permission(path: str) -> None:
+        raise PermissionError(path)
+
+    with pytest.raises(UsageError, match=r"r1: the release cannot be removed .*; check its permissions"):
+        remove_release(str(tmp_path), ReleaseId("r1"), no_permission)
+
+
+def test_release_that_is_gone_already_is_no_trouble(releases: str) -> None:
+    remove_release(releases, ReleaseId("r9"))
+
+
+def test_store_that_does_not_tell_times_leaves_unfinished_folders_undated(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_release_tables(tmp_path, OLD, ["a"])
+    (tmp_path / OLD / MANIFEST_FILE).unlink()
+    store = upload(tmp_path)
+    monkeypatch.setattr(FailingStore, "modified", _without_times, raising=False)
+    assert list_unfinished(store) == [(OLD, None)]
+    monkeypatch.setattr(FailingStore, "modified", _refuse)
+    with pytest.raises(Unavailable, match="connection lost"):
+        list_unfinished(store)
+
+
+def _without_times(*_: object) -> None:
+    raise NotImplementedError
+
+
+class ConnectingStore(FailingStore):
+    """An object store whose client connects when it is made."""
+
+    protocol = "connecting"
+
+    def __init__(self, **_: object) -> None:
+        raise ConnectionError("connection refused")
+
+
+def test_store_that_refuses_the_connection_is_unavailable() -> None:
+    fsspec.register_implementation("connecting", ConnectingStore, clobber=True)
+    with pytest.raises(Unavailable, match="connection refused"):
+        remove_release("connecting://bucket", OLD)
+
+
 @pytest.fixture
 def settings(kafka: Kafka, prefix: str, releases: str) -> ReleaseSettings:
     return ReleaseSettings(

@@ -80,11 +80,17 @@ def test_list_of_an_empty_folder_and_of_a_file_says_so(
     assert capsys.readouterr().err.startswith(f"millrace: {file}: a file, not a folder of releases")
 
 
-def test_list_works_without_kafka_and_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_list_and_show_work_without_kafka_and_say_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     write_release_tables(tmp_path, "r1", ["a", "b"])
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("MILLRACE_KAFKA_BOOTSTRAP_SERVERS", f"127.0.0.1:{free_port()}")
         assert millrace.run(["releases", "list", "--releases", str(tmp_path)]) == 0
-    printed = capsys.readouterr()
-    assert "r1" in printed.out
-    assert "which release is announced is not known" in printed.err
+        listed = capsys.readouterr()
+        assert millrace.run(["releases", "show", "r1", "--releases", str(tmp_path)]) == 0
+    shown = capsys.readouterr()
+    assert "r1" in listed.out
+    assert json.loads(shown.out)["release_id"] == "r1"
+    for printed in (listed, shown):
+        assert "which release is announced is not known" in printed.err
