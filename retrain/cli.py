@@ -10,6 +10,7 @@ from retrain import import_commands, retrain_commands
 from retrain.archive import archive_commands
 from retrain.evaluation import evaluate_commands
 from retrain.online_report import online_report_commands
+from retrain.release_watch import watch_commands
 from retrain.releases import release_commands
 from retrain.report_page import report_commands
 from retrain.side_index import side_index_commands
@@ -17,6 +18,7 @@ from retrain.training import training_commands
 from retrain.tuning import tune_commands
 
 app = typer.Typer()
+release_commands.app.command("watch")(watch_commands.watch_running_release)
 app.add_typer(release_commands.app, name="releases")
 app.add_typer(training_commands.app)
 app.add_typer(evaluate_commands.app)

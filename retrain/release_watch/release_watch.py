@@ -2,9 +2,10 @@
 
 Owns the order and what ends a watch. It holds no lock and needs none, see `going_back`. Time that passes
 while Redis does not answer counts for nothing: the watch goes on when it is back. Callers: `retrain.cycle`
-after a swap.
+after a swap, `millrace releases watch`.
 """
 
+import time
 from collections.abc import Callable, Sequence
 from typing import Protocol, TypeVar
 
@@ -37,6 +38,18 @@ class WatchClock(Protocol):
     def sleep(self, seconds: float) -> None:
         """Wait."""
         ...
+
+
+class SystemClock:
+    """The time of this machine."""
+
+    def monotonic(self) -> float:
+        """Seconds."""
+        return time.monotonic()
+
+    def sleep(self, seconds: float) -> None:
+        """Wait."""
+        time.sleep(seconds)
 
 
 def watch_release(

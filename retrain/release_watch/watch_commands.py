@@ -1,0 +1,76 @@
+"""`millrace releases watch RELEASE`: the watch that a cycle keeps after its swap, for promotions by hand.
+
+Composition root of that command. Mounted by `retrain.cli`.
+"""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from retrain.release_watch.watch_judgement import WatchRules
+    from retrain.release_watch.watch_verdict import WatchedRelease, WatchVerdict
+    from retrain.settings import RetrainSettings
+    from schemas.ids import ReleaseId
+
+
+def watch_running_release(
+    release: Annotated[str, typer.Argument(metavar="RELEASE", help="The release that is announced now.")],
+    seconds: Annotated[
+        float | None, typer.Option(min=1, help="How long at most. [MILLRACE_RETRAIN_WATCH_S]")
+    ] = None,
+) -> None:
+    """Watch the running release, and roll it back where errors or the online hit rate breach a limit."""
+    from retrain.settings import RetrainSettings
+    from schemas.ids import ReleaseId
+    from schemas.settings import read_settings
+
+    settings = read_settings(RetrainSettings, retrain_watch_s=seconds)
+    verdict = _watched(settings, ReleaseId(release))
+    typer.echo(f"{verdict.outcome.replace('_', ' ')} after {verdict.watched_s:g} s: {verdict.reason}")
+    if verdict.outcome in ("rolled_back", "breached"):
+        raise typer.Exit(1)
+
+
+def rules_of(settings: "RetrainSettings") -> "WatchRules":
+    """The limits that the settings name."""
+    from retrain.release_watch.watch_judgement import WatchRules
+
+    return WatchRules(
+        period_s=settings.retrain_watch_s,
+        error_rate=settings.retrain_watch_error_rate,
+        hit_rate_drop=settings.retrain_watch_hit_rate_drop,
+        min_events=settings.retrain_watch_min_events,
+    )
+
+
+def _watched(settings: "RetrainSettings", release_id: "ReleaseId") -> "WatchVerdict":
+    from retrain.cycle.live_workers import live_workers
+    from retrain.cycle.retrain_redis import open_retrain_redis
+    from retrain.release_watch.release_watch import SystemClock, watch_release
+
+    watched = _running(settings, release_id)
+    redis = open_retrain_redis(settings)
+    try:
+        return watch_release(
+            settings, lambda: live_workers(redis), watched, rules_of(settings), SystemClock()
+        )
+    finally:
+        redis.close()
+
+
+def _running(settings: "RetrainSettings", release_id: "ReleaseId") -> "WatchedRelease":
+    """The running announcement, which must be this release's."""
+    from retrain.release_watch.watch_verdict import WatchedRelease
+    from retrain.releases.announcing import read_announcements, running_announcement
+    from schemas.connections import kafka_arguments
+    from schemas.errors import UsageError
+
+    running = running_announcement(read_announcements(kafka_arguments(settings), settings.releases_topic))
+    if running is None or running.release_id != release_id:
+        now = f"{running.release_id} is" if running else "none is"
+        raise UsageError(
+            f"release {release_id} is not the one that is announced ({now}); promote it first: "
+            f"millrace releases promote {release_id}"
+        )
+    return WatchedRelease(running.release_id, running.generation, running.previous)
