@@ -92,11 +92,29 @@ def test_data_that_cannot_be_trained_on_is_one_line_and_exit_code_2(
     assert not list((tmp_path / "releases").glob("*/manifest.json"))
 
 
+def test_warm_start_is_told_and_so_is_why_there_is_none(
+    log_file: Path, config_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first, warm, scratch = (tmp_path / name for name in ("first", "warm", "scratch"))
+    assert train(log_file, first, "--config", str(config_file)) == 0
+    release = the_release(first)
+    begun = ("--warm-start", str(release))
+    capsys.readouterr()
+    assert train(log_file, warm, "--config", str(config_file), *begun) == 0
+    assert f"warm start 1 since a training from scratch, from {release.name}\n" in capsys.readouterr().out
+    (run_record,) = (warm / "runs").glob("*/run.json")
+    assert json.loads(run_record.read_bytes())["tags"]["warm_start"] == release.name
+    config_file.write_text(SMALL.replace('"hidden_size": 8', '"hidden_size": 4'))
+    assert train(log_file, scratch, "--config", str(config_file), *begun) == 0
+    assert "trained from scratch, because no warm start was possible: release" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
         (["--test-share", "1.5"], "--test-share 1.5: use 0 to 0.9"),
         (["--config", "nowhere.toml"], "nowhere.toml: cannot be read"),
+        (["--warm-start", "nowhere"], "nowhere is no release"),
         (["--event-type-map", "x=y"], "x=y: map to one of view, cart, purchase"),
     ],
 )
