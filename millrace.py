@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+import retrain.benches.new_items_bench_commands
 import retrain.benches.offline_bench_commands
 import retrain.cli
 import schemas.cli
@@ -34,6 +35,7 @@ for commands in (streams.cli.app, retrain.cli.app, schemas.cli.app, settings_app
     app.add_typer(commands)
 bench = typer.Typer(help="Measure this machine: training, index, streaming, lookup.", no_args_is_help=True)
 bench.add_typer(retrain.benches.offline_bench_commands.app)
+bench.add_typer(retrain.benches.new_items_bench_commands.app)
 bench.add_typer(streams.dev.online_bench_commands.app)
 app.add_typer(bench, name="bench")
 

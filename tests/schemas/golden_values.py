@@ -12,6 +12,8 @@ from schemas.recommendation_list import RecommendationList, ScoredItem, Source
 from schemas.release_announcement import ReleaseAnnouncement
 from schemas.release_manifest import DataRange, EncoderSpec, FileDigest, IndexSpec, ReleaseManifest
 from schemas.session_state import SessionState, hash_event_id
+from schemas.side_index_announcement import SideIndexAnnouncement
+from schemas.side_index_manifest import SideIndexManifest
 
 ITEM_EVENT_V1 = ItemEvent(
     session_id=SessionId("s-1"),
@@ -103,4 +105,21 @@ RELEASE_MANIFEST_V1 = ReleaseManifest(
     metrics={"recall@20": 0.5},
     code_version="0.1.0",
     files={"encoder.onnx": FileDigest("cd" * 32, 1024)},
+)
+
+SIDE_INDEX_MANIFEST_V1 = SideIndexManifest(
+    release_id=ReleaseId("20260101-000000-abc"),
+    version=7,
+    created_at=datetime(2026, 1, 1, tzinfo=UTC),
+    items=2,
+    index_dim=5,
+    files={"item_vectors.npy": FileDigest("ef" * 32, 168)},
+)
+
+SIDE_INDEX_ANNOUNCEMENT_V1 = SideIndexAnnouncement(
+    release_id=ReleaseId("20260101-000000-abc"),
+    version=7,
+    announced_at=datetime(2026, 1, 1, tzinfo=UTC),
+    ready=True,
+    items=2,
 )

@@ -13,6 +13,8 @@ from schemas.recommendation_list import decode_recommendation_list, encode_recom
 from schemas.release_announcement import decode_release_announcement, encode_release_announcement
 from schemas.release_manifest import decode_release_manifest, encode_release_manifest
 from schemas.session_state import decode_session_state, encode_session_state
+from schemas.side_index_announcement import decode_side_index_announcement, encode_side_index_announcement
+from schemas.side_index_manifest import decode_side_index_manifest, encode_side_index_manifest
 from tests.schemas import golden_values as values
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -48,6 +50,18 @@ SCHEMAS = [
         values.RELEASE_MANIFEST_V1,
         encode_release_manifest,
         decode_release_manifest,
+    ),
+    Schema(
+        "side-index-manifest.v1.json",
+        values.SIDE_INDEX_MANIFEST_V1,
+        encode_side_index_manifest,
+        lambda value: decode_side_index_manifest(value, "here"),
+    ),
+    Schema(
+        "side-index-announcement.v1.json",
+        values.SIDE_INDEX_ANNOUNCEMENT_V1,
+        encode_side_index_announcement,
+        decode_side_index_announcement,
     ),
 ]
 
