@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 import retrain.benches.freshness_commands
+import retrain.benches.new_items_bench_commands
 import retrain.benches.offline_bench_commands
 import retrain.cli
 import schemas.cli
@@ -38,6 +39,7 @@ bench = typer.Typer(
 )
 bench.add_typer(retrain.benches.offline_bench_commands.app)
 bench.add_typer(retrain.benches.freshness_commands.app)
+bench.add_typer(retrain.benches.new_items_bench_commands.app)
 bench.add_typer(streams.dev.online_bench_commands.app)
 app.add_typer(bench, name="bench")
 

@@ -17,6 +17,8 @@ from schemas.release_manifest import DataRange, EncoderSpec, FileDigest, IndexSp
 from schemas.release_probe import ReleaseProbe, ReleaseProbes
 from schemas.retrain_request import RetrainRequest
 from schemas.session_state import SessionState, hash_event_id
+from schemas.side_index_announcement import SideIndexAnnouncement
+from schemas.side_index_manifest import SideIndexManifest
 
 ITEM_EVENT_V1 = ItemEvent(
     session_id=SessionId("s-1"),
@@ -161,4 +163,21 @@ RETRAIN_REQUEST_V1 = RetrainRequest(
     requested_at=datetime(2026, 1, 1, tzinfo=UTC),
     reason="a new season",
     from_scratch=True,
+)
+
+SIDE_INDEX_MANIFEST_V1 = SideIndexManifest(
+    release_id=ReleaseId("20260101-000000-abc"),
+    version=7,
+    created_at=datetime(2026, 1, 1, tzinfo=UTC),
+    items=2,
+    index_dim=5,
+    files={"item_vectors.npy": FileDigest("ef" * 32, 168)},
+)
+
+SIDE_INDEX_ANNOUNCEMENT_V1 = SideIndexAnnouncement(
+    release_id=ReleaseId("20260101-000000-abc"),
+    version=7,
+    announced_at=datetime(2026, 1, 1, tzinfo=UTC),
+    ready=True,
+    items=2,
 )

@@ -15,6 +15,8 @@ from schemas.release_manifest import decode_release_manifest, encode_release_man
 from schemas.release_probe import decode_release_probes, encode_release_probes
 from schemas.retrain_request import decode_retrain_request, encode_retrain_request
 from schemas.session_state import decode_session_state, encode_session_state
+from schemas.side_index_announcement import decode_side_index_announcement, encode_side_index_announcement
+from schemas.side_index_manifest import decode_side_index_manifest, encode_side_index_manifest
 from tests.schemas import golden_values as values
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -77,6 +79,18 @@ SCHEMAS = [
         values.RETRAIN_REQUEST_V1,
         encode_retrain_request,
         decode_retrain_request,
+    ),
+    Schema(
+        "side-index-manifest.v1.json",
+        values.SIDE_INDEX_MANIFEST_V1,
+        encode_side_index_manifest,
+        lambda value: decode_side_index_manifest(value, "here"),
+    ),
+    Schema(
+        "side-index-announcement.v1.json",
+        values.SIDE_INDEX_ANNOUNCEMENT_V1,
+        encode_side_index_announcement,
+        decode_side_index_announcement,
     ),
 ]
 

@@ -6,14 +6,20 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from schemas.errors import InvalidEvent
+from schemas.errors import InvalidEvent, InvalidRelease
 from schemas.item_metadata import decode_item_metadata
 from schemas.recommendation_list import Source, cut_recommendation_list, encode_recommendation_list
 from schemas.release_announcement import decode_release_announcement
 from schemas.release_manifest import decode_release_manifest, encode_release_manifest
 from schemas.session_state import decode_session_state, encode_session_state, hash_event_id
+from schemas.side_index_manifest import decode_side_index_manifest, encode_side_index_manifest
 from schemas.timestamps import MAX_TIME_MS, from_epoch_ms, to_epoch_ms
-from tests.schemas.golden_values import RECOMMENDATION_LIST_V1, RELEASE_MANIFEST_V1, SESSION_STATE_V1
+from tests.schemas.golden_values import (
+    RECOMMENDATION_LIST_V1,
+    RELEASE_MANIFEST_V1,
+    SESSION_STATE_V1,
+    SIDE_INDEX_MANIFEST_V1,
+)
 
 
 def test_session_state_of_another_version_is_refused() -> None:
@@ -24,6 +30,21 @@ def test_session_state_of_another_version_is_refused() -> None:
 def test_manifest_of_another_version_is_refused() -> None:
     with pytest.raises(msgspec.ValidationError, match="version 2; version 1 is known"):
         decode_release_manifest(encode_release_manifest(replace(RELEASE_MANIFEST_V1, schema_version=2)))
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        (
+            encode_side_index_manifest(replace(SIDE_INDEX_MANIFEST_V1, schema_version=2)),
+            "here: manifest of version 2; version 1 is known",
+        ),
+        (b"{}", "here: Object missing required field `release_id`"),
+    ],
+)
+def test_side_index_manifest_of_another_version_is_refused(value: bytes, said: str) -> None:
+    with pytest.raises(InvalidRelease, match=said):
+        decode_side_index_manifest(value, "here")
 
 
 def test_announcement_without_previous_is_read() -> None:
