@@ -18,6 +18,7 @@ from redis import Redis
 from redis.asyncio import Redis as AsyncRedis
 
 from schemas.ids import EventId, ItemId, RecommendationId, ReleaseId, SessionId, UserId
+from schemas.last_list import ITEM_BYTES, pack_list
 from schemas.recommendation_list import RecommendationList, ScoredItem, Source, encode_recommendation_list
 from schemas.redis_keys import latest_key, state_key, user_key
 from schemas.session_state import HASH_BYTES, TIME_BYTES, SessionState
@@ -56,6 +57,7 @@ def sessions_of(length: int, count: int, drawn: random.Random) -> Iterator[Sessi
             event_hashes=drawn.randbytes(HASH_BYTES * length),
             encoder_state=drawn.randbytes(FLOAT16_BYTES * UNITS),
             last_event_at_ms=int(now.timestamp() * 1000),
+            last_list=pack_list("gru4rec", number, drawn.randbytes(ITEM_BYTES * LIST_ITEMS)),
         )
         source = Source("events", number % 16, 1_000_000 + number)
         latest = RecommendationList(

@@ -29,7 +29,7 @@ def dockerfile() -> str:
 
 
 def test_compose_has_the_services_of_the_design(compose: dict[str, Any]) -> None:
-    assert {"kafka", "redis", *OURS} == set(compose["services"])
+    assert {"kafka", "redis", "prometheus", "grafana", *OURS} == set(compose["services"])
 
 
 @pytest.mark.parametrize("service", OURS)
@@ -67,11 +67,14 @@ def test_serving_image_installs_no_extra(dockerfile: str) -> None:
 
 def test_every_volume_and_dependency_is_declared(compose: dict[str, Any]) -> None:
     for service in compose["services"].values():
-        assert {volume.partition(":")[0] for volume in service["volumes"]} <= set(compose["volumes"])
+        sources = {volume.partition(":")[0] for volume in service["volumes"]}
+        folders = {source for source in sources if source.startswith("./")}
+        assert sources - folders <= set(compose["volumes"])
+        assert [folder for folder in folders if not (ROOT / folder).is_dir()] == []
         assert set(service.get("depends_on", {})) <= set(compose["services"])
 
 
-@pytest.mark.parametrize("service", ["kafka", "redis", "worker", "lookup"])
+@pytest.mark.parametrize("service", ["kafka", "redis", "worker", "lookup", "prometheus", "grafana"])
 def test_services_that_stay_have_a_health_check(compose: dict[str, Any], service: str) -> None:
     assert compose["services"][service]["healthcheck"]["test"][0] == "CMD"
 

@@ -3,6 +3,7 @@
 Caller: `retrain.online_report.online_page`.
 """
 
+import re
 from collections.abc import Sequence
 
 from retrain.online_report.online_report import NamedRow, OnlineReport, OnlineRow
@@ -11,6 +12,7 @@ from retrain.report_page.dot_chart import Dot, dot_chart
 from retrain.report_page.line_chart import LineChart, Series, line_chart
 from retrain.report_page.page_parts import Cell, charts, facts, section, side_by_side, table
 
+_MADE_AT = re.compile(r"\d{4}(\d\d)(\d\d)T(\d\d)(\d\d)\d\dZ-")
 METRIC_NAMES = {"hit_rate": "Hit rate", "mrr": "MRR"}
 _COUNTS = {
     "events": "events of the range",
@@ -30,15 +32,22 @@ def figure(row: OnlineRow, metric: str, k: str) -> Cell:
     return Cell(share_text(row.metrics[metric][k]), f"{share_text(low)} to {share_text(high)}")
 
 
+def _names(report: OnlineReport) -> list[str]:
+    """A name for each release that fits into a chart: when it was made, where its id says so."""
+    ids = [row.release_id for row in report.releases]
+    short = [f"{m[1]}-{m[2]} {m[3]}:{m[4]}" if (m := _MADE_AT.match(one)) else one for one in ids]
+    return short if len(set(short)) == len(short) else list(ids)
+
+
 def releases_section(report: OnlineReport) -> str:
     """The releases beside one another."""
-    k = str(report.cutoffs[-1])
+    k, named = str(report.cutoffs[-1]), list(zip(_names(report), report.releases, strict=True))
     drawn = {
         f"{name}@{k}": dot_chart(
             f"{name}@{k}",
             [
-                Dot(row.release_id, row.metrics[metric][k], at, row.intervals[metric][k])
-                for at, row in enumerate(report.releases)
+                Dot(short, row.metrics[metric][k], at, row.intervals[metric][k])
+                for at, (short, row) in enumerate(named)
             ],
         )
         for metric, name in METRIC_NAMES.items()
@@ -64,13 +73,14 @@ def releases_section(report: OnlineReport) -> str:
 
 def by_k_section(report: OnlineReport) -> str:
     """The figures over the length of the list."""
+    named = list(zip(_names(report), report.releases, strict=True))
     drawn = {
         f"{name} by length of the list": line_chart(
             LineChart(
                 f"{name} by k",
                 "k",
                 f"{name}@k",
-                [_by_k(row, metric, at) for at, row in enumerate(report.releases)],
+                [_by_k(row, metric, short, at) for at, (short, row) in enumerate(named)],
                 x_ticks=report.cutoffs,
             )
         )
@@ -94,10 +104,10 @@ def by_k_section(report: OnlineReport) -> str:
     return section("By length of the list", explained, [charts(drawn), side_by_side(tables)])
 
 
-def _by_k(row: OnlineRow, metric: str, color: int) -> Series:
+def _by_k(row: OnlineRow, metric: str, name: str, color: int) -> Series:
     points = [(float(k), value) for k, value in row.metrics[metric].items()]
     whiskers = [(float(k), *bounds) for k, bounds in row.intervals[metric].items()]
-    return Series(row.release_id, points, color, whiskers)
+    return Series(name, points, color, whiskers)
 
 
 def groups_section(report: OnlineReport) -> str:
