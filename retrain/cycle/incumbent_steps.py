@@ -7,21 +7,17 @@ removes old releases meanwhile changes nothing. Caller: `retrain.cycle.run_cycle
 
 import logging
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import fsspec
 from msgspec.structs import replace
 
-from models.release import read_manifest, sha256_of
 from retrain.cycle.cycle_parts import CycleParts
 from retrain.releases.announcing import read_announcements, running_announcement
-from retrain.releases.release_catalogue import read_release_manifest
+from retrain.releases.release_copying import local_release
 from schemas.connections import kafka_arguments
 from schemas.cycle_status import CycleSummary
 from schemas.errors import InvalidRelease, Unavailable, UsageError
-from schemas.ids import ReleaseId
-from schemas.release_manifest import MANIFEST_FILE, ReleaseManifest
 from schemas.retrain_cycle import CycleRecord
 
 _LOGGER = logging.getLogger("millrace.retrain.cycle")
@@ -59,7 +55,7 @@ def fetch_incumbent(parts: CycleParts, record: CycleRecord) -> CycleRecord:
     check_store(settings.releases)
     known = replace(record, incumbent_generation=running.generation)
     try:
-        fetch_release(settings.releases, running.release_id, parts.work.incumbent)
+        local_release(settings.releases, running.release_id, parts.work.incumbent, in_place=False)
     except InvalidRelease as error:
         _LOGGER.warning("the running release cannot be compared with nor begun from: %s", error)
         return known
@@ -105,47 +101,3 @@ def scratch_is_due(history: list[CycleSummary], every: int) -> bool:
                 break
             warm += 1
     return warm + 1 >= every
-
-
-def fetch_release(releases: str, release_id: ReleaseId, folder: Path) -> Path:
-    """Copy a release and verify the copy; what is there already and whole is not copied again.
-
-    Args:
-        releases: a folder, or an fsspec URL.
-        release_id: which one.
-        folder: the release's folder is made in it.
-
-    Returns:
-        The release's folder.
-
-    Raises:
-        InvalidRelease: it is not there, incomplete or corrupt.
-        Unavailable: the store does not answer.
-    """
-    manifest = read_release_manifest(releases, release_id)
-    target = folder / release_id
-    if not (target / MANIFEST_FILE).exists():
-        files, root = fsspec.core.url_to_fs(releases)
-        target.mkdir(parents=True, exist_ok=True)
-        for name in [*manifest.files, MANIFEST_FILE]:
-            _copy(files, f"{str(root).rstrip('/')}/{release_id}/{name}", target / name)
-    _verify(target, read_manifest(target))
-    return target
-
-
-def _copy(files: Any, source: str, target: Path) -> None:
-    try:
-        files.get_file(source, str(target))
-    except FileNotFoundError as error:
-        raise InvalidRelease(f"{source} is missing") from error
-    except Exception as error:  # each object store's client raises errors of its own classes
-        raise Unavailable(f"{source}: {error}") from error
-
-
-def _verify(folder: Path, manifest: ReleaseManifest) -> None:
-    for name, promised in manifest.files.items():
-        found = sha256_of(folder / name)
-        if found != promised.sha256:
-            raise InvalidRelease(
-                f"release {folder.name}: {name} is corrupt: SHA-256 {found}, not {promised.sha256}"
-            )

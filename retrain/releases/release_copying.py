@@ -5,22 +5,25 @@ releases gate`, the retrain cycle (its incumbent).
 """
 
 from pathlib import Path
+from typing import Any
 
-from models.release import verify_files
+from models.release import read_manifest, verify_files
 from retrain.releases.release_catalogue import read_release_manifest
 from retrain.releases.release_store import is_local, open_store
 from schemas.errors import InvalidRelease, Unavailable
 from schemas.ids import ReleaseId
-from schemas.release_manifest import MANIFEST_FILE
+from schemas.release_manifest import MANIFEST_FILE, ReleaseManifest
 
 
-def local_release(releases: str, release_id: ReleaseId, workplace: Path) -> Path:
+def local_release(releases: str, release_id: ReleaseId, workplace: Path, in_place: bool = True) -> Path:
     """The local folder of a release; it bears the release's id.
 
     Args:
-        releases: a folder, whose releases are used in place, or an fsspec URL such as s3://bucket/releases.
+        releases: a folder, or an fsspec URL such as s3://bucket/releases.
         release_id: which one.
-        workplace: the folder that a copy is made in.
+        workplace: the folder that a copy is made in; one that is there already and whole is used.
+        in_place: whether a release in a folder is used where it lies; otherwise it is copied, too, and may be
+            removed from there.
 
     Raises:
         InvalidRelease: there is no such release, or what was copied is not what its manifest says.
@@ -29,18 +32,24 @@ def local_release(releases: str, release_id: ReleaseId, workplace: Path) -> Path
     """
     manifest = read_release_manifest(releases, release_id)
     files, root = open_store(releases)
-    if is_local(files):
+    if in_place and is_local(files):
         return Path(root) / release_id
     copy = workplace / release_id
+    if not (copy / MANIFEST_FILE).exists():
+        _copy(files, f"{root}/{release_id}", copy, manifest)
+    verify_files(copy, read_manifest(copy))
+    return copy
+
+
+def _copy(files: Any, source: str, copy: Path, manifest: ReleaseManifest) -> None:
+    """Copy every file, the manifest last."""
     copy.mkdir(parents=True, exist_ok=True)
     for name in [*manifest.files, MANIFEST_FILE]:
         if Path(name).name != name:
-            raise InvalidRelease(f"release {release_id}: file name {name!r} is not a plain name")
+            raise InvalidRelease(f"release {manifest.release_id}: file name {name!r} is not a plain name")
         try:
-            files.get_file(f"{root}/{release_id}/{name}", str(copy / name))
+            files.get_file(f"{source}/{name}", str(copy / name))
         except FileNotFoundError as error:
-            raise InvalidRelease(f"release {release_id}: {name} is missing") from error
+            raise InvalidRelease(f"release {manifest.release_id}: {name} is missing") from error
         except Exception as error:  # each object store's client raises errors of its own classes
-            raise Unavailable(f"{releases}/{release_id}/{name}: {error}") from error
-    verify_files(copy, manifest)
-    return copy
+            raise Unavailable(f"{source}/{name}: {error}") from error

@@ -20,7 +20,7 @@ from retrain.side_index.item_kinds import ItemKinds
 from retrain.side_index.log_learning import describe_items, learnable_events, running_release
 from retrain.side_index.new_item_counts import Halving
 from retrain.side_index.new_items import HALVING, Limits, NewItems
-from retrain.side_index.release_loading import load_running_release
+from retrain.side_index.running_release import load_running_release
 from retrain.side_index.side_index_announcing import SideIndexTopicWriter, open_topic
 from retrain.side_index.side_index_metrics import SideIndexMetrics
 from retrain.side_index.side_index_publishing import SideIndexStore

@@ -137,6 +137,8 @@ def cycle_stage(kafka: Any, redis_url: str, prefix: str, folder: Path, **setting
         "retrain_checkpoint_s": 0.0,
         "retrain_watch_s": 0.0,
         "gate_min_predictions": 20,
+        **dict.fromkeys(("gate_recall_loss", "gate_mrr_loss"), 1.0),
+        "gate_popularity_factor": 1.0,
         **dict.fromkeys(("gate_step_us", "gate_batch_step_us", "gate_search_us"), 1e9),
         "gate_batch_search_us": 1e9,
     }
