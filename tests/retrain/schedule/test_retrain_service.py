@@ -155,6 +155,17 @@ def test_port_that_is_taken_is_told_with_its_setting(
     assert refusal(capsys, "--schedule", NIGHTLY).startswith(f"millrace: MILLRACE_RETRAIN_PORT={port}: ")
 
 
+def test_topic_that_was_not_created_is_told(
+    stage: RetrainStage, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, value in stage.environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("MILLRACE_RETRAIN_REQUESTS_TOPIC", "there-is-no-such-topic")
+    said = refusal(capsys, "--schedule", NIGHTLY)
+    assert said.startswith("millrace: topic there-is-no-such-topic: ")
+    assert said.endswith("run `millrace topics create`")
+
+
 def test_wrong_schedule_is_told_before_any_connection(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
