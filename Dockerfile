@@ -32,17 +32,19 @@ RUN uv pip install --no-cache --no-deps --build-constraint constraints.txt .
 
 FROM python:3.11-slim-bookworm AS run
 RUN useradd --system --uid 10001 --home-dir /var/lib/millrace --create-home millrace \
-    && install -d -o millrace /var/lib/millrace/releases /var/lib/millrace/release-cache
+    && install -d -o millrace /var/lib/millrace/releases /var/lib/millrace/release-cache \
+        /var/lib/millrace/retrain-work
 ENV PATH=/opt/millrace/bin:$PATH PYTHONUNBUFFERED=1 \
     MILLRACE_RELEASES=/var/lib/millrace/releases \
     MILLRACE_RELEASE_CACHE=/var/lib/millrace/release-cache \
+    MILLRACE_RETRAIN_WORK=/var/lib/millrace/retrain-work \
     MILLRACE_LOG_FORMAT=json \
-    MILLRACE_WORKER_HOST=0.0.0.0 MILLRACE_LOOKUP_HOST=0.0.0.0
+    MILLRACE_WORKER_HOST=0.0.0.0 MILLRACE_LOOKUP_HOST=0.0.0.0 MILLRACE_RETRAIN_HOST=0.0.0.0
 WORKDIR /var/lib/millrace
 USER millrace
 ENTRYPOINT ["millrace"]
-# 8080: lookup; 8081: the worker's /metrics, /healthz and /readyz
-EXPOSE 8080 8081
+# 8080: lookup; 8081: the worker's /metrics, /healthz and /readyz; 8082: retrain's /metrics and /healthz
+EXPOSE 8080 8081 8082
 
 FROM run AS retrain
 USER root

@@ -74,7 +74,9 @@ def test_every_volume_and_dependency_is_declared(compose: dict[str, Any]) -> Non
         assert set(service.get("depends_on", {})) <= set(compose["services"])
 
 
-@pytest.mark.parametrize("service", ["kafka", "redis", "worker", "lookup", "prometheus", "grafana"])
+@pytest.mark.parametrize(
+    "service", ["kafka", "redis", "worker", "lookup", "retrain", "prometheus", "grafana"]
+)
 def test_services_that_stay_have_a_health_check(compose: dict[str, Any], service: str) -> None:
     assert compose["services"][service]["healthcheck"]["test"][0] == "CMD"
 
@@ -93,6 +95,8 @@ def command_names() -> set[str]:
         for name, command in group.commands.items():
             if isinstance(command, typer.core.TyperGroup):
                 groups.append((f"{prefix}{name} ", command))
+                if command.invoke_without_command and name == "retrain":
+                    names.add(f"{prefix}{name} --schedule")
             else:
                 names.add(f"{prefix}{name}")
     return names

@@ -62,11 +62,13 @@ def retrain_once(
     check_announcing(settings)
     work = WorkFolder(settings.retrain_work)
     if redis is None:
-        return _run(settings, plan, read_window, None, tools, work)
+        with work.held():
+            return _run(settings, plan, read_window, None, tools, work)
     lock = take_lock(redis, holder_name(settings), settings.retrain_lock_ttl_s, tools.say)
     try:
         shared = Shared(redis, lock, StatusBoard(redis, lock.value, settings.retrain_history))
-        return _run(settings, plan, read_window, shared, tools, work)
+        with work.held():
+            return _run(settings, plan, read_window, shared, tools, work)
     finally:
         lock.give_back()
 

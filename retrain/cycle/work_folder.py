@@ -1,12 +1,16 @@
 """The work folder: what a cycle keeps on disc, so that the next process goes on where a killed one was.
 
 Owns its files: `cycle.json` is replaced whole after each step; the window is Parquet; candidate, incumbent
-and checkpoint lie in places of their own. Writer and reader: `retrain.cycle`. One process at a time: the lock
-of `retrain.cycle.cycle_lock` sees to it, and without it the caller.
+and checkpoint lie in places of their own. Writer and reader: `retrain.cycle`. One process at a time has the
+folder, by a lock of the operating system's: who was suspended and lost the lock in Redis still has that one,
+so that nobody meets it in its files.
 """
 
+import fcntl
 import os
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
@@ -16,6 +20,7 @@ from schemas.errors import UsageError
 from schemas.retrain_cycle import CycleRecord, decode_cycle_record, encode_cycle_record
 
 RECORD_FILE = "cycle.json"
+LOCK_FILE = ".lock"
 WINDOW_FILE = "window.parquet"
 
 
@@ -35,6 +40,23 @@ class WorkFolder:
             raise UsageError(
                 f"MILLRACE_RETRAIN_WORK={path}: the folder cannot be made ({error.strerror})"
             ) from error
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Have the folder for oneself; the kernel lets it go with the process, however that ends.
+
+        Raises:
+            UsageError: another process has it.
+        """
+        with (self.path / LOCK_FILE).open("w") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError as error:
+                raise UsageError(
+                    f"MILLRACE_RETRAIN_WORK={self.path}: another process works there; wait for it, "
+                    "or choose another folder"
+                ) from error
+            yield
 
     @property
     def candidate(self) -> Path:

@@ -8,6 +8,7 @@ is killed (the lock in Redis says that it runs), and ends with one that is stopp
 import logging
 import multiprocessing
 import signal
+from contextlib import suppress
 from datetime import UTC, datetime
 from multiprocessing.connection import Connection
 from types import FrameType
@@ -79,11 +80,15 @@ def _work(settings: RetrainSettings, order: CycleOrder, sending: Connection) -> 
         bug = not isinstance(error, MillraceError)
         logging.getLogger("millrace.retrain.schedule").exception("the cycle failed", exc_info=bug)
         kind = f"{type(error).__name__}: " if bug else ""
-        sending.send_bytes(b"!")
-        sending.send_bytes((kind + " ".join(str(error).split())).encode())
+        _say(sending, b"!", (kind + " ".join(str(error).split())).encode())
     else:
-        sending.send_bytes(b".")
-        sending.send_bytes(msgspec.json.encode(summary))
+        _say(sending, b".", msgspec.json.encode(summary))
+
+
+def _say(sending: Connection, *values: bytes) -> None:
+    with suppress(BrokenPipeError):  # the schedule was killed; the board has the outcome
+        for value in values:
+            sending.send_bytes(value)
 
 
 def _cycle(settings: RetrainSettings, order: CycleOrder) -> CycleSummary:

@@ -7,6 +7,7 @@ taken. Caller: `retrain.schedule.cycle_reasons`.
 from collections.abc import Iterable
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaConnectionError, KafkaError
 
 from schemas.connections import kafka_arguments
@@ -30,8 +31,8 @@ async def count_new_events(settings: SharedSettings, ranges: Iterable[LogRange])
     """
     consumer = AIOKafkaConsumer(**kafka_arguments(settings), request_timeout_ms=_REQUEST_TIMEOUT_MS)
     try:
+        partitions = await _partitions(settings)
         await consumer.start()
-        partitions = await _partitions(consumer, settings.event_topics)
         first = await consumer.beginning_offsets(partitions)
         end = await consumer.end_offsets(partitions)
     except KafkaConnectionError as error:
@@ -51,12 +52,17 @@ async def count_new_events(settings: SharedSettings, ranges: Iterable[LogRange])
     )
 
 
-async def _partitions(consumer: AIOKafkaConsumer, topics: Iterable[str]) -> list[TopicPartition]:
-    existing = await consumer.topics()
-    if missing := [topic for topic in topics if topic not in existing]:
+async def _partitions(settings: SharedSettings) -> list[TopicPartition]:
+    admin = AIOKafkaAdminClient(**kafka_arguments(settings), request_timeout_ms=_REQUEST_TIMEOUT_MS)
+    try:
+        await admin.start()
+        described = await admin.describe_topics(settings.event_topics)
+    finally:
+        await admin.close()
+    if missing := [topic["topic"] for topic in described if topic["error_code"]]:
         raise Unavailable(f"topic {', '.join(missing)} does not exist; run `millrace topics create`")
     return [
-        TopicPartition(topic, partition)
-        for topic in topics
-        for partition in sorted(consumer.partitions_for_topic(topic) or ())
+        TopicPartition(topic["topic"], partition["partition"])
+        for topic in described
+        for partition in topic["partitions"]
     ]

@@ -5,22 +5,51 @@ over; a request that comes again after a crash is known by its id (the history i
 that is no request is logged and passed over. Caller: `retrain.schedule.retrain_service`.
 """
 
+import asyncio
 import logging
 from collections.abc import Callable, Collection
+from typing import Any
 
 import msgspec
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.errors import KafkaConnectionError, KafkaError
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import KafkaConnectionError, KafkaError, for_code
 
 from retrain.settings import RetrainSettings
 from schemas.connections import kafka_arguments
-from schemas.errors import Unavailable
+from schemas.errors import Unavailable, UsageError
 from schemas.kafka_refusals import kafka_unreachable
 from schemas.retrain_request import RetrainRequest, decode_retrain_request
 
 _LOGGER = logging.getLogger("millrace.retrain.schedule")
 _REQUEST_TIMEOUT_MS = 10_000
 _FETCH_WAIT_MS = 200  # the embedded broker holds every empty fetch for so long
+
+
+def check_request_topic(settings: RetrainSettings) -> None:
+    """Make sure that the topic is there: a consumer would wait for it without a word.
+
+    Raises:
+        UsageError: it is not.
+        Unavailable: Kafka does not answer.
+    """
+    try:
+        (described,) = asyncio.run(_described(settings))
+    except KafkaConnectionError as error:
+        raise Unavailable(kafka_unreachable(settings.kafka_bootstrap_servers)) from error
+    if described["error_code"]:
+        problem = for_code(described["error_code"]).__name__
+        raise UsageError(f"topic {described['topic']}: {problem}; run `millrace topics create`")
+
+
+async def _described(settings: RetrainSettings) -> list[Any]:
+    admin = AIOKafkaAdminClient(**kafka_arguments(settings), request_timeout_ms=_REQUEST_TIMEOUT_MS)
+    try:
+        await admin.start()
+        described: list[Any] = await admin.describe_topics([settings.retrain_requests_topic])
+    finally:
+        await admin.close()
+    return described
 
 
 class RequestTopic:

@@ -23,7 +23,7 @@ from retrain.schedule.agenda import Agenda, Begin, LeaveOut, Reasons
 from retrain.schedule.cron_times import CronTimes
 from retrain.schedule.cycle_reasons import CycleReasons
 from retrain.schedule.cycle_running import CycleOrder, CycleProcess
-from retrain.schedule.request_topic import RequestTopic
+from retrain.schedule.request_topic import RequestTopic, check_request_topic
 from retrain.schedule.retrain_http import RetrainHttp
 from retrain.schedule.retrain_metrics import RetrainMetrics
 from retrain.schedule.service_logs import configure_logs
@@ -44,6 +44,7 @@ def serve_retrain(settings: RetrainSettings) -> None:
     configure_logs(settings.log_level, settings.log_format)
     load_model_config(settings.retrain_config)
     check_announcing(settings)
+    check_request_topic(settings)
     redis = open_retrain_redis(settings)
     asked(redis.ping)
     metrics = RetrainMetrics(CollectorRegistry())

@@ -1,11 +1,13 @@
 """`millrace retrain once`, as one types it: from a real Kafka, or a file, to a release that can be served."""
 
 import re
+from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
 import polars as pl
 import pytest
+import redis
 from aiokafka import AIOKafkaProducer
 
 import millrace
@@ -15,8 +17,10 @@ from retrain.releases.announcing import read_announcements
 from retrain.runs.run_folder import read_run
 from schemas.ids import ItemId, SessionId
 from schemas.item_event import ItemEvent
+from schemas.redis_keys import WORKERS
 from schemas.release_announcement import ReleaseAnnouncement
 from schemas.release_manifest import LogRange
+from schemas.worker_heartbeat import WorkerHeartbeat, encode_worker_heartbeat
 from streams.dev.ports import free_port
 from streams.pacing import MonotonicClock, Pace
 from streams.replaying import PRODUCER_ARGUMENTS, replay
@@ -201,6 +205,38 @@ def test_wrong_call_is_refused_in_one_line(
     capsys: pytest.CaptureFixture[str], arguments: list[str], said: str
 ) -> None:
     assert said in refusal(capsys, *arguments)
+
+
+def test_absent_redis_is_told_with_the_way_out(
+    environment: dict[str, str],
+    event_file: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("MILLRACE_REDIS_URL", f"redis://127.0.0.1:{free_port()}/0")
+    said = refusal(capsys, "--events", str(event_file))
+    assert "is MILLRACE_REDIS_URL right?" in said
+    assert "--no-lock does without it" in said
+    assert announced(environment) == []
+    for _ in range(2):
+        assert millrace.run(["retrain", "once", "--events", str(event_file), "--no-lock"]) == 0
+    assert "announced as generation 2, running" in capsys.readouterr().out
+
+
+def test_cycle_that_does_not_end_running_has_an_exit_code_of_its_own(
+    environment: dict[str, str],
+    redis_url: str,
+    event_file: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("MILLRACE_RETRAIN_WAIT_S", "0")
+    now = datetime.now(UTC)
+    heartbeat = WorkerHeartbeat(worker_id="w1", at=now, started_at=now, ready=True)
+    with redis.Redis.from_url(redis_url) as client:
+        client.hset(WORKERS, "w1", encode_worker_heartbeat(heartbeat))
+    assert millrace.run(["retrain", "once", "--events", str(event_file)]) == 1
+    assert "unconfirmed: w1 did not report it within 0 s" in capsys.readouterr().out
 
 
 def test_absent_kafka_is_told_before_the_training(

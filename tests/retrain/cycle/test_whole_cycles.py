@@ -12,6 +12,7 @@ import pytest
 
 from models.model_config import ModelConfig
 from retrain.cycle.cycle_parts import CycleClock
+from retrain.cycle.work_folder import WorkFolder
 from retrain.releases.announcing import announce
 from retrain.releases.release_catalogue import read_release_manifest
 from schemas.connections import kafka_arguments
@@ -62,7 +63,7 @@ def test_second_cycle_begins_with_the_first_ones_release(stage: CycleStage) -> N
     assert second.seconds.keys() == {
         "window", "incumbent", "train", "judge", "publish", "announce", "wait", "mark", "watch", "prune",
     }  # fmt: skip
-    assert [path.name for path in stage.settings.retrain_work.iterdir()] == ["cycle.json"]
+    assert {path.name for path in stage.settings.retrain_work.iterdir()} == {"cycle.json", ".lock"}
 
 
 def newest_ms(stage: CycleStage) -> int:
@@ -247,6 +248,14 @@ def test_holder_that_lost_the_lock_announces_nothing(stage: CycleStage, place: s
     assert stage.generations() == []
     assert stage.board().lock == "another"
     stage.redis.delete(CYCLE_LOCK)
+    assert stage.run().outcome == "running"
+
+
+def test_folder_of_a_suspended_process_is_not_worked_in_by_another(stage: CycleStage) -> None:
+    held = WorkFolder(stage.settings.retrain_work).held()
+    with held, pytest.raises(UsageError, match="another process works there"):
+        stage.run()
+    assert stage.board().lock is None
     assert stage.run().outcome == "running"
 
 
