@@ -32,7 +32,7 @@ RUN uv pip install --no-cache --no-deps --build-constraint constraints.txt .
 
 FROM python:3.11-slim-bookworm AS run
 RUN useradd --system --uid 10001 --home-dir /var/lib/millrace --create-home millrace \
-    && install -d -o millrace /var/lib/millrace/releases /var/lib/millrace/release-cache
+    && install -d -o millrace /var/lib/millrace/releases /var/lib/millrace/release-cache /var/lib/millrace/archive
 ENV PATH=/opt/millrace/bin:$PATH PYTHONUNBUFFERED=1 \
     MILLRACE_RELEASES=/var/lib/millrace/releases \
     MILLRACE_RELEASE_CACHE=/var/lib/millrace/release-cache \
@@ -41,8 +41,8 @@ ENV PATH=/opt/millrace/bin:$PATH PYTHONUNBUFFERED=1 \
 WORKDIR /var/lib/millrace
 USER millrace
 ENTRYPOINT ["millrace"]
-# 8080: lookup; 8081: the worker's /metrics, /healthz and /readyz
-EXPOSE 8080 8081
+# 8080: lookup; 8081: the worker's /metrics, /healthz and /readyz; 8082: the archiver's /metrics
+EXPOSE 8080 8081 8082
 
 FROM run AS retrain
 USER root

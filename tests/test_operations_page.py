@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from prometheus_client import CollectorRegistry
 
+from retrain.archive.archive_metrics import ArchiveMetrics
 from retrain.settings import PROGRAMS as RETRAIN_PROGRAMS
 from schemas.settings import PREFIX
 from streams.lookup.lookup_metrics import LookupMetrics
@@ -19,7 +20,10 @@ GUARANTEES = (ROOT / "docs" / "guarantees.md").read_text()
 PACKAGES = ("streams", "retrain", "models", "index", "schemas")
 
 
-def metrics_table(metrics: WorkerMetrics | LookupMetrics) -> list[str]:
+Metrics = WorkerMetrics | LookupMetrics | ArchiveMetrics
+
+
+def metrics_table(metrics: Metrics) -> list[str]:
     """A row for each metric, in the order of its module."""
     rows = []
     for metric in (one for name, one in vars(metrics).items() if name != "registry"):
@@ -31,8 +35,8 @@ def metrics_table(metrics: WorkerMetrics | LookupMetrics) -> list[str]:
     return rows
 
 
-@pytest.mark.parametrize("kind", [WorkerMetrics, LookupMetrics])
-def test_every_metric_is_listed_as_it_is(kind: type[WorkerMetrics | LookupMetrics]) -> None:
+@pytest.mark.parametrize("kind", [WorkerMetrics, LookupMetrics, ArchiveMetrics])
+def test_every_metric_is_listed_as_it_is(kind: type[Metrics]) -> None:
     table = "\n".join(metrics_table(kind(CollectorRegistry())))
     assert table in OPERATIONS, f"docs/operations.md must have:\n{table}"
 
@@ -41,6 +45,7 @@ def test_pages_name_no_metric_that_is_not_there() -> None:
     rows = [
         *metrics_table(WorkerMetrics(CollectorRegistry())),
         *metrics_table(LookupMetrics(CollectorRegistry())),
+        *metrics_table(ArchiveMetrics(CollectorRegistry())),
     ]
     known = {row.split("`")[1] for row in rows}
     named = set(re.findall(r"\bmillrace_[a-z_]+", OPERATIONS + ARCHITECTURE + GUARANTEES))

@@ -105,6 +105,15 @@ async def test_store_that_is_away_is_waited_for(
     assert offsets_of(archive(settings)) == everything(20)
 
 
+async def test_largest_segment_is_written_when_memory_is_full(settings: ArchiveSettings) -> None:
+    patient = settings.model_copy(
+        update={"archive_file_rows": 10_000, "archive_file_age_s": 600.0, "archive_buffer_mb": 0.002}
+    )
+    await send(patient, 40)
+    async with archiving(patient, ArchiveStore(archive(patient))):
+        await until(has_rows(patient, 20))
+
+
 async def test_object_store_is_archived_to_alike(settings: ArchiveSettings, prefix: str) -> None:
     url = f"memory://{prefix}archive"
     await send(settings, 20)
