@@ -84,7 +84,8 @@ class PartitionBuffer:
         assert record.offset >= self.next_offset, "messages come in order"
         self._day = max(self._day, _day(_credible_ms(record.timestamp, now_ms, bool(self._day))))
         if not self.segments or self._is_ended(self.segments[-1]):
-            self.reach(record.offset)
+            if self.segments:
+                self.reach(record.offset)
             rows = LogRows(self._event_type_map)
             first = self.next_offset
             self.segments.append(Segment(self._source, first, first, self._day, rows, begun_s=now_s))
