@@ -70,7 +70,7 @@ class PartitionBuffer:
         self._event_type_map = event_type_map
         self._source = source
         self.segments: list[Segment] = []
-        self.next_offset = first_offset
+        self._begin = self.next_offset = first_offset
         self._day = day or ""
 
     def add(self, record: Record, now_ms: int, now_s: float) -> None:
@@ -87,7 +87,7 @@ class PartitionBuffer:
             if self.segments:
                 self.reach(record.offset)
             rows = LogRows(self._event_type_map)
-            first = self.next_offset
+            first = self.segments[-1].next_offset if self.segments else self._begin
             self.segments.append(Segment(self._source, first, first, self._day, rows, begun_s=now_s))
         segment = self.segments[-1]
         segment.rows.add(record)
@@ -116,6 +116,7 @@ class PartitionBuffer:
     def written(self, segment: Segment) -> None:
         """A segment is in the archive."""
         self.segments.remove(segment)
+        self._begin = segment.next_offset
 
     @property
     def bytes(self) -> int:

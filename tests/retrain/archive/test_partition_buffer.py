@@ -59,6 +59,15 @@ def test_segments_follow_each_other_without_a_gap() -> None:
     assert [(one.first_offset, one.next_offset) for one in buffer.segments] == [(0, 20), (20, 21)]
 
 
+def test_marks_behind_a_written_segment_are_covered_by_the_next() -> None:
+    buffer = filled(a_buffer(), a_record(offset=0))
+    (segment,) = buffer.segments
+    buffer.written(segment)
+    buffer.reach(4)
+    filled(buffer, a_record(offset=6))
+    assert [(one.first_offset, one.next_offset) for one in buffer.segments] == [(1, 7)]
+
+
 def test_segment_has_no_more_rows_than_it_may() -> None:
     buffer = filled(a_buffer(max_rows=2), *(a_record(offset=at) for at in range(5)))
     assert [len(one.rows) for one in buffer.segments] == [2, 2, 1]
