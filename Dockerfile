@@ -33,7 +33,7 @@ RUN uv pip install --no-cache --no-deps --build-constraint constraints.txt .
 FROM python:3.11-slim-bookworm AS run
 RUN useradd --system --uid 10001 --home-dir /var/lib/millrace --create-home millrace \
     && install -d -o millrace /var/lib/millrace/releases /var/lib/millrace/release-cache \
-        /var/lib/millrace/retrain-work
+        /var/lib/millrace/retrain-work /var/lib/millrace/archive
 ENV PATH=/opt/millrace/bin:$PATH PYTHONUNBUFFERED=1 \
     MILLRACE_RELEASES=/var/lib/millrace/releases \
     MILLRACE_RELEASE_CACHE=/var/lib/millrace/release-cache \
@@ -43,8 +43,8 @@ ENV PATH=/opt/millrace/bin:$PATH PYTHONUNBUFFERED=1 \
 WORKDIR /var/lib/millrace
 USER millrace
 ENTRYPOINT ["millrace"]
-# 8080: lookup; 8081: the worker's /metrics, /healthz and /readyz; 8082: retrain's /metrics and /healthz
-EXPOSE 8080 8081 8082
+# 8080: lookup; /metrics and /healthz of 8081: the worker (and /readyz), 8082: retrain, 8083: the archiver, 8084: the side index
+EXPOSE 8080 8081 8082 8083 8084
 
 FROM run AS retrain
 USER root

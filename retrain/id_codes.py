@@ -16,9 +16,10 @@ def codes_of(ids: pl.Series) -> NDArray[np.uint32]:
 
 def as_categories(ids: pl.Series) -> pl.Series:
     """The ids as categories: as they are, or strings under categories of their own."""
-    return ids if ids.dtype == pl.Categorical else ids.cast(pl.Categorical(pl.Categories.random()))
+    return ids if isinstance(ids.dtype, pl.Categorical) else ids.cast(pl.Categorical(pl.Categories.random()))
 
 
 def with_plain_ids(events: pl.DataFrame) -> pl.DataFrame:
     """The events with strings for ids and types, for what joins them with other frames."""
-    return events.with_columns(pl.col(pl.Categorical, pl.Enum).cast(pl.String))
+    coded = [name for name, kind in events.schema.items() if isinstance(kind, pl.Categorical | pl.Enum)]
+    return events.with_columns(pl.col(coded).cast(pl.String))

@@ -71,7 +71,7 @@ def _named_events_of_suspect_sessions(
     if not len(twice):
         return np.zeros(0, dtype=np.int64)
     suspicious = np.zeros(int(session_codes.max()) + 1, dtype=np.bool_)
-    suspicious[session_codes[pl.Series(pairs).is_in(pl.Series(twice)).to_numpy()]] = True
+    suspicious[session_codes[pl.Series(pairs).is_in(pl.Series(twice).implode()).to_numpy()]] = True
     return np.flatnonzero(suspicious[session_codes] & (keys != NO_ID))
 
 

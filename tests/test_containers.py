@@ -14,7 +14,7 @@ from schemas.settings import PREFIX
 from streams.settings import PROGRAMS as STREAMS_PROGRAMS
 
 ROOT = Path(__file__).parent.parent
-OURS = ("topics-create", "worker", "lookup", "retrain")
+OURS = ("topics-create", "worker", "lookup", "archive", "retrain")
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +75,7 @@ def test_every_volume_and_dependency_is_declared(compose: dict[str, Any]) -> Non
 
 
 @pytest.mark.parametrize(
-    "service", ["kafka", "redis", "worker", "lookup", "retrain", "prometheus", "grafana"]
+    "service", ["kafka", "redis", "worker", "lookup", "archive", "retrain", "prometheus", "grafana"]
 )
 def test_services_that_stay_have_a_health_check(compose: dict[str, Any], service: str) -> None:
     assert compose["services"][service]["healthcheck"]["test"][0] == "CMD"

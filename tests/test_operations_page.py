@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from prometheus_client import CollectorRegistry
 
+from retrain.archive.archive_metrics import ArchiveMetrics
 from retrain.schedule.retrain_metrics import RetrainMetrics
 from retrain.settings import PROGRAMS as RETRAIN_PROGRAMS
 from schemas.settings import PREFIX
@@ -20,8 +21,8 @@ GUARANTEES = (ROOT / "docs" / "guarantees.md").read_text()
 PACKAGES = ("streams", "retrain", "models", "index", "schemas")
 
 
-Metrics = WorkerMetrics | LookupMetrics | RetrainMetrics
-KINDS: tuple[type[Metrics], ...] = (WorkerMetrics, LookupMetrics, RetrainMetrics)
+Metrics = WorkerMetrics | LookupMetrics | RetrainMetrics | ArchiveMetrics
+KINDS: tuple[type[Metrics], ...] = (WorkerMetrics, LookupMetrics, RetrainMetrics, ArchiveMetrics)
 
 
 def metrics_table(metrics: Metrics) -> list[str]:

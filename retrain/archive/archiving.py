@@ -10,7 +10,7 @@ from contextlib import AsyncExitStack
 import structlog
 from aiokafka import AIOKafkaConsumer
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
-from aiokafka.errors import KafkaConnectionError
+from aiokafka.errors import KafkaConnectionError, KafkaError
 from prometheus_client import CollectorRegistry, start_http_server
 
 from retrain.archive.archive_group import ArchiveGroup
@@ -130,4 +130,6 @@ async def _started(stack: AsyncExitStack, settings: ArchiveSettings) -> AIOKafka
         await consumer.start()
     except KafkaConnectionError as error:
         raise Unavailable(kafka_unreachable(settings.kafka_bootstrap_servers)) from error
+    except KafkaError as error:
+        raise Unavailable(f"Kafka at {settings.kafka_bootstrap_servers}: {error!r}") from error
     return consumer

@@ -70,7 +70,7 @@ class PartitionBuffer:
         self._event_type_map = event_type_map
         self._source = source
         self.segments: list[Segment] = []
-        self.next_offset = first_offset
+        self._begin = self.next_offset = first_offset
         self._day = day or ""
 
     def add(self, record: Record, now_ms: int, now_s: float) -> None:
@@ -84,9 +84,10 @@ class PartitionBuffer:
         assert record.offset >= self.next_offset, "messages come in order"
         self._day = max(self._day, _day(_credible_ms(record.timestamp, now_ms, bool(self._day))))
         if not self.segments or self._is_ended(self.segments[-1]):
-            self.reach(record.offset)
+            if self.segments:
+                self.reach(record.offset)
             rows = LogRows(self._event_type_map)
-            first = self.next_offset
+            first = self.segments[-1].next_offset if self.segments else self._begin
             self.segments.append(Segment(self._source, first, first, self._day, rows, begun_s=now_s))
         segment = self.segments[-1]
         segment.rows.add(record)
@@ -115,6 +116,7 @@ class PartitionBuffer:
     def written(self, segment: Segment) -> None:
         """A segment is in the archive."""
         self.segments.remove(segment)
+        self._begin = segment.next_offset
 
     @property
     def bytes(self) -> int:

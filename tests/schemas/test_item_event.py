@@ -142,6 +142,15 @@ def test_erase_names_its_user_or_none() -> None:
     )
     named = msgspec.structs.replace(erase, user_id=UserId("7"))
     assert decode_event(encode_erase_session(named)) == named
+    of_all = msgspec.structs.replace(named, whole_user=True)
+    assert decode_event(encode_erase_session(of_all)) == of_all
+
+
+def test_erase_of_a_whole_user_that_names_none_is_of_the_session_alone() -> None:
+    wire = {"session_id": "s", "event_type": "erase", "occurred_at": 0, "whole_user": True}
+    assert decode_event(msgspec.json.encode(wire)) == EraseSession(
+        session_id=SessionId("s"), occurred_at_ms=0
+    )
     with pytest.raises(InvalidEvent, match="1 to 256 bytes") as refused:
         decode_event(an_event(event_type="erase", user_id=""))
     assert refused.value.path == "$.user_id"

@@ -11,9 +11,9 @@ import msgspec
 import polars as pl
 from aiokafka import AIOKafkaProducer
 
-from retrain.archive.archive_files import cover
 from retrain.archive.archive_store import ArchiveStore
-from retrain.archive.parquet_files import row_batches
+from retrain.archive.archived_log import ArchivedLog
+from retrain.archive.log_rows import SCHEMA
 from streams.dev.child_processes import Child, ChildProcesses
 
 READY_S = 30.0
@@ -40,13 +40,9 @@ def start_archiver(children: ChildProcesses, name: str, environment: dict[str, s
 
 def rows_of(archive: Path | str) -> list[dict[str, Any]]:
     """All that readers see, by topic, partition and offset."""
-    store = ArchiveStore(str(archive))
-    tables = [
-        pl.DataFrame(batch)
-        for part in cover(store.files())
-        for batch in row_batches(store, part.file, part.first_offset)
-    ]
-    return pl.concat(tables).rows(named=True) if tables else []
+    archived = ArchivedLog(ArchiveStore(str(archive)))
+    pieces = [rows for partition in archived.partitions for rows in archived.rows(partition, SCHEMA.names)]
+    return pl.concat(pieces).rows(named=True) if pieces else []
 
 
 def offsets_of(archive: Path | str) -> list[tuple[int, int]]:

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from aiokafka import AIOKafkaProducer
 from confluent_kafka import TopicPartition as ConfluentPartition
 from confluent_kafka.admin import AdminClient
 
@@ -16,7 +17,8 @@ from retrain.archive_settings import ArchiveSettings
 from retrain.event_log import read_event_log
 from retrain.settings import RetrainSettings
 from schemas.errors import Unavailable, UsageError
-from tests.retrain.archive.archiver_runs import an_event, offsets_of, produce
+from tests.odd_messages import send_odd
+from tests.retrain.archive.archiver_runs import an_event, offsets_of, produce, rows_of
 from tests.retrain.archive.crashing_store import Crash, CrashingStore
 from tests.retrain.archive.written_archives import a_record, write_records
 from tests.services.kafka_broker import Kafka
@@ -104,6 +106,51 @@ async def test_store_that_is_away_is_waited_for(
     async with archiving(settings, AwayStore(archive(settings))):
         await until(has_rows(settings, 20))
     assert offsets_of(archive(settings)) == everything(20)
+
+
+async def test_marks_of_transactions_leave_no_gap_and_aborted_events_no_row(
+    kafka: Kafka, settings: ArchiveSettings
+) -> None:
+    if kafka.kind == "embedded":
+        pytest.skip("the embedded broker has no transactions")
+    topic = settings.event_topics[0]
+    async with (
+        AIOKafkaProducer(
+            bootstrap_servers=kafka.bootstrap_servers, transactional_id=f"{topic}-writer"
+        ) as producer,
+        archiving(settings, ArchiveStore(archive(settings))),
+    ):
+        for number in range(4):
+            async with producer.transaction():
+                await producer.send_and_wait(topic, an_event(f"s{number}"), partition=0)
+            await until(has_rows(settings, number + 1))
+            await producer.begin_transaction()
+            await producer.send_and_wait(topic, an_event("aborted"), partition=0)
+            await producer.abort_transaction()
+    archived = ArchivedLog(ArchiveStore(archive(settings)))
+    assert archived.gaps == {}
+    assert [row["session_id"] for row in rows_of(archive(settings))] == ["s0", "s1", "s2", "s3"]
+
+
+async def test_message_that_the_client_cannot_parse_is_counted_and_passed_over(
+    kafka: Kafka, settings: ArchiveSettings
+) -> None:
+    await send(settings, 2)
+    await asyncio.to_thread(send_odd, kafka.bootstrap_servers, settings.event_topics[0])
+    await send(settings, 2, 2)
+    async with archiving(settings, ArchiveStore(archive(settings))):
+        await until(has_rows(settings, 4))
+    archived = ArchivedLog(ArchiveStore(archive(settings)))
+    assert (archived.survey().invalid, archived.gaps) == (1, {})
+
+
+async def test_largest_segment_is_written_when_memory_is_full(settings: ArchiveSettings) -> None:
+    patient = settings.model_copy(
+        update={"archive_file_rows": 10_000, "archive_file_age_s": 600.0, "archive_buffer_mb": 0.002}
+    )
+    await send(patient, 40)
+    async with archiving(patient, ArchiveStore(archive(patient))):
+        await until(has_rows(patient, 20))
 
 
 async def test_object_store_is_archived_to_alike(settings: ArchiveSettings, prefix: str) -> None:

@@ -1,5 +1,6 @@
 """`millrace archive` as a process on a real Kafka: killed, doubled, restarted; compared with the topic."""
 
+import signal
 from pathlib import Path
 
 import pytest
@@ -109,18 +110,24 @@ async def test_killed_archiver_is_followed_by_one_that_goes_on_behind_the_archiv
     assert offsets_of(archive) == everything(4000)
 
 
-async def test_two_archivers_share_the_partitions_and_double_nothing(
+async def test_two_archivers_share_the_partitions_and_one_that_wakes_up_late_doubles_nothing(
     environment: dict[str, str], children: ChildProcesses
 ) -> None:
     archive = Path(environment["MILLRACE_ARCHIVE"])
-    one = start_archiver(children, "one", environment)
+    slow = {**environment, "MILLRACE_ARCHIVE_FILE_AGE_S": "3"}
+    one = start_archiver(children, "one", slow)
     await send(environment, [an_event() for _ in range(500)])
     one.wait_until(lambda: len(offsets_of(archive)) > 0, READY_S, "archiving")
     two = start_archiver(children, "two", environment)
     two.wait_until(lambda: "partitions given" in two.log_path.read_text(), READY_S, "given partitions")
     await send(environment, [an_event() for _ in range(500)])
     two.wait_until(lambda: metric(two, "millrace_archive_files_total") > 0, READY_S)
-    one.kill()
+    one.wait_until(lambda: metric(one, "millrace_archive_buffered_bytes") > 0, READY_S, "reading")
+    one.send_signal(signal.SIGSTOP)
     await send(environment, [an_event() for _ in range(500)])
     two.wait_until(lambda: len(offsets_of(archive)) >= 1500, READY_S, "archived")
-    assert offsets_of(archive) == everything(1500)
+    one.send_signal(signal.SIGCONT)  # it has read what the other has archived
+    await send(environment, [an_event() for _ in range(500)])
+    two.wait_until(lambda: len(offsets_of(archive)) >= 2000, READY_S, "archived")
+    assert (one.terminate(), two.terminate()) == (0, 0)
+    assert offsets_of(archive) == everything(2000)

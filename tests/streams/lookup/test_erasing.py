@@ -32,6 +32,7 @@ class Sent(NamedTuple):
     key: str
     session_id: str
     user_id: str | None
+    whole_user: bool = False
 
 
 class Stage(NamedTuple):
@@ -71,9 +72,8 @@ class Stage(NamedTuple):
                     assert isinstance(event, EraseSession)
                     assert event.occurred_at_ms > 1_700_000_000_000
                     key = record.key.decode()
-                    found.append(
-                        Sent(partition.topic, partition.partition, key, event.session_id, event.user_id)
-                    )
+                    whose = (event.session_id, event.user_id, event.whole_user)
+                    found.append(Sent(partition.topic, partition.partition, key, *whose))
         return found
 
 
@@ -122,7 +122,9 @@ async def test_user_is_erased_session_by_session(stage: Stage) -> None:
     assert (answer.status, answer.body) == (202, b'{"sessions":5}')
     sent = await stage.sent()
     wanted = [
-        Sent(topic, at % PARTITIONS, f"s{at}", f"s{at}", "ü/1") for topic in stage.topics for at in range(5)
+        Sent(topic, at % PARTITIONS, f"s{at}", f"s{at}", "ü/1", whole_user=True)
+        for topic in stage.topics
+        for at in range(5)
     ]
     assert sorted(sent) == sorted(wanted)
 
