@@ -8,6 +8,7 @@ import pytest
 from redis import Redis
 
 from schemas.errors import Unavailable, UsageError
+from schemas.redis_keys import WORKERS
 from schemas.settings import SharedSettings
 from streams.redis_clients import available, open_redis
 from streams.redis_session_store import RedisSessionStore
@@ -64,6 +65,10 @@ def test_documented_user_may_do_all_that_worker_and_lookup_need(
     stage = stage_on(private_redis.url)
     url = user_url(private_redis, *documented_rule())
     assert_worker_and_lookup_serve(stage, MILLRACE_REDIS_URL=url)
+    (worker,) = stage.workers
+    with Redis(port=private_redis.port) as anybody:
+        worker.wait_for(lambda: anybody.hlen(WORKERS), "telling what it serves")
+    assert "no heartbeat" not in worker.child.log_tail(200)
 
 
 def test_worker_whose_user_lacks_a_command_ends_with_one_line(
