@@ -1,10 +1,11 @@
 """Weights carried from one vocabulary to another: rows of known items copied, rows for new ones made.
 
-Owns where a new item begins: at the mean of the items that stand near it in the new sessions, so that it is
-recommended beside them before the first step. Caller: `retrain.training.warm_start`.
+Owns where a new item begins: the more neighbours it has in the new sessions, the nearer to their mean, so
+that it is recommended beside them before the first step. Caller: `retrain.training.warm_start`.
 """
 
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
@@ -19,6 +20,9 @@ from retrain.training.sessionize import Sessions
 Array = NDArray[np.float32]
 _SELDOM = 0.05
 """A quantile of what was gathered by item."""
+_TRUSTED = 3.0
+"""Neighbours that count as much as chance: of a few clicks alone, a new item would stand in the midst of
+popular ones and be listed in their place."""
 
 
 def carried_weights(
@@ -35,12 +39,12 @@ def carried_weights(
         old: the items of their rows.
         new: the items of the rows to make.
         sessions: rows of the new vocabulary.
-        config: of the new training; its seed draws the rows of items that stand near no known one.
+        config: of the new training; its seed draws where they begin as far as their company does not tell.
     """
     old_rows = old.rows(new.item_ids)
     is_new = old_rows == UNKNOWN
     units = config.als_factors if config.strategy == "als" else config.hidden_size
-    company = _shares(cooccurrence_counts(sessions, len(new))[is_new][:, ~is_new])
+    company = cooccurrence_counts(sessions, len(new))[is_new][:, ~is_new]
     for place, member in enumerate(members):
         random = np.random.default_rng([config.seed, place])
         matrix = np.empty((len(new), member[ITEM_MATRIX].shape[1]), dtype=np.float32)
@@ -63,27 +67,29 @@ def _gathered(member: Weights, old_rows: NDArray[np.int32]) -> Weights:
     return {ITEM_MATRIX + SQUARES: squares}
 
 
-def _shares(counts: sp.csr_matrix) -> sp.csr_matrix:
-    """Rows of counts as shares of their sum; rows of zeros stay."""
-    totals = np.asarray(counts.sum(axis=1)).ravel()
-    return sp.diags(1 / np.maximum(totals, np.finfo(np.float64).tiny)) @ counts
-
-
 def _begun(known: Array, company: sp.csr_matrix, units: int, random: np.random.Generator) -> Array:
     """Rows for new items, float32 [new, item_dim]: embeddings as long as known ones are on average, no bias.
 
     Args:
         known: float32 [known, item_dim], the rows of the known items.
-        company: [new, known], the share that each known item has in a new one's company.
+        company: [new, known], how often each known item stands near a new one.
         units: of an embedding; the input's come before the output's where they are separate.
-        random: for items without company.
+        random: for where an item begins as far as its company does not tell.
     """
+    evidence = np.asarray(company.sum(axis=1))
+    trust = evidence / (evidence + _TRUSTED)
     begun = np.zeros((company.shape[0], known.shape[1]), dtype=np.float32)
     for first in range(0, known.shape[1] - 1, units):
         columns = slice(first, first + units)
         lengths = np.linalg.norm(known[:, columns], axis=1, keepdims=True)
-        mean = company @ (known[:, columns] / np.maximum(lengths, np.finfo(np.float32).tiny))
-        lonely = ~mean.any(axis=1)
-        mean[lonely] = random.standard_normal((int(lonely.sum()), units))
-        begun[:, columns] = mean / np.linalg.norm(mean, axis=1, keepdims=True) * lengths.mean()
+        middle = _directions(company @ _directions(known[:, columns]))
+        anywhere = _directions(random.standard_normal(middle.shape))
+        begun[:, columns] = _directions(trust * middle + (1 - trust) * anywhere) * lengths.mean()
     return begun
+
+
+def _directions(vectors: NDArray[np.floating[Any]]) -> NDArray[np.floating[Any]]:
+    """The vectors at length one; zeros stay."""
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    directions: NDArray[np.floating[Any]] = vectors / np.maximum(lengths, np.finfo(np.float32).tiny)
+    return directions
