@@ -10,8 +10,8 @@ from index.pq_index import lists_for
 _REFINES = 2, 3, 4, 6, 8
 _FLAT_UP_TO = 200_000
 """Beyond, a scan of everything has lost before it begins."""
-_LISTS_FROM = 10_000
-"""Below, lists are too short to be scanned quickly."""
+_LISTS_FROM = 30_000
+"""Below, a scan of everything wins."""
 _SHARES_OF_LISTS = 128, 85, 64, 43, 32, 16, 8, 4
 """A search visits one in so many lists."""
 

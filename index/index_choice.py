@@ -6,8 +6,7 @@ finds more, in its place where it costs little more, so that noise of the clock 
 """
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import nullcontext
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,20 +14,18 @@ from numpy.typing import NDArray
 
 from index.exact_index import ExactIndex
 from index.index_candidates import searches, structures
-from index.index_measuring import CUTOFFS, Recall, Trial, microseconds, one_thread, recall_of
+from index.index_measuring import CUTOFFS, Recall, Trial, microseconds, recall_of
 from index.item_index import ItemIndex
-from index.pq_index import build_pq_index
+from index.pq_index import PqIndex, build_pq_index
 from schemas.index_measurement import IndexMeasurement
 
 BATCHES = 1, 256
-"""Queries at once that are measured; the last decides: it is when a worker is busy that time counts."""
+"""Queries at once: of a worker that waits for events, and of one that is busy, when time counts."""
 SLACK = 1.15
 """So much longer than the fastest may a search take that is simpler or finds more."""
-_BUILT_BY_ONE = 50_000
-"""Smaller indexes are built by one thread: on busy cores two wait for one another longer than they work."""
 _FOUND_ALL = 0.999
 """From here on dearer searches of the same codes are not looked at."""
-_LEAST_RECALL = 0.9
+_LEAST_RECALL = 0.95
 """What finds less is not timed."""
 
 
@@ -57,6 +54,8 @@ class Choice:
 
     index: ItemIndex
     chosen: IndexMeasurement
+    exact: IndexMeasurement
+    """What an exact search costs."""
     frontier: list[IndexMeasurement]
     """Those than which none is both faster in batches and finds more; the fastest first."""
 
@@ -73,22 +72,24 @@ def choose_index(
     vectors: NDArray[np.float32],
     queries: NDArray[np.float32],
     rules: IndexRules = IndexRules(),
+    batches: Sequence[int] = BATCHES,
     clock: Callable[[], float] = time.process_time,
 ) -> Choice:
     """Measure what may suit a catalogue and choose.
 
     Args:
         vectors: float32 [items, dim], at least one item.
-        queries: float32 [batch, dim], at least as many as the greatest of `BATCHES`, of real sessions.
+        queries: float32 [at least the greatest of `batches`, dim], of real sessions.
         rules: what the index must keep to. Where none does, the fastest that finds enough is chosen.
+        batches: queries at once that are measured, rising; the last decides.
         clock: seconds of the process's processor.
     """
     exact = ExactIndex(vectors)
     trial = Trial(queries, exact.search(queries, CUTOFFS[-1])[0])
     found = [_Found(exact, Recall(1, 1, 1), 0, _megabytes(vectors)), *_worth_timing(vectors, trial)]
-    candidates = _timed(found, queries, clock)
+    candidates = _timed(found, queries, batches, clock)
     chosen = best(candidates, rules)
-    return Choice(chosen.index, chosen.measured, frontier_of(candidates))
+    return Choice(chosen.index, chosen.measured, candidates[0].measured, frontier_of(candidates))
 
 
 def best(candidates: list[Candidate], rules: IndexRules) -> Candidate:
@@ -114,24 +115,35 @@ def _worth_timing(vectors: NDArray[np.float32], trial: Trial) -> Iterator[_Found
     """Everything that is built, with every way to search it that may be worth its time."""
     for structure in structures(len(vectors)):
         started = time.perf_counter()
-        with one_thread() if len(vectors) < _BUILT_BY_ONE else nullcontext():
-            built = build_pq_index(vectors, structure)
+        built = build_pq_index(vectors, structure)
         build_s = time.perf_counter() - started
         mb = _megabytes(vectors) + built.code_bytes / 1e6
-        for line in searches(structure):
-            for parameters in line:
-                index = built.with_search(parameters)
-                recall = recall_of(index.search, trial)
-                if min(recall.at_20, recall.at_100) >= _LEAST_RECALL:
-                    yield _Found(index, recall, build_s, mb)
-                if recall.surely >= _FOUND_ALL:
-                    break
+        for index, recall in _worth_searching(built, searches(structure), trial):
+            yield _Found(index, recall, build_s, mb)
 
 
-def _timed(found: list[_Found], queries: NDArray[np.float32], clock: Callable[[], float]) -> list[Candidate]:
+def _worth_searching(
+    built: PqIndex, lines: Iterable[list[dict[str, int]]], trial: Trial
+) -> Iterator[tuple[PqIndex, Recall]]:
+    """The ways to search what is built; none dearer than one that finds all there is to find."""
+    for line in lines:
+        for at, parameters in enumerate(line):
+            index = built.with_search(parameters)
+            recall = recall_of(index.search, trial)
+            if min(recall.at_20, recall.at_100) >= _LEAST_RECALL:
+                yield index, recall
+            if recall.surely >= _FOUND_ALL:
+                if at == 0:
+                    return
+                break
+
+
+def _timed(
+    found: list[_Found], queries: NDArray[np.float32], batches: Sequence[int], clock: Callable[[], float]
+) -> list[Candidate]:
     times = {
         batch: microseconds({at: one.index.search for at, one in enumerate(found)}, queries, batch, clock)
-        for batch in BATCHES
+        for batch in batches
     }
     return [
         Candidate(
@@ -140,7 +152,7 @@ def _timed(found: list[_Found], queries: NDArray[np.float32], clock: Callable[[]
             IndexMeasurement(
                 kind=one.index.kind,
                 parameters=one.index.parameters,
-                us_per_query={str(batch): round(times[batch][at], 1) for batch in BATCHES},
+                us_per_query={str(batch): round(times[batch][at], 1) for batch in batches},
                 recall_at_20=round(one.recall.at_20, 5),
                 recall_at_100=round(one.recall.at_100, 5),
                 build_s=round(one.build_s, 2),
@@ -152,7 +164,8 @@ def _timed(found: list[_Found], queries: NDArray[np.float32], clock: Callable[[]
 
 
 def _us(measured: IndexMeasurement) -> float:
-    return measured.us_per_query[str(BATCHES[-1])]
+    """The time in the largest batches."""
+    return measured.us_per_query[max(measured.us_per_query, key=int)]
 
 
 def _recall(candidate: Candidate) -> float:

@@ -1,114 +1,88 @@
-"""`millrace bench index`: microseconds a query of each kind of index, beside plain numpy.
+"""`millrace bench index`: which index a release of some size gets, what each kind costs and finds.
 
-Exact kinds may be judged on any vectors, approximate ones on those of a trained release only: random vectors
-have no clusters. Caller: `retrain.benches.offline_bench_commands`.
+The kinds are measured by what chooses a release's index, references beside them by the same clock on the same
+queries. Caller: `retrain.benches.offline_bench_commands`.
 """
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
-from typing import NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
-
-from index.item_index import INDEX_KINDS, build_index
-from models.release import load_release
+from index.exact_index import ExactIndex
+from index.index_choice import IndexRules, choose_index
+from index.index_measuring import CUTOFFS, Trial, microseconds, recall_of
+from retrain.benches.bench_vectors import Searched
+from retrain.benches.reference_indexes import REFERENCES
 from schemas.bench_report import Row
+from schemas.index_measurement import IndexMeasurement
 
-N = 100
-DIM = 101
-MAX_QUERIES = 512
-_SEED = 1
-Search = Callable[[NDArray[np.float32], int], tuple[NDArray[np.int32], NDArray[np.float32]]]
-
-
-class Searched(NamedTuple):
-    """What is searched, and for what."""
-
-    vectors: NDArray[np.float32]
-    """float32 [items, dim]."""
-    queries: NDArray[np.float32]
-    """float32 [MAX_QUERIES, dim]."""
-
-
-def drawn_vectors(items: int) -> Searched:
-    """Random vectors, and queries near some of them."""
-    random = np.random.default_rng(_SEED)
-    vectors = random.standard_normal((items, DIM), dtype=np.float32)
-    near = vectors[random.integers(items, size=MAX_QUERIES)]
-    return Searched(vectors, near + np.float32(0.5) * random.standard_normal(near.shape, dtype=np.float32))
-
-
-def release_vectors(folder: Path) -> Searched:
-    """A release's item vectors, and its encoder's queries after one view of items drawn by popularity.
-
-    Raises:
-        InvalidRelease: the folder is no release.
-    """
-    release = load_release(folder)
-    popular = release.popular
-    random = np.random.default_rng(_SEED)
-    weights = popular["score"] / popular["score"].sum(dtype=np.float64)
-    items = np.array(release.item_vectors[random.choice(popular["row"], MAX_QUERIES, p=weights)])
-    states = np.zeros((MAX_QUERIES, release.manifest.encoder.state_size), dtype=np.float16)
-    queries, _ = release.encoder.step(items, np.zeros(MAX_QUERIES, dtype=np.int64), states)
-    return Searched(np.array(release.item_vectors), queries)
+_JUDGED_QUERIES = 256
+"""Of a reference, whose recall is beside the point."""
+_REFERENCE_ROUNDS = 2
 
 
 def bench_index(
     searched: Searched,
     batches: Sequence[int],
-    seconds: float,
-    clock: Callable[[], float] = time.perf_counter,
+    references: Sequence[str],
+    rules: IndexRules,
+    clock: Callable[[], float] = time.process_time,
 ) -> Iterator[Row]:
-    """Search the 100 best with every kind, and with numpy.
+    """Measure the references, the exact search and the frontier; a row for each and each batch.
 
     Args:
         searched: vectors and queries.
-        batches: queries at once, at most `MAX_QUERIES`.
-        seconds: how long each is repeated.
-        clock: seconds.
+        batches: queries at once, at most as many as there are.
+        references: names of `REFERENCES`.
+        rules: by which an index is chosen.
+        clock: seconds of the process's processor.
     """
-    vectors, queries = searched
-    n = min(N, len(vectors))
-    exact, _ = search_by_numpy(vectors)(queries, n)
-    searches: dict[str, Search] = {"numpy": search_by_numpy(vectors)}
-    searches |= {kind: build_index(kind, vectors).search for kind in INDEX_KINDS}
-    for kind, search in searches.items():
-        recall = _recall(search(queries, n)[0], exact)
-        for batch in batches:
-            us = 1e6 * _seconds_per_query(search, queries[:batch], n, seconds, clock)
-            row: Row = {"items": len(vectors), "dim": vectors.shape[1], "index": kind, "batch": batch}
-            yield {**row, "us_per_query": round(us, 2), f"recall@{N}": round(recall, 4)}
+    rising = sorted(batches)
+    exact = ExactIndex(searched.vectors).search(searched.queries[:_JUDGED_QUERIES], CUTOFFS[-1])[0]
+    trial = Trial(searched.queries[:_JUDGED_QUERIES], exact)
+    for name in references:
+        yield from _rows(searched, _of_reference(name, searched, trial, rising, clock), chosen=False)
+    choice = choose_index(searched.vectors, searched.queries, rules, rising, clock)
+    others = [one for one in choice.frontier if one != choice.exact]
+    for one in (choice.exact, *others):
+        yield from _rows(searched, one, chosen=one == choice.chosen)
+    if choice.chosen not in (choice.exact, *others):
+        yield from _rows(searched, choice.chosen, chosen=True)
 
 
-def search_by_numpy(vectors: NDArray[np.float32]) -> Search:
-    """What one would write: all scores, a partition, a sort."""
+def _of_reference(
+    name: str, searched: Searched, trial: Trial, batches: Sequence[int], clock: Callable[[], float]
+) -> IndexMeasurement:
+    started = time.perf_counter()
+    search = REFERENCES[name](searched.vectors)
+    build_s = time.perf_counter() - started
+    recall = recall_of(search, trial)
+    times = {
+        str(batch): microseconds({name: search}, searched.queries, batch, clock, _REFERENCE_ROUNDS)[name]
+        for batch in batches
+    }
+    return IndexMeasurement(
+        kind=name,
+        us_per_query=times,
+        recall_at_20=recall.at_20,
+        recall_at_100=recall.at_100,
+        build_s=build_s,
+        mb=searched.vectors.nbytes / 1e6,
+    )
 
-    def search(queries: NDArray[np.float32], n: int) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
-        scores = queries @ vectors.T
-        rows = np.argpartition(-scores, n - 1, axis=1)[:, :n]
-        found = np.take_along_axis(scores, rows, axis=1)
-        order = np.lexsort((rows, -found), axis=1)
-        return np.take_along_axis(rows, order, axis=1).astype(np.int32), np.take_along_axis(
-            found, order, axis=1
-        )
 
-    return search
-
-
-def _recall(found: NDArray[np.int32], exact: NDArray[np.int32]) -> float:
-    hits = [len(np.intersect1d(one, other)) for one, other in zip(found, exact, strict=True)]
-    return float(np.sum(hits)) / exact.size
-
-
-def _seconds_per_query(
-    search: Search, queries: NDArray[np.float32], n: int, seconds: float, clock: Callable[[], float]
-) -> float:
-    search(queries, n)
-    started, rounds = clock(), 0
-    while rounds == 0 or clock() - started < seconds:
-        search(queries, n)
-        rounds += 1
-    return (clock() - started) / (rounds * len(queries))
+def _rows(searched: Searched, measured: IndexMeasurement, *, chosen: bool) -> Iterator[Row]:
+    """A row for each batch."""
+    parameters = " ".join(f"{name}={value}" for name, value in sorted(measured.parameters.items()))
+    for batch, us in measured.us_per_query.items():
+        yield {
+            "items": len(searched.vectors),
+            "kind": measured.kind,
+            "parameters": parameters or "-",
+            "batch": int(batch),
+            "us_per_query": round(us, 1),
+            "recall_at_20": round(measured.recall_at_20, 4),
+            "recall_at_100": round(measured.recall_at_100, 4),
+            "build_s": round(measured.build_s, 2),
+            "mb": round(measured.mb, 1),
+            "chosen": chosen,
+        }

@@ -1,12 +1,19 @@
 """`millrace bench train|index`: the offline measurements. Mounted by `millrace.py`."""
 
+import re
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+if TYPE_CHECKING:
+    from retrain.benches.bench_vectors import Searched
+
 app = typer.Typer()
 QUICK_EVENTS = 20_000
+_COUNT = re.compile(r"(\d+(?:\.\d+)?)([kM]?)")
+_THOUSANDS = {"": 1, "k": 1000, "M": 1_000_000}
 JsonOption = Annotated[Path | None, typer.Option("--json", help="Write the figures here as well.")]
 
 
@@ -52,31 +59,69 @@ def bench_train_command(
 
 @app.command("index")
 def bench_index_command(
-    sizes: Annotated[str, typer.Option(help="Numbers of items, comma-separated.")] = "10000,100000",
-    batches: Annotated[str, typer.Option(help="Queries at once, comma-separated.")] = "1,32,256",
-    release: Annotated[
-        Path | None, typer.Option(help="Search this release's vectors; approximate kinds need trained ones.")
+    *,
+    items: Annotated[
+        str | None,
+        typer.Option(help="Catalogue sizes, as in 18k,85k,1M. [default: 18k,85k, or that of the vectors]"),
     ] = None,
-    seconds: Annotated[float, typer.Option(min=0, help="How long each is repeated.")] = 0.5,
+    batches: Annotated[
+        str, typer.Option(help="Queries at once, comma-separated; the largest decides.")
+    ] = "256",
+    release: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Search this release's vectors, or copies of them.")
+    ] = None,
+    events: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Train on this event file first, and search that.")
+    ] = None,
+    beside: Annotated[
+        str, typer.Option(help="References, comma-separated; also faiss_ivf_flat, faiss_ivf_sq8, faiss_hnsw.")
+    ] = "numpy,faiss_flat",
+    recall: Annotated[float, typer.Option(min=0.5, max=1, help="What an index must find.")] = 0.99,
     json_file: JsonOption = None,
 ) -> None:
-    """Measure the index: microseconds a query of each kind, beside plain numpy."""
-    from retrain.benches.bench_index import bench_index, drawn_vectors, release_vectors
+    """Measure the kinds of index, on one core: time, recall, build, memory, and which one a release gets."""
+    from index.index_choice import IndexRules
+    from index.index_measuring import MAX_QUERIES
+    from retrain.benches.bench_index import bench_index
+    from retrain.benches.bench_vectors import drawn_vectors, grown
+    from retrain.benches.reference_indexes import REFERENCES
     from schemas.bench_report import new_report, report_text, write_report
     from schemas.output_paths import check_output_file
 
     check_output_file("--json", json_file)
-    at_once = _numbers("--batches", batches)
-    if release is not None:
-        tables, note = [release_vectors(release)], f"vectors of release {release.name}"
+    at_once = _numbers("--batches", batches, MAX_QUERIES)
+    references = _names("--beside", beside, REFERENCES)
+    sizes = _counts("--items", items) if items else None
+    trained, note = _trained_vectors(release, events)
+    if trained is None:
+        tables = (drawn_vectors(size) for size in sizes or [18_000, 85_000])
     else:
-        tables = [drawn_vectors(items) for items in _numbers("--sizes", sizes)]
-        note = "random vectors: judge the recall of approximate kinds on a trained release (--release)"
-    rows = [row for table in tables for row in bench_index(table, at_once, seconds)]
-    report = new_report("index", rows, [note])
+        tables = (grown(trained, size) for size in sizes or [len(trained.vectors)])
+    rules = IndexRules(least_recall=recall)
+    rows = [row for table in tables for row in bench_index(table, at_once, references, rules)]
+    report = new_report(
+        "index", rows, [note, "us_per_query: of one core, for the 100 best; build_s: wall clock"]
+    )
     typer.echo(report_text(report))
     if json_file:
         write_report(report, json_file)
+
+
+def _trained_vectors(release: Path | None, events: Path | None) -> tuple["Searched | None", str]:
+    """What a release or an event file gives to search, and what it is."""
+    from retrain.benches.bench_vectors import release_vectors, vectors_trained_on
+    from schemas.errors import UsageError
+    from schemas.settings import SharedSettings, read_settings
+
+    if release is not None and events is not None:
+        raise UsageError(f"--release {release} and --events {events}: give one of them")
+    copies = "items beyond its own are jittered copies"
+    if release is not None:
+        return release_vectors(release), f"vectors of release {release.name}; {copies}"
+    if events is not None:
+        searched = vectors_trained_on(events, read_settings(SharedSettings).event_type_map)
+        return searched, f"vectors trained on {events.name}, queries of its newest sessions; {copies}"
+    return None, "drawn vectors with neighbours like those of trained ones; --release or --events has those"
 
 
 def _train_note(path: Path | None, threads: int) -> str:
@@ -87,10 +132,30 @@ def _train_note(path: Path | None, threads: int) -> str:
     )
 
 
-def _numbers(option: str, given: str) -> list[int]:
+def _numbers(option: str, given: str, greatest: int) -> list[int]:
     from schemas.errors import UsageError
 
     parts = given.split(",")
-    if not all(part.strip().isdecimal() and int(part) > 0 for part in parts):
-        raise UsageError(f"{option} {given}: give whole numbers from 1, comma-separated")
+    if not all(part.strip().isdecimal() and 0 < int(part) <= greatest for part in parts):
+        raise UsageError(f"{option} {given}: give whole numbers from 1 to {greatest}, comma-separated")
     return [int(part) for part in parts]
+
+
+def _counts(option: str, given: str) -> list[int]:
+    """Numbers with or without k (thousand) or M (million)."""
+    from schemas.errors import UsageError
+
+    parts = [_COUNT.fullmatch(part.strip()) for part in given.split(",")]
+    counts = [round(float(part[1]) * _THOUSANDS[part[2]]) for part in parts if part]
+    if len(counts) < len(parts) or min(counts) < 1:
+        raise UsageError(f"{option} {given}: give numbers from 1 like 5000, 18k or 1.5M, comma-separated")
+    return counts
+
+
+def _names(option: str, given: str, known: Iterable[str]) -> list[str]:
+    from schemas.errors import UsageError
+
+    names = [name.strip() for name in given.split(",") if name.strip()]
+    if unknown := set(names) - set(known):
+        raise UsageError(f"{option} {given}: {min(unknown)} is not known; there are {', '.join(known)}")
+    return names

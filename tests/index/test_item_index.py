@@ -61,13 +61,25 @@ def test_exact_index_orders_any_scores(vectors: NDArray[np.float32], query: NDAr
     assert pairs == sorted(pairs)
 
 
-def test_exact_index_searches_long_batches_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    vectors, queries = planted(items=500, dim=8)
-    expected = ExactIndex(vectors).search(queries, 10)
-    monkeypatch.setattr("index.exact_index._MAX_SCORES", 20 * 512)
-    rows, scores = ExactIndex(vectors).search(queries, 10)
-    np.testing.assert_array_equal(rows, expected[0])
-    np.testing.assert_allclose(scores, expected[1], rtol=1e-5)
+@given(
+    items=st.integers(1, 300),
+    batch=st.integers(0, 40),
+    n=st.integers(1, 60),
+    max_scores=st.integers(1, 5000),
+    queries_at_once=st.integers(1, 40),
+)
+def test_exact_index_finds_the_same_in_parts(
+    items: int, batch: int, n: int, max_scores: int, queries_at_once: int
+) -> None:
+    vectors = whole_numbers(items, 5, greatest=2, seed=1)
+    queries = whole_numbers(batch, 5, greatest=2, seed=2)
+    expected = ExactIndex(vectors).search(queries, n)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("index.exact_index._MAX_SCORES", max_scores)
+        patch.setattr("index.exact_index._QUERIES_AT_ONCE", queries_at_once)
+        found = ExactIndex(vectors).search(queries, n)
+    for one, other in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(one, other)
 
 
 def test_exact_index_writes_no_file(tmp_path: Path) -> None:
@@ -140,7 +152,7 @@ def test_quantised_index_finds_95_of_100_true_neighbours_in_planted_data(paramet
 
 @pytest.mark.parametrize("parameters", QUANTISED)
 @given(dim=st.integers(1, 19), n=st.integers(1, 90), seed=st.integers(0, 99))
-@settings(max_examples=10)
+@settings(max_examples=10, deadline=None)
 def test_quantised_index_answers_in_order_with_no_row_twice(
     parameters: dict[str, int], dim: int, n: int, seed: int
 ) -> None:

@@ -1,21 +1,15 @@
 """`millrace bench train|index` run and report; how fast they say it is, is asserted nowhere."""
 
 import json
-from itertools import count
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import polars as pl
 import pytest
 
 import millrace
-from index.exact_index import ExactIndex
-from models.release import VECTORS_FILE
-from retrain.benches.bench_index import bench_index, drawn_vectors, search_by_numpy
 from retrain.benches.bench_train import drawn_log, last_sessions
 from tests.retrain.planted_sessions import ring_events
-from tests.successor_release import write_successor_release
 
 
 def measured(tmp_path: Path, *arguments: str) -> dict[str, Any]:
@@ -66,39 +60,6 @@ def test_last_sessions_of_each_part_are_kept_whole() -> None:
     assert len(whole) - len(kept) <= 6  # the session that the split cuts
 
 
-def test_index_is_measured_at_every_size_kind_and_batch(tmp_path: Path) -> None:
-    report = measured(tmp_path, "index", "--sizes", "50,120", "--batches", "1,8", "--seconds", "0")
-    assert [(row["items"], row["index"], row["batch"]) for row in report["rows"]] == [
-        (items, kind, batch)
-        for items in (50, 120)
-        for kind in ("numpy", "exact", "pq_fastscan")
-        for batch in (1, 8)
-    ]
-
-
-def test_index_is_measured_on_the_vectors_of_a_release(tmp_path: Path) -> None:
-    write_successor_release(tmp_path, "r1", ["a", "b", "c"])
-    assert (tmp_path / "r1" / VECTORS_FILE).exists()
-    release = str(tmp_path / "r1")
-    report = measured(tmp_path, "index", "--release", release, "--batches", "2", "--seconds", "0")
-    assert {(row["items"], row["dim"]) for row in report["rows"]} == {(3, 3)}
-
-
-def test_time_of_a_query_is_that_of_its_batch_shared_out() -> None:
-    ticks = count()
-    rows = list(bench_index(drawn_vectors(30), [2], seconds=1.5, clock=lambda: float(next(ticks))))
-    # from tick 0: tick 1 goes on, tick 2 stops, tick 3 is the end: 3 s, 2 rounds of 2 queries
-    assert [row["us_per_query"] for row in rows] == [750_000.0] * 3
-
-
-def test_exact_kinds_find_what_plain_numpy_finds() -> None:
-    vectors, queries = drawn_vectors(300)
-    rows, scores = search_by_numpy(vectors)(queries[:20], 10)
-    found, found_scores = ExactIndex(vectors).search(queries[:20], 10)
-    np.testing.assert_array_equal(rows, found)
-    np.testing.assert_allclose(scores, found_scores, rtol=1e-5)
-
-
 def test_drawn_sessions_have_two_events_and_the_numbers_asked_for() -> None:
     log = drawn_log(10_000, 50)
     assert log.group_by("session_id").len()["len"].min() == 2
@@ -109,7 +70,12 @@ def test_drawn_sessions_have_two_events_and_the_numbers_asked_for() -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["index", "--sizes", "many"], "--sizes many: give whole numbers from 1"),
+        (["index", "--items", "many"], "--items many: give numbers from 1 like 5000, 18k or 1.5M"),
+        (["index", "--items", "18k,0"], "--items 18k,0: give numbers from 1"),
+        (["index", "--items", "18K"], "--items 18K: give numbers from 1"),
+        (["index", "--batches", "2000"], "--batches 2000: give whole numbers from 1 to 1024"),
+        (["index", "--beside", "annoy"], "annoy is not known; there are numpy, faiss_flat"),
+        (["index", "--release", "a", "--events", "b"], "give one of them"),
         (["index", "--release", "none"], "none is no release"),
         (["train", "--events", "none.parquet"], "no such file"),
         (["train", "--configs", "huge"], "or be one of fast, small, large, pair"),
