@@ -5,7 +5,7 @@ mean. An event counts when its batch is saved, so once, whatever became of the b
 `streams.batch_counts`, `streams.heartbeat`.
 """
 
-from collections import Counter
+import collections
 from collections.abc import Mapping
 from itertools import compress
 
@@ -13,6 +13,7 @@ import numpy as np
 from aiokafka import TopicPartition
 from msgspec.structs import replace
 from numpy.typing import NDArray
+from prometheus_client import Counter
 
 from models.online_quality import CUTOFFS, OnlineGroup, figures_by_group
 from schemas.ids import ReleaseId
@@ -32,7 +33,8 @@ class OnlineCounter:
     def __init__(self, metrics: WorkerMetrics) -> None:
         self._metrics = metrics
         self._counts: dict[ReleaseId, OnlineCounts] = {}
-        self._groups: set[OnlineGroup] = set()
+        self._counters: dict[OnlineGroup, list[Counter]] = {}
+        """Of each group the metrics beside its figures: looking them up costs as much as counting."""
 
     def counts(self) -> dict[ReleaseId, OnlineCounts]:
         """By release, the one counted for last at the end."""
@@ -46,7 +48,7 @@ class OnlineCounter:
         self, refused: Mapping[TopicPartition, Watermarks], isolated: Isolated, quality: BatchQuality
     ) -> None:
         """What was not refused is saved."""
-        is_saved = [one.partition not in refused for one in isolated.events]
+        is_saved = [not refused or one.partition not in refused for one in isolated.events]
         events = sum(one is not None for one in compress(isolated.recommendations, is_saved))
         errors = sum(
             one.reason.stage == "recommend" and one.partition not in refused for one in isolated.letters
@@ -63,23 +65,33 @@ class OnlineCounter:
         for group, figures in figures_by_group(groups, members, ranks).items():
             if figures.any():
                 self._add_group(group, figures)
-        named = Counter((one.event_type, one.is_last) for one in compared.named if is_saved[one.place])
+        named = collections.Counter(
+            (one.event_type, one.is_last) for one in compared.named if is_saved[one.place]
+        )
         for (event_type, is_last), count in named.items():
             label = "last" if is_last else "other"
             self._metrics.online_named_lists.labels(event_type, label).inc(count)
 
     def _add_group(self, group: OnlineGroup, figures: NDArray[np.float64]) -> None:
-        predictions, *at_k = figures.tolist()
-        hits, reciprocal = at_k[: len(CUTOFFS)], at_k[len(CUTOFFS) :]
+        values = figures.tolist()
+        predictions, hits, reciprocal_ranks = int(values[0]), int(values[len(CUTOFFS)]), values[-1]
         self._add(
             group.release_id,
-            OnlineCounts(predictions=int(predictions), hits=int(hits[-1]), reciprocal_ranks=reciprocal[-1]),
+            OnlineCounts(predictions=predictions, hits=hits, reciprocal_ranks=reciprocal_ranks),
         )
-        self._groups.add(group)
-        self._metrics.online_predictions.labels(*group).inc(predictions)
-        for k, hits_at_k, reciprocal_at_k in zip(CUTOFFS, hits, reciprocal, strict=True):
-            self._metrics.online_hits.labels(*group, k).inc(hits_at_k)
-            self._metrics.online_reciprocal_ranks.labels(*group, k).inc(reciprocal_at_k)
+        counters = self._counters.get(group)
+        if counters is None:
+            counters = self._counters[group] = self._counters_of(group)
+        for counter, value in zip(counters, values, strict=True):
+            counter.inc(value)
+
+    def _counters_of(self, group: OnlineGroup) -> list[Counter]:
+        metrics = self._metrics
+        return [
+            metrics.online_predictions.labels(*group),
+            *(metrics.online_hits.labels(*group, k) for k in CUTOFFS),
+            *(metrics.online_reciprocal_ranks.labels(*group, k) for k in CUTOFFS),
+        ]
 
     def _add(self, release_id: ReleaseId, more: OnlineCounts) -> None:
         before = self._counts.pop(release_id, OnlineCounts())
@@ -96,8 +108,8 @@ class OnlineCounter:
 
     def _forget(self, release_id: ReleaseId) -> None:
         del self._counts[release_id]
-        for group in [one for one in self._groups if one.release_id == release_id]:
-            self._groups.remove(group)
+        for group in [one for one in self._counters if one.release_id == release_id]:
+            del self._counters[group]
             self._metrics.online_predictions.remove(*group)
             for k in CUTOFFS:
                 self._metrics.online_hits.remove(*group, k)
