@@ -142,6 +142,15 @@ def take_lock(
         sleep(_LOOK_S)
 
 
+def is_locked(redis: Client) -> bool:
+    """Whether a cycle runs anywhere now.
+
+    Raises:
+        Unavailable: Redis does not answer.
+    """
+    return bool(asked(lambda: redis.exists(CYCLE_LOCK)))
+
+
 def _try(redis: Client, holder: str, ttl_s: float) -> CycleLock | Held:
     nonce = f"{uuid.uuid4().hex} {holder}"
     answer = asked(lambda: redis.eval(_TAKE, 2, CYCLE_LOCK, CYCLE_FENCE, nonce, int(1000 * ttl_s)))

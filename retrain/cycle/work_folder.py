@@ -16,7 +16,7 @@ from pathlib import Path
 import msgspec
 import polars as pl
 
-from schemas.errors import UsageError
+from schemas.errors import Unavailable, UsageError
 from schemas.retrain_cycle import CycleRecord, decode_cycle_record, encode_cycle_record
 
 RECORD_FILE = "cycle.json"
@@ -90,11 +90,19 @@ class WorkFolder:
             ) from error
 
     def save(self, record: CycleRecord) -> None:
-        """Replace the record, whole or not at all; it is on the disc when this returns."""
+        """Replace the record, whole or not at all; it is on the disc when this returns.
+
+        Raises:
+            Unavailable: the disc does not take it.
+        """
         self._replace(RECORD_FILE, encode_cycle_record(record))
 
     def save_window(self, events: pl.DataFrame) -> None:
-        """Keep the events."""
+        """Keep the events.
+
+        Raises:
+            Unavailable: the disc does not take them.
+        """
         unfinished = self.path / f".{WINDOW_FILE}"
         try:
             events.write_parquet(unfinished)
@@ -135,8 +143,8 @@ class WorkFolder:
         except OSError as error:
             raise self._unwritable(error) from error
 
-    def _unwritable(self, error: OSError) -> UsageError:
-        return UsageError(f"MILLRACE_RETRAIN_WORK={self.path}: cannot be written ({error}); make room there")
+    def _unwritable(self, error: OSError) -> Unavailable:
+        return Unavailable(f"MILLRACE_RETRAIN_WORK={self.path}: cannot be written ({error}); make room there")
 
 
 def _sync(path: Path) -> None:

@@ -1,14 +1,17 @@
 """What speaks for a cycle: looked up in Kafka, Redis, the releases and the work folder.
 
-Owns the looking; requests and the schedule at every look, what costs more only every `retrain_poll_s` and
-when a scheduled time is due. Caller: `retrain.schedule.retrain_service`.
+Owns the looking; requests, the schedule and the lock at every look, what costs more only every
+`retrain_poll_s` and when there is a new request or a scheduled time. Caller:
+`retrain.schedule.retrain_service`.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
+from retrain.cycle.cycle_lock import is_locked
 from retrain.cycle.live_workers import live_workers
 from retrain.cycle.retrain_redis import Client
 from retrain.cycle.status_board import Board, read_board
@@ -26,6 +29,15 @@ from retrain.settings import RetrainSettings
 from schemas.connections import kafka_arguments
 from schemas.errors import InvalidRelease
 from schemas.release_manifest import LogRange
+from schemas.retrain_request import RetrainRequest
+
+
+class _Looked(NamedTuple):
+    """The last of the longer looks."""
+
+    at: datetime
+    due: datetime | None
+    request_ids: frozenset[str]
 
 
 class CycleReasons:
@@ -49,7 +61,8 @@ class CycleReasons:
         self._due_times = DueTimes(redis)
         self._work = WorkFolder(settings.retrain_work)
         self._hit_rate = HitRateWatch(settings.retrain_hit_rate_drop, settings.retrain_hit_rate_predictions)
-        self._looked_at: datetime | None = None
+        self._looked: _Looked | None = None
+        self._was_locked = False
         self._slow = Reasons()
 
     async def look(self) -> Reasons | None:
@@ -60,19 +73,31 @@ class CycleReasons:
             Unavailable: Kafka, Redis or the releases do not answer.
         """
         now = self._clock()
-        board = await asyncio.to_thread(read_board, self._redis)
-        self._metrics.serves(board.running, board.history, self._clock)
-        requests = await self._requests.look(self._answered(board))
-        if board.lock is not None:
-            return None
+        # Before the board: whoever gives the lock back has written there what came of the cycle.
+        locked = await asyncio.to_thread(is_locked, self._redis)
+        if self._was_locked and not locked:
+            self._looked = None
+        self._was_locked = locked
+        requests = await self._requests.look(())
         due = self._cron.due(self._due_times.taken(now), now) if self._cron else None
-        poll = timedelta(seconds=self._settings.retrain_poll_s)
-        if due is not None or self._looked_at is None or now - self._looked_at >= poll:
+        if self._is_time_for_more(now, due, requests):
+            board = await asyncio.to_thread(read_board, self._redis)
+            self._metrics.serves(board.running, board.history, self._clock)
+            requests = await self._requests.look(_answered(board))
             self._slow = await self._look_slowly(board)
-            self._looked_at = now
-        reasons = replace(self._slow, unfinished=self._unfinished(), requests=requests, due=due)
-        self._slow = replace(self._slow, hit_rate="")  # said once
-        return reasons
+            self._looked = _Looked(now, due, _ids(requests))
+        if locked:
+            return None
+        return replace(self._slow, unfinished=self._unfinished(), requests=requests, due=due)
+
+    def _is_time_for_more(
+        self, now: datetime, due: datetime | None, requests: Sequence[RetrainRequest]
+    ) -> bool:
+        """Whether the last of the longer looks is too old, or saw less than is there now."""
+        seen = self._looked
+        if seen is None or now - seen.at >= timedelta(seconds=self._settings.retrain_poll_s):
+            return True
+        return due not in (None, seen.due) or not _ids(requests) <= seen.request_ids
 
     async def keep_reading(self) -> None:
         """Take requests while a cycle runs, so that the group keeps this process.
@@ -92,17 +117,17 @@ class CycleReasons:
 
     def begun(self) -> None:
         """A cycle begins: what was counted for it counts for no other."""
-        self._looked_at = None
+        self._looked = None
         self._slow = Reasons()
 
     async def _look_slowly(self, board: Board) -> Reasons:
         ranges = await asyncio.to_thread(self._ranges)
         new = await count_new_events(self._settings, ranges)
         self._metrics.new_events.set(new)
-        fell = ""
+        fell = self._slow.hit_rate  # until a cycle begins, which may have to wait
         if board.running is not None and self._settings.retrain_hit_rate_drop:
             workers = await asyncio.to_thread(live_workers, self._redis)
-            fell = self._hit_rate.look(board.running.release_id, workers)
+            fell = self._hit_rate.look(board.running.release_id, workers) or fell
         return Reasons(new_events=new, hit_rate=fell)
 
     def _ranges(self) -> list[LogRange]:
@@ -121,6 +146,11 @@ class CycleReasons:
         record = self._work.record()
         return "" if record is None or record.closed else record.cycle_id
 
-    def _answered(self, board: Board) -> set[str]:
-        over = [one for one in board.history if one.outcome != "abandoned"]
-        return {request_id for one in over for request_id in one.request_ids}
+
+def _answered(board: Board) -> set[str]:
+    over = [one for one in board.history if one.outcome != "abandoned"]
+    return {request_id for one in over for request_id in one.request_ids}
+
+
+def _ids(requests: Sequence[RetrainRequest]) -> frozenset[str]:
+    return frozenset(one.request_id for one in requests)

@@ -15,7 +15,7 @@ from retrain.settings import RetrainSettings
 from schemas.cycle_status import RunningRelease
 from schemas.errors import Unavailable, UsageError
 from schemas.ids import ReleaseId
-from schemas.redis_keys import CYCLE_FENCE, CYCLE_LOCK
+from schemas.redis_keys import CYCLE_FENCE, CYCLE_LOCK, WORKERS
 from streams.dev.ports import free_port
 from tests.services.redis_cluster import RedisCluster
 from tests.services.redis_sentinels import PASSWORD, running_watched_redis
@@ -215,6 +215,19 @@ def held(lock: CycleLock) -> bool:
     except Unavailable:
         return False
     return True
+
+
+def test_what_is_no_heartbeat_is_passed_over(redis: Client) -> None:
+    redis.hset(WORKERS, "w", b"{")
+    assert live_workers(redis) == []
+
+
+def test_wrong_password_is_told_with_its_setting(private_redis: PrivateRedis) -> None:
+    private_redis.configure("requirepass", "right-one")
+    redis = a_client(private_redis.url.replace("redis://", "redis://:wrong-one@"))
+    with pytest.raises(UsageError, match=r"Redis refuses retrain: .*\(MILLRACE_REDIS_URL\)"):
+        take(redis)
+    redis.close()
 
 
 def test_redis_that_is_away_is_told_with_its_setting() -> None:

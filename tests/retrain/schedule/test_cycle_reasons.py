@@ -101,7 +101,7 @@ async def test_nothing_speaks_for_a_cycle_while_one_runs_elsewhere(stage: Stage)
     assert await stage.reasons.look() is None
 
 
-async def test_fallen_hit_rate_is_found_once_at_the_next_poll(stage: Stage) -> None:
+async def test_fallen_hit_rate_is_found_at_the_next_poll_until_a_cycle_begins(stage: Stage) -> None:
     running = RunningRelease(
         release_id=ReleaseId("r1"), generation=3, cycle_id="c", marked_at=NOON, newest_event_at=NOON
     )
@@ -113,7 +113,12 @@ async def test_fallen_hit_rate_is_found_once_at_the_next_poll(stage: Stage) -> N
         found = await stage.reasons.look()
         assert found is not None
         told.append(found.hit_rate)
-    assert told == ["", "", "the online hit rate fell from 0.5000 to 0.1000", ""]
+    fell = "the online hit rate fell from 0.5000 to 0.1000"
+    assert told == ["", "", fell, fell]
+    stage.reasons.begun()
+    found = await stage.reasons.look()
+    assert found is not None
+    assert found.hit_rate == ""
     labels = {"release_id": "r1"}
     value = stage.metrics.registry.get_sample_value
     assert value("millrace_retrain_running_release", labels) == 3

@@ -15,6 +15,7 @@ from tests.retrain.schedule.retrain_stage import RetrainStage
 
 YESTERDAY_S = 1_780_000_000
 NIGHTLY = "0 3 * * *"
+TAKEN = 'millrace_retrain_requests_total{kind="taken"}'
 RUNNING = 'millrace_retrain_cycles_total{outcome="running"}'
 
 
@@ -89,9 +90,27 @@ def test_cycle_of_a_stopped_process_goes_on_at_the_next_start(stage: RetrainStag
     again = stage.start()
     (only,) = stage.wait_for_cycles(again, 1)
     assert (only.outcome, only.attempts, only.request_ids) == ("running", 2, ["r1"])
-    commits = 'millrace_retrain_requests_total{kind="taken"}'
-    stage.wait_for(again, lambda: stage.metric(commits) == 1.0, "given the request again")
+    stage.wait_for(again, lambda: stage.metric(TAKEN) == 1.0, "given the request again")
     assert len(stage.board().history) == 1
+
+
+@pytest.mark.timeout(240)
+def test_cycle_outlives_a_schedule_that_is_killed(stage: RetrainStage) -> None:
+    long_one = Path(stage.environment["MILLRACE_RETRAIN_CONFIG"])
+    long_one.write_text('{"hidden_size": 8, "epochs": 1, "min_steps": 3000, "batch_size": 16}')
+    stage.produce_events()
+    stage.ask(a_request("r1"))
+    service = stage.start()
+    stage.wait_for(service, lambda: step_of(stage) == "train", "training")
+    service.send_signal(signal.SIGKILL)
+    assert service.wait(30) == -signal.SIGKILL
+    again = stage.start()
+    (only,) = stage.wait_for_cycles(again, 1)
+    assert (only.outcome, only.attempts, only.request_ids) == ("running", 1, ["r1"])
+    stage.wait_for(again, lambda: stage.metric(TAKEN) == 1.0, "given the request again")
+    stage.ask(a_request("r2"))
+    _, second = stage.wait_for_cycles(again, 2)
+    assert second.request_ids == ["r2"]
 
 
 def step_of(stage: RetrainStage) -> str:
@@ -135,8 +154,7 @@ def test_process_waits_while_a_cycle_runs_elsewhere_and_outlives_a_killed_one(st
     elsewhere = take_lock(stage.redis, "another machine", 60)
     stage.ask(a_request("r1"))
     service = stage.start()
-    taken = 'millrace_retrain_requests_total{kind="taken"}'
-    stage.wait_for(service, lambda: stage.metric(taken) == 1.0, "taking the request")
+    stage.wait_for(service, lambda: stage.metric(TAKEN) == 1.0, "taking the request")
     assert stage.metric("millrace_retrain_cycle_runs") == 0.0
     assert stage.board().history == []
     elsewhere.give_back()
