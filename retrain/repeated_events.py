@@ -70,9 +70,10 @@ def _named_events_of_suspect_sessions(
     del ordered
     if not len(twice):
         return np.zeros(0, dtype=np.int64)
-    suspicious = np.zeros(int(session_codes.max()) + 1, dtype=np.bool_)
-    suspicious[session_codes[pl.Series(pairs).is_in(pl.Series(twice).implode()).to_numpy()]] = True
-    return np.flatnonzero(suspicious[session_codes] & (keys != NO_ID))
+    has_twice = pl.Series(pairs).is_in(pl.Series(twice).implode()).to_numpy()
+    del pairs
+    suspicious = pl.Series(np.unique(session_codes[has_twice])).implode()
+    return np.flatnonzero(pl.Series(session_codes).is_in(suspicious).to_numpy() & (keys != NO_ID))
 
 
 def _kept(rows: pl.DataFrame) -> pl.Series:

@@ -22,10 +22,9 @@ from retrain.archive.erasures import (
     erased_by_rows,
     no_erasures,
 )
-from retrain.archive.parquet_files import facts_in, open_parquet
+from retrain.archive.parquet_files import facts_in, open_parquet, row_pieces
 from schemas.errors import Unavailable
 
-PIECE_ROWS = 250_000
 _LISTINGS = 5
 
 
@@ -114,7 +113,7 @@ class ArchivedLog:
                         invalid + facts.invalid,
                         without_consent + facts.without_consent,
                     )
-                    for rows in _pieces(parquet, part, ERASE_COLUMNS, since_ms) if facts.erasures else ():
+                    for rows in row_pieces(parquet, part, ERASE_COLUMNS, since_ms) if facts.erasures else ():
                         erasures += erased_by_rows(rows)
         return Survey(erasures, invalid, without_consent)
 
@@ -145,7 +144,7 @@ class ArchivedLog:
         """
         for part in self._parts.get(partition, ()):
             for parquet, found in self._opened(part):
-                yield from _pieces(parquet, found, columns, since_ms)
+                yield from row_pieces(parquet, found, columns, since_ms)
 
     def _opened(self, part: Part, listings: int = _LISTINGS) -> Iterator[tuple[pq.ParquetFile, Part]]:
         """The file of a part, or those that hold its offsets by now."""
@@ -177,30 +176,3 @@ def _within(part: Part, parts: list[Part]) -> list[Part]:
         if one.file.source == part.file.source
     ]
     return [one for one in clipped if one.first_offset < one.next_offset]
-
-
-def _pieces(
-    parquet: pq.ParquetFile, part: Part, columns: Sequence[str], since_ms: int | None
-) -> Iterator[pl.DataFrame]:
-    names = list(dict.fromkeys([*columns, "offset", "logged_at_ms"]))
-    groups = [
-        number
-        for number in range(parquet.metadata.num_row_groups)
-        if since_ms is None or _latest_ms(parquet, number) >= since_ms
-    ]
-    if not groups:
-        return
-    for batch in parquet.iter_batches(PIECE_ROWS, row_groups=groups, columns=names):
-        rows = pl.DataFrame(batch).filter(
-            pl.col("offset").is_between(part.first_offset, part.next_offset, closed="left"),
-            *([] if since_ms is None else [pl.col("logged_at_ms") >= since_ms]),
-        )
-        if not rows.is_empty():
-            yield rows
-
-
-def _latest_ms(parquet: pq.ParquetFile, group: int) -> int:
-    """The greatest of Kafka's times in a row group; the greatest of all where the file does not say."""
-    column = parquet.metadata.row_group(group).column(parquet.schema_arrow.get_field_index("logged_at_ms"))
-    known = column.statistics is not None and column.statistics.has_min_max
-    return int(column.statistics.max) if known else 2**63 - 1

@@ -9,36 +9,31 @@ successor) write the same rows; readers take each offset once (`archive_files.co
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping
-from typing import TypeVar
+from collections.abc import Callable, Mapping
 
 import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import (
     CommitFailedError,
-    GroupAuthorizationFailedError,
     IllegalStateError,
     KafkaError,
     NoOffsetForPartitionError,
     OffsetOutOfRangeError,
-    TopicAuthorizationFailedError,
 )
 
 from retrain.archive.archive_group import ArchiveGroup
 from retrain.archive.archive_metrics import ArchiveMetrics
+from retrain.archive.archive_patience import patiently, wait_for_stop
 from retrain.archive.archive_store import ArchiveStore
-from retrain.archive.parquet_files import facts_of, write_rows
+from retrain.archive.parquet_files import write_segment
 from retrain.archive.partition_buffer import Limits, PartitionBuffer, Segment
 from retrain.archive.starting_points import starting_points
 from retrain.log_reading import read_past
-from schemas.errors import Unavailable, UsageError
+from schemas.errors import Unavailable
 
 log = structlog.get_logger("millrace.archive")
-T = TypeVar("T")
 _IDLE_S = 0.1
 """How long to wait where nothing came."""
-_AGAIN_S = (0.5, 30.0)
-"""After a failure: the first wait, and the longest."""
 
 
 class Archiver:
@@ -87,9 +82,9 @@ class Archiver:
             UsageError: what waiting cannot cure, such as a topic that was made anew.
         """
         while not stop.is_set():
-            found = await self._patiently(self._step, stop)
+            found = await patiently(self._step, stop, self._metrics.failures.inc)
             if not found:
-                await _wait(stop, _IDLE_S)
+                await wait_for_stop(stop, _IDLE_S)
         await self._drain()
 
     async def _step(self) -> bool:
@@ -100,6 +95,7 @@ class Archiver:
         for partition, buffer in tuple(self._buffers.items()):
             await self._write(partition, buffer.due(self._limits, now_s))
         await self._stay_within_memory()
+        self._show_lag()
         return any(found)
 
     async def _take(self) -> None:
@@ -107,6 +103,7 @@ class Archiver:
         generation, partitions = self._group.now()
         if generation != self._generation:
             self._buffers.clear()
+            self._metrics.lag.clear()
         new = partitions - set(self._buffers)
         if not new:
             self._generation = generation
@@ -194,14 +191,17 @@ class Archiver:
         try:
             async with asyncio.timeout(5):  # aiokafka itself tries for ever
                 await self._consumer.commit({partition: offset})
-                end = self._consumer.highwater(partition)
-        except (CommitFailedError, IllegalStateError, AssertionError):
-            return
+        except (CommitFailedError, IllegalStateError):
+            log.info("offsets not committed, the partitions have moved on")
         except (KafkaError, TimeoutError) as error:
             log.warning("offsets not committed, the next file will", error=repr(error))
-            return
-        if end is not None:
-            self._metrics.lag.labels(*partition).set(max(0, end - offset))
+
+    def _show_lag(self) -> None:
+        for partition, buffer in self._buffers.items() if self._is_ours() else ():
+            end = self._consumer.highwater(partition)
+            if end is not None:
+                lag = max(0, end - buffer.archived_offset)
+                self._metrics.lag.labels(partition.topic, partition.partition).set(lag)
 
     async def _drain(self) -> None:
         """Write what was read; where the store is away it is read again by the next archiver."""
@@ -211,38 +211,3 @@ class Archiver:
             except Unavailable as error:
                 log.warning("stopped before all was written; it is read again", error=str(error))
                 return
-
-    async def _patiently(self, step: Callable[[], Awaitable[T]], stop: asyncio.Event) -> T | None:
-        """Take a step, again and again where Kafka or the store is away; None where it is to stop then."""
-        wait_s = _AGAIN_S[0]
-        while not stop.is_set():
-            try:
-                return await step()
-            except (TopicAuthorizationFailedError, GroupAuthorizationFailedError) as error:
-                raise UsageError(
-                    f"Kafka refuses this user: {error!r}; allow READ on topic and group"
-                ) from error
-            except (Unavailable, KafkaError, TimeoutError) as error:
-                self._metrics.failures.inc()
-                log.warning("not archiving, trying again", error=str(error) or repr(error), wait_s=wait_s)
-            await _wait(stop, wait_s)
-            wait_s = min(2 * wait_s, _AGAIN_S[1])
-        return None
-
-
-def write_segment(store: ArchiveStore, segment: Segment) -> int:
-    """Make a file of a segment; its size in bytes.
-
-    Raises:
-        Unavailable: the store cannot be written.
-    """
-    rows, file = segment.rows, segment.file
-    facts = facts_of(file, rows.invalid, rows.without_consent, rows.erasures)
-    return write_rows(store, file, [rows.table()], facts)
-
-
-async def _wait(stop: asyncio.Event, seconds: float) -> None:
-    try:
-        await asyncio.wait_for(stop.wait(), seconds)
-    except TimeoutError:
-        return

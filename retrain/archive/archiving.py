@@ -87,6 +87,7 @@ async def archive_until(stop: asyncio.Event, settings: ArchiveSettings, store: A
         )
         archiver = Archiver(consumer, group, store, limits, settings.event_type_map, metrics)
         upkeep = asyncio.create_task(keep_up(archiver, store, settings, metrics, stop))
+        upkeep.add_done_callback(lambda task: stop.set() if task.exception() else None)
         log.info("archiving", topics=settings.event_topics, archive=store.url)
         try:
             await archiver.run(stop)

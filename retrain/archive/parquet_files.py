@@ -5,21 +5,24 @@ reads Parquet. Format v1: columns of `retrain.archive.log_rows.SCHEMA`, rows by 
 the file's metadata is `FileFacts` as JSON.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import msgspec
+import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from retrain.archive.archive_files import ArchiveFile
+from retrain.archive.archive_files import ArchiveFile, Part
 from retrain.archive.archive_store import ArchiveStore
 from retrain.archive.log_rows import SCHEMA
+from retrain.archive.partition_buffer import Segment
 from schemas.errors import Unavailable
 
 FORMAT_VERSION = 1
 ROW_GROUP = 100_000
+PIECE_ROWS = 250_000
 _KEY = b"millrace"
 
 
@@ -77,6 +80,17 @@ def write_rows(store: ArchiveStore, file: ArchiveFile, tables: Iterable[pa.Table
     return store.write(file.path, fill)
 
 
+def write_segment(store: ArchiveStore, segment: Segment) -> int:
+    """Make a file of a segment; its size in bytes.
+
+    Raises:
+        Unavailable: the store cannot be written.
+    """
+    rows, file = segment.rows, segment.file
+    facts = facts_of(file, rows.invalid, rows.without_consent, rows.erasures)
+    return write_rows(store, file, [rows.table()], facts)
+
+
 def read_facts(store: ArchiveStore, file: ArchiveFile) -> FileFacts:
     """What a file says of itself.
 
@@ -126,3 +140,38 @@ def facts_in(parquet: pq.ParquetFile, path: str) -> FileFacts:
         return msgspec.json.decode(encoded, type=FileFacts)
     except msgspec.DecodeError as error:
         raise Unavailable(f"{path}: no archive file of Millrace ({error})") from error
+
+
+def row_pieces(
+    parquet: pq.ParquetFile, part: Part, columns: Sequence[str], since_ms: int | None
+) -> Iterator[pl.DataFrame]:
+    """The rows of a part of an open file, by offset, in pieces that are small beside a file.
+
+    Args:
+        parquet: the file.
+        part: which offsets of it.
+        columns: of `retrain.archive.log_rows.SCHEMA`; `offset` and `logged_at_ms` are there too.
+        since_ms: rows that Kafka took before are left out, epoch milliseconds; None: none are.
+    """
+    names = list(dict.fromkeys([*columns, "offset", "logged_at_ms"]))
+    groups = [
+        number
+        for number in range(parquet.metadata.num_row_groups)
+        if since_ms is None or _latest_ms(parquet, number) >= since_ms
+    ]
+    if not groups:
+        return
+    for batch in parquet.iter_batches(PIECE_ROWS, row_groups=groups, columns=names):
+        rows = pl.DataFrame(batch).filter(
+            pl.col("offset").is_between(part.first_offset, part.next_offset, closed="left"),
+            *([] if since_ms is None else [pl.col("logged_at_ms") >= since_ms]),
+        )
+        if not rows.is_empty():
+            yield rows
+
+
+def _latest_ms(parquet: pq.ParquetFile, group: int) -> int:
+    """The greatest of Kafka's times in a row group; the greatest of all where the file does not say."""
+    column = parquet.metadata.row_group(group).column(parquet.schema_arrow.get_field_index("logged_at_ms"))
+    known = column.statistics is not None and column.statistics.has_min_max
+    return int(column.statistics.max) if known else 2**63 - 1

@@ -70,7 +70,10 @@ class PartitionBuffer:
         self._event_type_map = event_type_map
         self._source = source
         self.segments: list[Segment] = []
-        self._begin = self.next_offset = first_offset
+        self.archived_offset = first_offset
+        """All before it is in the archive."""
+        self.next_offset = first_offset
+        """All before it was read."""
         self._day = day or ""
 
     def add(self, record: Record, now_ms: int, now_s: float) -> None:
@@ -87,7 +90,7 @@ class PartitionBuffer:
             if self.segments:
                 self.reach(record.offset)
             rows = LogRows(self._event_type_map)
-            first = self.segments[-1].next_offset if self.segments else self._begin
+            first = self.segments[-1].next_offset if self.segments else self.archived_offset
             self.segments.append(Segment(self._source, first, first, self._day, rows, begun_s=now_s))
         segment = self.segments[-1]
         segment.rows.add(record)
@@ -116,7 +119,7 @@ class PartitionBuffer:
     def written(self, segment: Segment) -> None:
         """A segment is in the archive."""
         self.segments.remove(segment)
-        self._begin = segment.next_offset
+        self.archived_offset = segment.next_offset
 
     @property
     def bytes(self) -> int:

@@ -101,7 +101,7 @@ class AwayStore(ArchiveStore):
 async def test_store_that_is_away_is_waited_for(
     settings: ArchiveSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("retrain.archive.archiver._AGAIN_S", (0.01, 0.1))
+    monkeypatch.setattr("retrain.archive.archive_patience.AGAIN_S", (0.01, 0.1))
     await send(settings, 20)
     async with archiving(settings, AwayStore(archive(settings))):
         await until(has_rows(settings, 20))

@@ -53,6 +53,7 @@ async def test_events_become_rows_and_what_may_not_be_kept_is_counted(
     archiver = start_archiver(children, "archiver", environment)
     archiver.wait_until(lambda: len(offsets_of(archive)) == 3, READY_S, "archived")
     archiver.wait_until(lambda: metric(archiver, "millrace_archive_left_out_total") == 2, READY_S, "counted")
+    archiver.wait_until(lambda: metric(archiver, "millrace_archive_lag") == 0, READY_S, "caught up")
     rows = rows_of(archive)
     assert [(row["session_id"], row["event_type"], row["item_id"]) for row in rows] == [
         ("s1", "view", "a"),

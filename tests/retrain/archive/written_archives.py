@@ -9,8 +9,7 @@ from aiokafka import ConsumerRecord
 
 from retrain.archive.archive_files import cover
 from retrain.archive.archive_store import ArchiveStore
-from retrain.archive.archiver import write_segment
-from retrain.archive.parquet_files import row_batches
+from retrain.archive.parquet_files import row_batches, write_segment
 from retrain.archive.partition_buffer import PartitionBuffer
 from schemas.item_event import DEFAULT_EVENT_TYPE_MAP
 from tests.retrain.archive.archiver_runs import an_event
