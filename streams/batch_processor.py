@@ -151,8 +151,7 @@ class BatchProcessor:
             served = self._current.served
             assert served is not None, "the source polls only once a release is loaded"
             isolated = self.release_counts.counted(
-                served.recommender.release.release_id,
-                lambda: recommend_isolating(served.recommender, states, events),
+                served.release_id, lambda: recommend_isolating(served.recommender, states, events)
             )
             chained.change(isolated.states, {one.event.session_id: one.partition.partition for one in events})
             with self._metrics.stage("build"):

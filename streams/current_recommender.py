@@ -22,6 +22,11 @@ class Served:
     recommender: Recommender
     catalogue_version: int
 
+    @property
+    def release_id(self) -> ReleaseId:
+        """The release that serves."""
+        return self.recommender.release.release_id
+
 
 class CurrentRecommender:
     """The current recommender; None until the first release."""
@@ -45,7 +50,7 @@ class CurrentRecommender:
     @property
     def release_id(self) -> ReleaseId | None:
         """The release that is served."""
-        return self.served.recommender.release.release_id if self.served else None
+        return self.served.release_id if self.served else None
 
     def session_gap_s(self) -> float:
         """The session gap of the release that is served, seconds."""
