@@ -33,7 +33,7 @@ check: $(STAMP) ## format, lint, types, import contracts
 	$(BIN)/lint-imports
 
 bench: $(STAMP) ## measure training, streaming, lookup and index on this machine
-	@for what in index train stream lookup; do $(BIN)/millrace bench $$what $(ARGS); done
+	@for what in index train stream swap lookup; do $(BIN)/millrace bench $$what $(ARGS); done
 
 format: $(STAMP) ## let ruff format and mend what it can
 	$(BIN)/ruff format .

@@ -5,7 +5,7 @@ version of a library, another processor or a broken one may not. Owns how a prob
 serves. Callers: `retrain.releases.probe_writing`, the worker before it swaps.
 
 A probe begins with the state that the building machine had before its last event: over many steps the
-rounding of states to float16 makes more of a last digit than the tolerance allows.
+rounding of states to float16 makes so much of a last digit that the tolerance is nearly reached.
 """
 
 from collections.abc import Sequence

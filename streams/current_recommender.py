@@ -27,6 +27,11 @@ class Served:
     catalogue_version: int
 
     @property
+    def release_id(self) -> ReleaseId:
+        """The release that serves."""
+        return self.recommender.release.release_id
+
+    @property
     def side_index(self) -> SideIndex | None:
         """What is searched beside the release."""
         return self.recommender.items.side
@@ -60,7 +65,7 @@ class CurrentRecommender:
     @property
     def release_id(self) -> ReleaseId | None:
         """The release that is served."""
-        return self.served.recommender.release.release_id if self.served else None
+        return self.served.release_id if self.served else None
 
     def session_gap_s(self) -> float:
         """The session gap of the release that is served, seconds."""

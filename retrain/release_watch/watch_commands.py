@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from retrain.release_watch.watch_judgement import WatchRules
     from retrain.release_watch.watch_verdict import WatchedRelease, WatchVerdict
     from retrain.settings import RetrainSettings
     from schemas.ids import ReleaseId
@@ -32,28 +31,17 @@ def watch_running_release(
         raise typer.Exit(1)
 
 
-def rules_of(settings: "RetrainSettings") -> "WatchRules":
-    """The limits that the settings name."""
-    from retrain.release_watch.watch_judgement import WatchRules
-
-    return WatchRules(
-        period_s=settings.retrain_watch_s,
-        error_rate=settings.retrain_watch_error_rate,
-        hit_rate_drop=settings.retrain_watch_hit_rate_drop,
-        min_events=settings.retrain_watch_min_events,
-    )
-
-
 def _watched(settings: "RetrainSettings", release_id: "ReleaseId") -> "WatchVerdict":
     from retrain.cycle.live_workers import live_workers
     from retrain.cycle.retrain_redis import open_retrain_redis
     from retrain.release_watch.release_watch import SystemClock, watch_release
+    from retrain.release_watch.watch_judgement import WatchRules
 
     watched = _running(settings, release_id)
     redis = open_retrain_redis(settings)
     try:
         return watch_release(
-            settings, lambda: live_workers(redis), watched, rules_of(settings), SystemClock()
+            settings, lambda: live_workers(redis), watched, WatchRules.of(settings), SystemClock()
         )
     finally:
         redis.close()

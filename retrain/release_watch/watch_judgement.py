@@ -17,9 +17,11 @@ Caller: `retrain.release_watch.release_watch`.
 
 from dataclasses import dataclass
 from math import pi, sqrt
+from typing import Self
 
 from scipy.stats import binom, norm
 
+from retrain.settings import RetrainSettings
 from schemas.worker_heartbeat import OnlineCounts
 
 ALPHA = 0.01
@@ -41,6 +43,16 @@ class WatchRules:
     """Share of the incumbent's hit rate that may be lost."""
     min_events: int
     """Predictions of each of the two releases that the hit rates are compared on, at least."""
+
+    @classmethod
+    def of(cls, settings: RetrainSettings) -> Self:
+        """The rules that the settings name."""
+        return cls(
+            period_s=settings.retrain_watch_s,
+            error_rate=settings.retrain_watch_error_rate,
+            hit_rate_drop=settings.retrain_watch_hit_rate_drop,
+            min_events=settings.retrain_watch_min_events,
+        )
 
 
 class WatchJudge:

@@ -8,6 +8,7 @@ from retrain.release_watch.watch_verdict import WatchedRelease
 from schemas.ids import ReleaseId
 from schemas.settings import SharedSettings
 from tests.broken_release import write_broken_release
+from tests.release_builder import corrupt
 from tests.streams.emitted_lists import EmittedLists
 from tests.streams.heartbeats import beats
 from tests.streams.known_traffic import ITEMS
@@ -76,3 +77,18 @@ def test_command_says_that_it_has_rolled_back(stage: Stage) -> None:
     assert watch.wait(DEADLINE_S) == 1
     assert "rolled back after" in watch.log_tail(1)
     assert "is not the one that is announced" not in watch.log_tail()
+
+
+def test_release_that_the_workers_refuse_is_rolled_back(stage: Stage) -> None:
+    worker = stage.start_worker()
+    write_successor_release(stage.releases, "r2", ITEMS)
+    corrupt(stage.releases, R2)
+    stage.announce(R2)
+    worker.wait_for(lambda: beats(stage)[0].refused, "telling its refusal")
+    verdict = watch_release(
+        settings_of(stage), lambda: beats(stage), WatchedRelease(R2, 2, R1), RULES, SystemClock()
+    )
+    assert verdict.outcome == "rolled_back"
+    assert "refused by every live worker (1): release r2: item_vectors.npy is corrupt" in verdict.reason
+    worker.wait_for(lambda: beats(stage)[0].generation == 3, "serving the one before again")
+    assert served_by(worker, R1)

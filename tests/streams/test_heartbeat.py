@@ -1,11 +1,13 @@
 """Workers tell in Redis what they serve and how they do, and are forgotten when they are gone."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import cast
 
 import pytest
 from msgspec.structs import replace
 from redis.asyncio import Redis
+from structlog.testing import capture_logs
 
 from schemas.errors import Unavailable
 from schemas.ids import ReleaseId
@@ -14,11 +16,13 @@ from schemas.worker_heartbeat import WorkerHeartbeat, decode_worker_heartbeat, e
 from streams.dev.ports import free_port
 from streams.heartbeat import Heartbeat, worker_name
 from tests.release_builder import corrupt
+from tests.services.redis_servers import PrivateRedis
 from tests.streams.heartbeats import beats
 from tests.streams.redis_kinds import KINDS, redis_of_kind
 from tests.streams.test_release_swaps import OTHER_ITEMS
 from tests.streams.worker_stage import Stage
 from tests.successor_release import write_successor_release
+from tests.waiting import until
 
 
 def serving(bare: WorkerHeartbeat) -> WorkerHeartbeat:
@@ -76,6 +80,46 @@ async def test_redis_that_is_away_fails_the_beat_and_not_the_farewell() -> None:
         with pytest.raises(Unavailable):
             await heart.beat()
         await heart.farewell()
+
+
+async def test_heartbeat_goes_on_when_redis_is_back(private_redis: PrivateRedis) -> None:
+    async with Redis(port=private_redis.port) as redis:
+        told: list[WorkerHeartbeat] = []
+
+        def telling(bare: WorkerHeartbeat) -> WorkerHeartbeat:
+            told.append(bare)
+            return serving(bare)
+
+        heart = Heartbeat(redis, "w1", telling)
+        running = asyncio.create_task(heart.run())
+        await until(lambda: told)
+        private_redis.stop()
+        with capture_logs() as logs:
+            heart.beat_soon()
+            await until(lambda: [one for one in logs if "no heartbeat" in one["event"]])
+        private_redis.start()
+        before = len(told)
+        await until(lambda: len(told) > before + 1)
+        assert (await stored(redis))["w1"].started_at == told[0].at
+        running.cancel()
+
+
+async def test_bug_in_what_is_told_does_not_end_the_heartbeat(redis_url: str) -> None:
+    async with Redis.from_url(redis_url) as redis:
+        tries: list[int] = []
+
+        def failing_once(bare: WorkerHeartbeat) -> WorkerHeartbeat:
+            tries.append(1)
+            if len(tries) == 1:
+                raise ValueError("a bug")
+            return serving(bare)
+
+        heart = Heartbeat(redis, "w1", failing_once)
+        running = asyncio.create_task(heart.run())
+        await until(lambda: tries)
+        heart.beat_soon()
+        await until(lambda: len(tries) > 1)
+        running.cancel()
 
 
 def test_worker_without_a_name_of_its_own_gets_one_that_no_other_has() -> None:

@@ -8,6 +8,7 @@ from typing import cast
 import pytest
 from redis import Redis
 
+from retrain.release_watch.going_back import go_back
 from retrain.release_watch.release_watch import watch_release
 from retrain.release_watch.watch_judgement import WatchRules
 from retrain.release_watch.watch_verdict import WatchedRelease, WatchVerdict
@@ -24,6 +25,7 @@ from schemas.worker_heartbeat import (
     decode_worker_heartbeat,
     encode_worker_heartbeat,
 )
+from streams.dev.ports import free_port
 from tests.release_builder import corrupt, write_release_tables
 from tests.services.kafka_broker import Kafka
 
@@ -195,3 +197,25 @@ def test_watch_that_is_told_to_stop_stops(settings: SharedSettings, workers: Wor
     verdict = watch_release(settings, workers.look, watched_release, RULES, workers, stop)
     assert (verdict.outcome, verdict.watched_s) == ("stopped", 6)
     assert running(settings).release_id == R2
+
+
+def test_rollback_whose_answer_was_lost_is_not_announced_again(settings: SharedSettings) -> None:
+    first = go_back(settings, R2, 2, R1, "why")
+    again = go_back(settings, R2, 2, R1, "why")
+    assert first is not None
+    assert first == again
+    assert running(settings) == first
+
+
+def test_watch_that_is_told_to_stop_while_kafka_is_away_says_what_it_found(
+    settings: SharedSettings, workers: WorkersThat
+) -> None:
+    away = SharedSettings(
+        kafka_bootstrap_servers=f"127.0.0.1:{free_port()}", releases=settings.releases, releases_topic="none"
+    )
+    workers.step = OnlineCounts(errors=10)
+    verdict = watch_release(
+        away, workers.look, WatchedRelease(R2, 2, R1), RULES, workers, lambda: workers.monotonic() >= 4
+    )
+    assert verdict.outcome == "stopped"
+    assert verdict.reason.endswith("told to stop before the rollback was announced")
