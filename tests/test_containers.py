@@ -14,7 +14,7 @@ from schemas.settings import PREFIX
 from streams.settings import PROGRAMS as STREAMS_PROGRAMS
 
 ROOT = Path(__file__).parent.parent
-OURS = ("topics-create", "worker", "lookup", "archive", "retrain")
+OURS = ("topics-create", "worker", "lookup", "archive", "side-index", "retrain")
 
 
 @pytest.fixture(scope="module")

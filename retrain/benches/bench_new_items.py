@@ -27,6 +27,7 @@ from schemas.bench_report import Row
 from schemas.errors import UsageError
 from schemas.ids import ItemId, SessionId
 from schemas.item_event import ItemEvent
+from schemas.item_metadata import ItemMetadata
 from schemas.session_state import SessionState
 
 T = TypeVar("T")
@@ -45,6 +46,8 @@ class Replay(NamedTuple):
     """Hours from the first event on that the release is trained on."""
     hours: int
     """Hours after them that are replayed."""
+    kinds: bool = True
+    """Whether the categories of the file are known beforehand, as from a catalogue."""
 
 
 @dataclass
@@ -105,7 +108,7 @@ def bench_new_items(
     with TemporaryDirectory(prefix="millrace-bench-") as folder:
         manifest = train_release(early, config, Path(folder), datetime.now(UTC))
         release = load_release(Path(folder) / manifest.release_id)
-        course = _Course(release, start_ms)
+        course = _Course(release, start_ms, _kinds(later if replay.kinds else later.clear(), early))
         minutes = list(_minutes(later))
         for number, minute in enumerate(minutes):
             course.run(minute)
@@ -116,13 +119,13 @@ def bench_new_items(
 class _Course:
     """The replay under way: two recommenders over one stream, and a builder."""
 
-    def __init__(self, release: Release, start_ms: int) -> None:
+    def __init__(self, release: Release, start_ms: int, kinds: ItemKinds) -> None:
         self._release = release
         self._start_ms = start_ms
         self._alone = Recommender(release, K)
         self._joint = Recommender(release, K)
         self._states: dict[SessionId, SessionState | None] = {}
-        self._builder = NewItems(release, ItemKinds(), Limits())
+        self._builder = NewItems(release, kinds, Limits())
         self._awaited: dict[SessionId, tuple[int, set[ItemId], set[ItemId]]] = {}
         self._hours: dict[int, _Hour] = {}
         self._seconds = [0.0, 0.0, 0.0]
@@ -184,6 +187,17 @@ class _Course:
         result = work()
         self._seconds[place] += time.perf_counter() - started
         return result
+
+
+def _kinds(*events: pl.DataFrame) -> ItemKinds:
+    """The categories of all items, where the events have them."""
+    kinds = ItemKinds()
+    for some in events:
+        if "category" in some.columns:
+            named = some.select("item_id", "category").drop_nulls().unique("item_id", maintain_order=True)
+            for item_id, category in named.iter_rows():
+                kinds.describe(ItemMetadata(item_id=item_id, category=category))
+    return kinds
 
 
 def _listed(recommender: Recommender, recommended: Recommended, at: int) -> set[ItemId]:

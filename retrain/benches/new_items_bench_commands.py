@@ -20,6 +20,9 @@ def bench_new_items_command(
     ] = 60,
     hours: Annotated[int, typer.Option(min=1, help="Hours after them that are replayed.")] = 12,
     config: Annotated[str, typer.Option(help="Name of a configuration, or a file.")] = "fast",
+    kinds: Annotated[
+        bool, typer.Option(help="Whether categories of the file are known beforehand, as from a catalogue.")
+    ] = True,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the figures here as well.")] = None,
 ) -> None:
     """Measure the side index: Recall@20 on new items and on all, with and without, hour by hour."""
@@ -39,7 +42,7 @@ def bench_new_items_command(
         raise UsageError(f"{events}: events without a time cannot be replayed; give a file with all times")
     with progress_bar("replaying minutes") as show:
         rows, costs = bench_new_items(
-            Replay(log.drop("split", strict=False), train_hours, hours), model_config, show
+            Replay(log.drop("split", strict=False), train_hours, hours, kinds), model_config, show
         )
     report = new_report("new-items", rows, [_note(events, config, train_hours), _cost_note(costs)])
     typer.echo(report_text(report))

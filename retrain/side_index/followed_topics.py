@@ -115,12 +115,17 @@ async def follow_topics(settings: SharedSettings) -> AsyncIterator[FollowedTopic
 
 
 async def _partitions(settings: SharedSettings) -> list[TopicPartition]:
-    """All partitions; a consumer would wait long for a topic that does not exist."""
+    """All partitions that are followed; a client would wait long for a topic that does not exist."""
     admin = AIOKafkaAdminClient(**kafka_arguments(settings), request_timeout_ms=_REQUEST_TIMEOUT_MS)
     try:
         await admin.start()
         described = await admin.describe_topics(
-            [*settings.event_topics, settings.items_topic, settings.releases_topic]
+            [
+                *settings.event_topics,
+                settings.items_topic,
+                settings.releases_topic,
+                settings.side_index_topic,
+            ]
         )
     finally:
         await admin.close()
@@ -132,4 +137,5 @@ async def _partitions(settings: SharedSettings) -> list[TopicPartition]:
         TopicPartition(topic["topic"], partition["partition"])
         for topic in described
         for partition in topic["partitions"]
+        if topic["topic"] != settings.side_index_topic
     )

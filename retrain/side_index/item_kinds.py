@@ -24,9 +24,12 @@ class ItemKinds:
 
     def __init__(self) -> None:
         self._kinds: dict[ItemId, tuple[Kind, ...]] = {}
+        self.version = 0
+        """Rises with every change."""
 
-    def __iter__(self) -> Iterator[ItemId]:
-        return iter(self._kinds)
+    def newest_first(self) -> Iterator[ItemId]:
+        """The items, those that were described first last."""
+        return reversed(self._kinds)
 
     def __contains__(self, item_id: object) -> bool:
         return item_id in self._kinds
@@ -36,22 +39,25 @@ class ItemKinds:
         kinds = tuple(_kinds(item))
         is_new = self._kinds.get(item.item_id) != kinds
         self._kinds[item.item_id] = kinds
+        self.version += is_new
         return is_new
 
     def remove(self, item_id: ItemId) -> bool:
         """The shop has deleted the item; whether it was there."""
-        return self._kinds.pop(item_id, None) is not None
+        is_gone = self._kinds.pop(item_id, None) is not None
+        self.version += is_gone
+        return is_gone
 
     def kinds(self, item_id: ItemId) -> tuple[Kind, ...]:
         """Of an item; none where the shop has said nothing of it."""
         return self._kinds.get(item_id, ())
 
-    def known_rows(self, vocabulary: Vocabulary, wanted: set[Kind]) -> dict[Kind, list[int]]:
+    def known_rows(self, vocabulary: Vocabulary) -> dict[Kind, list[int]]:
         """By kind the rows of a release's items that are of it; a kind without any is not in it."""
         rows: dict[Kind, list[int]] = {}
         for item_id, kinds in self._kinds.items():
             row = vocabulary.row(item_id)
-            for kind in wanted.intersection(kinds) if row != UNKNOWN else ():
+            for kind in kinds if row != UNKNOWN else ():
                 rows.setdefault(kind, []).append(row)
         return rows
 

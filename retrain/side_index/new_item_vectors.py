@@ -73,16 +73,27 @@ def fitted_vectors(evidence: Evidence, recent: RecentQueries, length: float) -> 
         length: of a known item's vector without its bias.
     """
     rate = np.clip(evidence.rate, _LEAST_RATE, _GREATEST_RATE)
+    direction = _of_length_one(evidence.towards)
+    biases, _ = _expected(direction * length, rate, recent)
+    led = np.flatnonzero(evidence.led)  # the others stay where their kind is
+    if len(led):
+        few = Evidence(evidence.towards[led], evidence.led[led], rate[led])
+        direction[led], biases[led] = _moved(few, recent, length)
+    return np.concatenate([direction * length, biases[:, None]], axis=1).astype(np.float32)
+
+
+def _moved(evidence: Evidence, recent: RecentQueries, length: float) -> tuple[Floats, Floats]:
+    """The directions [items, dim] of items that queries have led to, after all steps, and their biases."""
     trust = (evidence.led / (evidence.led + TRUST))[:, None]
     direction = _of_length_one(evidence.towards)
-    biases, shares = _expected(direction * length, rate, recent)
+    biases, shares = _expected(direction * length, evidence.rate, recent)
     for _ in range(STEPS):
         without_cause = shares.T @ recent.queries / np.maximum(shares.sum(axis=0), _LEAST)[:, None]
         direction = _of_length_one(
             direction + trust * (evidence.towards - without_cause / max(recent.length, _LEAST))
         )
-        biases, shares = _expected(direction * length, rate, recent)
-    return np.concatenate([direction * length, biases[:, None]], axis=1).astype(np.float32)
+        biases, shares = _expected(direction * length, evidence.rate, recent)
+    return direction, biases
 
 
 def _expected(vectors: Floats, rate: Floats, recent: RecentQueries) -> tuple[Floats, Floats]:

@@ -17,9 +17,16 @@ from models.release import Release
 from models.servable_model import index_vectors
 from models.side_index import SideItems
 from models.vocabulary import UNKNOWN, Vocabulary
-from retrain.side_index.item_kinds import ItemKinds, Kind
+from retrain.side_index.item_kinds import ItemKinds
+from retrain.side_index.kind_evidence import KindEvidence
 from retrain.side_index.new_item_counts import Halving, NewItemCounts, Sums
-from retrain.side_index.new_item_vectors import Evidence, Floats, fitted_vectors, recent_queries
+from retrain.side_index.new_item_vectors import (
+    Evidence,
+    Floats,
+    RecentQueries,
+    fitted_vectors,
+    recent_queries,
+)
 from retrain.side_index.session_folding import Folded, SessionFolding
 from schemas.errors import InvalidRelease
 from schemas.ids import ItemId
@@ -35,6 +42,8 @@ KIND_WEIGHT = 5.0
 """Likewise the mean of the known items of its category and brand."""
 TRIAL_QUERIES = 1000.0
 """For so many queries an item is expected to occur as often as the known ones of its kind."""
+CANDIDATES = 1000
+"""Items of the catalogue at most that compete with those that are there for a place."""
 LEAST_EVENTS = 0.01
 """An item of which less is left is forgotten, where the catalogue does not name it."""
 
@@ -81,6 +90,8 @@ class NewItems:
         self._known = np.zeros(len(release.vocabulary))
         self._recent: deque[NDArray[np.float32]] = deque(maxlen=RECENT_QUERIES)
         self._vectors = index_vectors(release.item_vectors, release.manifest.encoder.index_dim)
+        self._length = float(np.median(np.linalg.norm(self._vectors[:, :-1], axis=1)))
+        self._of_kinds = KindEvidence(kinds, release.vocabulary, self._vectors[:, :-1])
 
     @property
     def sessions(self) -> int:
@@ -103,75 +114,70 @@ class NewItems:
         for at in np.flatnonzero(rows == UNKNOWN).tolist():
             query = folded.before[at] if folded.led[at] else None
             self._counts.count(folded.events[at].item_id, query)
+        if len(self._counts) > 2 * self._limits.items:
+            self._forget()
 
     def build(self) -> SideItems:
         """The new items as they are now; none before any query."""
-        if not self._recent:
-            return self._side_items([], np.zeros((0, self._vectors.shape[1]), dtype=np.float32), None)
-        item_ids = self._chosen()
+        item_ids = self._chosen() if self._recent else []
         if not item_ids:
-            return self._side_items([], np.zeros((0, self._vectors.shape[1]), dtype=np.float32), None)
+            return SideItems(
+                Vocabulary([]),
+                np.empty((0, self._vectors.shape[1]), dtype=np.float32),
+                np.empty(0, dtype=SCORED_ROW),
+            )
         sums = self._counts.sums(item_ids)
         recent = recent_queries(self._sample(), self._vectors, SCORED_AT_ONCE)
-        evidence = self._evidence(item_ids, sums, recent.queries.mean(axis=0) / recent.length)
-        length = float(np.median(np.linalg.norm(self._vectors[:, :-1], axis=1)))
-        return self._side_items(item_ids, fitted_vectors(evidence, recent, length), sums)
+        vectors = fitted_vectors(self._evidence(item_ids, sums, recent), recent, self._length)
+        return SideItems(Vocabulary(item_ids), vectors, _popular(sums.events / self._events))
+
+    @property
+    def _events(self) -> float:
+        """Events of any item, as much as is left of them."""
+        return max(1.0, self._counts.events)
 
     def _chosen(self) -> list[ItemId]:
         """The items of the next side index; the rest is forgotten."""
-        for item_id in self._kinds:
+        most = self._limits.items + min(CANDIDATES, self._limits.items)
+        for item_id in self._kinds.newest_first():
+            if len(self._counts) >= most:
+                break
             if item_id not in self.release.vocabulary.known_rows and self._kinds.kinds(item_id):
                 self._counts.meet(item_id)
+        self._forget()
+        return self._counts.item_ids
+
+    def _forget(self) -> None:
+        """Forget what has no events left and is not in the catalogue, and what is beyond the limit.
+
+        Of the items without events those that had the most chances go first.
+        """
         item_ids = self._counts.item_ids
-        events = self._counts.sums(item_ids).events
-        order = np.argsort(-events, kind="stable")[: self._limits.items]
-        kept = [
-            item_ids[at] for at in order.tolist() if events[at] > LEAST_EVENTS or item_ids[at] in self._kinds
-        ]
-        self._counts.keep(kept)
-        return kept
+        sums = self._counts.sums(item_ids)
+        order = np.lexsort((sums.exposure, -sums.events)).tolist()
+        kept = [at for at in order if sums.events[at] > LEAST_EVENTS or item_ids[at] in self._kinds]
+        self._counts.keep([item_ids[at] for at in kept[: self._limits.items]])
 
     def _sample(self) -> NDArray[np.float32]:
         places = np.linspace(0, len(self._recent) - 1, min(SAMPLED_QUERIES, len(self._recent)))
         recent = list(self._recent)
         return np.array([recent[place] for place in places.astype(int)], dtype=np.float32)
 
-    def _evidence(self, item_ids: list[ItemId], sums: Sums, mean: Floats) -> Evidence:
+    def _evidence(self, item_ids: list[ItemId], sums: Sums, recent: RecentQueries) -> Evidence:
         """What queries, kind, and the mean of all queries say of each item."""
-        scale = float(np.linalg.norm(np.array(self._recent)[:, :-1], axis=1).mean())
-        of_kind, expected = self._of_kind(item_ids)
-        has_kind = np.linalg.norm(of_kind, axis=1) > 0
-        prior = np.where(has_kind[:, None], KIND_WEIGHT * of_kind, OWN_WEIGHT * mean)
+        of_kind = self._of_kinds.of(item_ids, self._known)
+        has_kind = np.linalg.norm(of_kind.directions, axis=1) > 0
+        mean = recent.queries.mean(axis=0) / recent.length
+        prior = np.where(has_kind[:, None], KIND_WEIGHT * of_kind.directions, OWN_WEIGHT * mean)
         weight = sums.led + np.where(has_kind, KIND_WEIGHT, OWN_WEIGHT)
-        towards = (sums.queries[:, :-1] / scale + prior) / weight[:, None]
-        seen = sums.events / max(1.0, self._counts.events)
-        tried = TRIAL_QUERIES / (sums.exposure + TRIAL_QUERIES)
-        return Evidence(towards, sums.led, seen + expected * tried)
+        towards = (sums.queries[:, :-1] / recent.length + prior) / weight[:, None]
+        trial = TRIAL_QUERIES / (sums.exposure + TRIAL_QUERIES)
+        return Evidence(towards, sums.led, (sums.events + of_kind.events * trial) / self._events)
 
-    def _of_kind(self, item_ids: list[ItemId]) -> tuple[Floats, Floats]:
-        """The mean direction of each item's kind, float64 [items, dim], zeros without any, and its rate."""
-        wanted = {kind for item_id in item_ids for kind in self._kinds.kinds(item_id)}
-        rows = self._kinds.known_rows(self.release.vocabulary, wanted)
-        means: dict[Kind, Floats] = {}
-        rates: dict[Kind, float] = {}
-        for kind, of_kind in rows.items():
-            vectors = self._vectors[of_kind, :-1].astype(np.float64)
-            lengths = np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
-            means[kind] = (vectors / lengths).mean(axis=0)
-            rates[kind] = float(self._known[of_kind].mean()) / max(1.0, self._counts.events)
-        directions = np.zeros((len(item_ids), self._vectors.shape[1] - 1))
-        expected = np.zeros(len(item_ids))
-        for at, item_id in enumerate(item_ids):
-            if found := [kind for kind in self._kinds.kinds(item_id) if kind in means]:
-                directions[at] = np.mean([means[kind] for kind in found], axis=0)
-                expected[at] = np.mean([rates[kind] for kind in found])
-        return directions, expected
 
-    def _side_items(
-        self, item_ids: list[ItemId], vectors: NDArray[np.float32], sums: Sums | None
-    ) -> SideItems:
-        shares = np.zeros(0) if sums is None else sums.events / max(1.0, self._counts.events)
-        order = np.argsort(-shares, kind="stable")
-        popular = np.empty(len(order), dtype=SCORED_ROW)
-        popular["row"], popular["score"] = order, shares[order]
-        return SideItems(Vocabulary(item_ids), vectors, popular[popular["score"] > 0])
+def _popular(shares: Floats) -> NDArray[np.void]:
+    """The items that occurred, by their shares of all events, `SCORED_ROW` [p]."""
+    order = np.argsort(-shares, kind="stable")
+    popular = np.empty(len(order), dtype=SCORED_ROW)
+    popular["row"], popular["score"] = order, shares[order]
+    return popular[popular["score"] > 0]

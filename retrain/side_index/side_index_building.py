@@ -7,6 +7,7 @@ side-index`.
 """
 
 import asyncio
+import contextlib
 import time
 from datetime import UTC, datetime
 from typing import NoReturn
@@ -43,8 +44,8 @@ async def build_side_indexes(settings: SideIndexSettings, metrics: SideIndexMetr
     while True:
         try:
             async with (
-                open_topic(kafka_arguments(settings), settings.side_index_topic) as writer,
                 follow_topics(settings) as topics,
+                open_topic(kafka_arguments(settings), settings.side_index_topic) as writer,
             ):
                 await _Builder(settings, store, writer, topics, metrics).run()
         except (Unavailable, KafkaError) as error:
@@ -114,9 +115,15 @@ class _Builder:
             return
         window_ms = int(self._settings.side_index_window_h * 3_600_000)
         await self._topics.read_events_from(int(time.time() * 1000) - window_ms)
+        await self._remove_orphans()
         self._published, self._is_first = 0, True
         self._due_at = time.monotonic() + self._settings.side_index_interval_s
         log.info("building side indexes", release_id=release.release_id)
+
+    async def _remove_orphans(self) -> None:
+        """Side indexes of releases that are no more; where the store does not answer, another time."""
+        with contextlib.suppress(Unavailable):
+            await asyncio.to_thread(self._store.remove_orphans)
 
     async def _is_due(self) -> bool:
         """The first version of a release comes as soon as its window is read, the others by the clock."""

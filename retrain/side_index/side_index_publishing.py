@@ -92,6 +92,25 @@ class SideIndexStore:
             raise Unavailable(f"{folder}: {error}") from error
         return old
 
+    def remove_orphans(self) -> list[str]:
+        """Delete the side indexes of releases that are not in the store any more; which releases.
+
+        Raises:
+            Unavailable: the store does not answer, or cannot be written.
+        """
+        folder = f"{self._root}/{SIDE_INDEXES}"
+        try:
+            self._files.invalidate_cache()
+            if not self._files.isdir(folder):
+                return []
+            names = [path.rstrip("/").rpartition("/")[2] for path in self._files.ls(folder, detail=False)]
+            gone = [one for one in names if not self._files.exists(f"{self._root}/{one}/{MANIFEST_FILE}")]
+            for name in gone:
+                self._files.rm(f"{folder}/{name}", recursive=True)
+        except Exception as error:  # each object store's client raises errors of its own classes
+            raise Unavailable(f"{folder}: {error}") from error
+        return gone
+
     def _put(self, folder: Path, target: str) -> None:
         """Copy; the manifest last, in a folder by a rename, so that nobody reads a part of it."""
         try:

@@ -9,7 +9,7 @@ from models.model_config import ModelConfig
 from models.recommender import Recommender, SessionEvent
 from models.release import Release, load_release
 from models.side_index import SideIndex, SideItems
-from retrain.side_index.item_kinds import ItemKinds, Kind
+from retrain.side_index.item_kinds import ItemKinds
 from retrain.side_index.new_items import HALVING, Limits, NewItems
 from retrain.training.training_run import train_release
 from schemas.errors import InvalidRelease
@@ -144,7 +144,7 @@ def test_item_that_the_shop_deletes_is_forgotten_unless_it_occurs(release: Relea
     assert not kinds.remove(ItemId("unseen"))
 
     assert new_items.build().vocabulary.item_ids == ()
-    assert kinds.known_rows(release.vocabulary, {Kind("category", "any")}) == {}
+    assert kinds.known_rows(release.vocabulary) == {}
 
 
 def test_without_any_query_there_are_no_new_items(release: Release) -> None:

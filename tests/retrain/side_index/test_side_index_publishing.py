@@ -150,6 +150,19 @@ def test_newer_versions_of_another_builder_stay(release: Release, releases: str)
     assert versions(releases) == list(range(1, 9))
 
 
+def test_side_indexes_of_a_release_that_is_gone_are_removed(release: Release, tmp_path: Path) -> None:
+    releases = tmp_path / "built"
+    store = SideIndexStore(str(releases))
+    assert store.remove_orphans() == []
+    store.publish(ITEMS, release, 1, NOW)
+    assert store.remove_orphans() == []
+
+    (releases / "r1").rename(tmp_path / "elsewhere")
+
+    assert store.remove_orphans() == ["r1"]
+    assert not (releases / "side-indexes" / "r1").exists()
+
+
 def test_folder_that_cannot_be_written_is_waited_for(release: Release, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     store = SideIndexStore(str(tmp_path / "file"))
@@ -157,6 +170,10 @@ def test_folder_that_cannot_be_written_is_waited_for(release: Release, tmp_path:
         store.publish(ITEMS, release, 1, NOW)
     with pytest.raises(Unavailable):
         store.remove_old(release.release_id, 1)
+    store._files = MortalFiles(0)
+    store._files.invalidate_cache = None
+    with pytest.raises(Unavailable):
+        store.remove_orphans()
 
 
 def test_unknown_protocol_is_told() -> None:
