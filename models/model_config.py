@@ -102,8 +102,8 @@ class ModelConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """Share of its last step that each step of Adagrad repeats."""
     warm_epochs: int = 1
     """In place of epochs where a training begins with the weights of a release; min_steps does not count."""
-    warm_learning_rate: float = 0.2
-    """In place of learning_rate there."""
+    warm_learning_rate_factor: float = 2.0
+    """Of learning_rate there: the last clicks of the new data count for more."""
     n_negatives: int = 1024
     """Items drawn at each step as negatives for the whole batch, besides its targets; 0: in-batch only."""
     sample_alpha: float = 0.5
@@ -182,7 +182,7 @@ RANGES: dict[str, tuple[float, float]] = {
     "batch_size": (1, 4096),
     "learning_rate": (1e-6, 10),
     "warm_epochs": (1, 1000),
-    "warm_learning_rate": (1e-6, 10),
+    "warm_learning_rate_factor": (1e-6, 1000),
     "warm_up": (0, 0.95),
     "final_learning_rate": (0, 1),
     "momentum": (0, 0.99),

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
+import numpy as np
 
 from models.model_config import ModelConfig
 from models.release import VOCABULARY_FILE, read_manifest, sha256_of
@@ -76,7 +77,7 @@ def warm_start_from(
         config=msgspec.structs.replace(
             config,
             epochs=config.warm_epochs,
-            learning_rate=config.warm_learning_rate,
+            learning_rate=config.learning_rate * config.warm_learning_rate_factor,
             min_steps=0,
             als_iterations=config.als_warm_iterations,
         ),
@@ -116,7 +117,8 @@ def _why_other_data(
         if (name in network) != wanted[name]:
             has, lacks = ("this training", "it") if wanted[name] else ("it", "this training")
             return f"{has} has {name}, {lacks} none, by the config or by the types of events in the data"
-    share = float((known.rows(vocabulary.item_ids)[sessions.item_rows] != UNKNOWN).mean())
+    known_events = np.count_nonzero(known.rows(vocabulary.item_ids)[sessions.item_rows] != UNKNOWN)
+    share = known_events / max(len(sessions.item_rows), 1)
     if share < LEAST_KNOWN_SHARE:
         return f"it knows the items of {share:.0%} of the events; a warm start takes {LEAST_KNOWN_SHARE:.0%}"
     return None

@@ -39,7 +39,7 @@ CONFIG = ModelConfig(
     batch_size=16,
     n_negatives=8,
     test_share=0,
-    warm_learning_rate=0.05,
+    warm_learning_rate_factor=0.5,
 )
 MINUTES = count()
 
@@ -208,7 +208,7 @@ def test_killed_warm_training_goes_on_to_the_same_weights(releases: Path, releas
 
 
 def test_warm_training_begins_with_the_weights_of_the_release(releases: Path, release: Path) -> None:
-    still = replace(CONFIG, warm_learning_rate=1e-6)
+    still = replace(CONFIG, warm_learning_rate_factor=1e-5)
     warm = train(releases, ring_events(), still, release)
     (before,), (after,) = (
         load_weights(folder / WEIGHTS_FILE) for folder in (release, releases / warm.release_id)
