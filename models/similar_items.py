@@ -10,11 +10,15 @@ from index.item_index import build_index
 from models.ranking import SCORED_ROW
 
 MAX_SIMILAR = 50
+EXACT_ITEMS = 50_000
+"""Beyond, an approximate index finds the neighbours; the time of exact ones grows with the square."""
 _BLOCK = 1024
 
 
 def nearest_items(embeddings: NDArray[np.float32], n: int = MAX_SIMILAR) -> NDArray[np.void]:
     """The n nearest items of each item by cosine, the item itself left out.
+
+    Of a catalogue beyond `EXACT_ITEMS` some hundredth of them may be others that are nearly as near.
 
     Args:
         embeddings: float32 [items, dim], without the bias column.
@@ -27,12 +31,15 @@ def nearest_items(embeddings: NDArray[np.float32], n: int = MAX_SIMILAR) -> NDAr
     items = len(embeddings)
     lengths = np.linalg.norm(embeddings, axis=1, keepdims=True)
     unit = np.ascontiguousarray(embeddings / np.maximum(lengths, 1e-12), dtype=np.float32)
-    index = build_index("exact", unit)
+    index = build_index("exact" if items <= EXACT_ITEMS else "pq_fastscan", unit)
     n = min(n, items - 1)
     similar = np.empty((items, n), dtype=SCORED_ROW)
     for start in range(0, items, _BLOCK):
         own = np.arange(start, min(start + _BLOCK, items))
         rows, scores = index.search(unit[own], n + 1)
+        short = np.flatnonzero(rows[:, -1] < 0)
+        if len(short):
+            rows[short], scores[short] = build_index("exact", unit).search(unit[own[short]], n + 1)
         others = rows != own[:, None]
         others[others.all(axis=1), -1] = (
             False  # the item itself lies beyond the cut: more than n vectors equal it
