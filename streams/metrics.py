@@ -12,6 +12,7 @@ _STAGE_BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.
 _FRESHNESS_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 60.0, 600.0)
 _SIZE_BUCKETS = (1, 2, 5, 10, 25, 50, 100, 250, 500, 1000, 2500)
 
+DEAD_LETTER_STAGES = ("decode", "recommend")
 LIST_LABELS = ("release_id", "strategy", "event_type")
 """What made a list, and the type of the event after it."""
 
@@ -30,6 +31,8 @@ class WorkerMetrics:
         self.dead_letters = Counter(
             "millrace_dead_letters", "Messages sent to the dead-letter topic", ["stage"], registry=registry
         )
+        for stage in DEAD_LETTER_STAGES:  # from 0 on, so that the first one is seen as an increase
+            self.dead_letters.labels(stage)
         self.invalid_items = Counter(
             "millrace_invalid_items", "Messages of the items topic that were ignored", registry=registry
         )

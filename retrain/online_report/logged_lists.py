@@ -3,7 +3,6 @@
 Caller: `retrain.online_report.online_reporting`.
 """
 
-from collections.abc import Iterable
 from typing import NamedTuple
 
 import msgspec
@@ -41,29 +40,28 @@ class LoggedList(NamedTuple):
     """Whether it answers an event that was processed before, so that it replaces no list."""
 
 
-class LoggedLists(NamedTuple):
-    """All lists of a range."""
+class LoggedLists:
+    """The lists of a range, taken record by record.
 
-    by_id: dict[RecommendationId, LoggedList]
-    """Of lists that were emitted again, the one that was emitted last."""
-    unreadable: int
-    """Messages that are no list."""
+    Attributes:
+        by_id: of lists that were emitted again, the one that was emitted last.
+        unreadable: messages that are no list.
+    """
 
+    def __init__(self) -> None:
+        self.by_id: dict[RecommendationId, LoggedList] = {}
+        self.unreadable = 0
 
-def read_lists(records: Iterable[Record]) -> LoggedLists:
-    """The lists among records of the recommendations topic; tombstones are passed over."""
-    by_id: dict[RecommendationId, LoggedList] = {}
-    unreadable = 0
-    for record in records:
+    def take(self, record: Record) -> None:
+        """Take a record of the recommendations topic; tombstones are passed over."""
         if record.value is None:
-            continue
+            return
         try:
             found = _DECODER.decode(record.value)
         except msgspec.DecodeError:
-            unreadable += 1
-            continue
-        by_id[found.recommendation_id] = LoggedList(_packed(found), found.repeat_of is not None)
-    return LoggedLists(by_id, unreadable)
+            self.unreadable += 1
+            return
+        self.by_id[found.recommendation_id] = LoggedList(_packed(found), found.repeat_of is not None)
 
 
 def _packed(found: _List) -> LastList:

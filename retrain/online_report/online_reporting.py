@@ -3,18 +3,20 @@
 Owns the order. Caller: `retrain.online_report.online_report_commands`.
 """
 
-import math
+from collections import defaultdict
+from collections.abc import Iterator
 from datetime import datetime
 from importlib.metadata import version
 from typing import NamedTuple
 
 from models.online_quality import CUTOFFS
 from retrain.evaluation.bootstrap import CONFIDENCE, Bootstrap
+from retrain.log_reading import Record
 from retrain.online_report.followed_sessions import Followed, Rules, follow
-from retrain.online_report.logged_lists import LoggedLists, read_lists
+from retrain.online_report.logged_lists import LoggedLists
 from retrain.online_report.online_figures import comparisons_of, group_rows, named_rows, release_rows
 from retrain.online_report.online_report import OnlineReport
-from retrain.online_report.topic_ranges import Progress, read_topics
+from retrain.online_report.topic_ranges import Progress, TimeRange, in_log_order, read_topics
 from retrain.releases.release_catalogue import read_release_manifest
 from schemas.errors import UsageError
 from schemas.ids import ReleaseId
@@ -53,21 +55,14 @@ def make_online_report(
         InvalidRelease: a list names a release that is not in the store, so its session gap is not known.
         Unavailable: Kafka or the store of releases do not answer.
     """
-    since_ms, until_ms = to_epoch_ms(wanted.since), to_epoch_ms(wanted.until)
+    since_ms = to_epoch_ms(wanted.since)
     begin_ms = since_ms - int(wanted.lead_h * 3_600_000)
-    lists = read_lists(read_topics(settings, [settings.recommendations_topic], begin_ms, None, progress))
+    lists = LoggedLists()
+    topics, everything_since = [settings.recommendations_topic], TimeRange(begin_ms, None)
+    read_topics(settings, topics, everything_since, lists.take, progress)
     gaps_s = _session_gaps(settings.releases, lists, wanted.session_gap_s)
-    longest_s = math.inf if 0 in gaps_s.values() else max(gaps_s.values(), default=0.0)
-    rules = Rules(
-        event_type_map=settings.event_type_map,
-        max_clock_skew_s=settings.max_clock_skew_s,
-        attribution_window_s=settings.attribution_window_s,
-        gap_s=lambda release_id: longest_s if release_id is None else gaps_s[release_id],
-        latest_only=wanted.latest_only,
-        since_ms=since_ms,
-    )
-    events = read_topics(settings, settings.event_topics, begin_ms, until_ms, progress)
-    followed = follow(events, lists, rules)
+    events = _events(settings, TimeRange(begin_ms, to_epoch_ms(wanted.until)), progress)
+    followed = follow(events, lists, _rules(settings, wanted, gaps_s))
     found = comparisons_of(followed)
     if not len(found.ranks):
         raise UsageError(_nothing_found(wanted, followed))
@@ -86,6 +81,29 @@ def make_online_report(
         groups=group_rows(found, bootstrap),
         named=named,
         code_version=version("millrace"),
+    )
+
+
+def _events(settings: SharedSettings, wanted: TimeRange, progress: Progress) -> Iterator[Record]:
+    """The records of the event topics, in log order."""
+    by_partition = defaultdict[tuple[str, int], list[Record]](list)
+
+    def take(record: Record) -> None:
+        by_partition[record.topic, record.partition].append(record)
+
+    read_topics(settings, settings.event_topics, wanted, take, progress)
+    return in_log_order(by_partition.values())
+
+
+def _rules(settings: SharedSettings, wanted: ReportRange, gaps_s: dict[ReleaseId, float]) -> Rules:
+    longest_s = 0.0 if 0 in gaps_s.values() else max(gaps_s.values(), default=0.0)  # 0: no gap ends a session
+    return Rules(
+        event_type_map=settings.event_type_map,
+        max_clock_skew_s=settings.max_clock_skew_s,
+        attribution_window_s=settings.attribution_window_s,
+        gap_s=lambda release_id: longest_s if release_id is None else gaps_s[release_id],
+        latest_only=wanted.latest_only,
+        since_ms=to_epoch_ms(wanted.since),
     )
 
 

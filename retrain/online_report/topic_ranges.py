@@ -1,4 +1,4 @@
-"""Records of topics that Kafka took in a range of time, in one order.
+"""Records of topics that Kafka took in a range of time.
 
 Owns the reading, by a consumer without a group; what is in the records is for `logged_lists` and
 `followed_sessions`. Caller: `retrain.online_report.online_reporting`.
@@ -6,7 +6,9 @@ Owns the reading, by a consumer without a group; what is in the records is for `
 
 import asyncio
 import heapq
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import count
+from typing import NamedTuple
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
@@ -27,16 +29,29 @@ Progress = Callable[[int, int], None]
 """Called with the offsets read and their total."""
 
 
+class TimeRange(NamedTuple):
+    """What is read of a topic, by Kafka's times, epoch milliseconds."""
+
+    since_ms: int
+    """From the first record that Kafka has taken at this time or later."""
+    until_ms: int | None
+    """Up to the first that it has taken then; None: to the present end."""
+
+
 def read_topics(
-    settings: SharedSettings, topics: Sequence[str], since_ms: int, until_ms: int | None, progress: Progress
-) -> Iterator[Record]:
-    """The records of a range, each partition in its own order, the partitions merged by Kafka's timestamps.
+    settings: SharedSettings,
+    topics: Sequence[str],
+    wanted: TimeRange,
+    take: Callable[[Record], None],
+    progress: Progress,
+) -> None:
+    """Read a range: one partition after the other, each in its own order.
 
     Args:
         settings: where Kafka is.
         topics: which exist.
-        since_ms: from the first record that Kafka has taken at this time or later, epoch milliseconds.
-        until_ms: up to the first that it has taken then; None: to the present end.
+        wanted: the range.
+        take: called with every record.
         progress: see `Progress`.
 
     Raises:
@@ -44,7 +59,7 @@ def read_topics(
         Unavailable: Kafka does not answer.
     """
     try:
-        return _merged(asyncio.run(_read(settings, topics, since_ms, until_ms, progress)))
+        asyncio.run(_read(settings, topics, wanted, take, progress))
     except KafkaConnectionError as error:
         raise Unavailable(kafka_unreachable(settings.kafka_bootstrap_servers)) from error
     except (KafkaError, TimeoutError) as error:
@@ -55,8 +70,12 @@ def read_topics(
 
 
 async def _read(
-    settings: SharedSettings, topics: Sequence[str], since_ms: int, until_ms: int | None, progress: Progress
-) -> list[list[Record]]:
+    settings: SharedSettings,
+    topics: Sequence[str],
+    wanted: TimeRange,
+    take: Callable[[Record], None],
+    progress: Progress,
+) -> None:
     partitions = await _partitions(settings, topics)
     consumer = AIOKafkaConsumer(
         **kafka_arguments(settings),
@@ -70,8 +89,7 @@ async def _read(
     try:
         await consumer.start()
         consumer.assign(partitions)
-        ranges = await _ranges(consumer, partitions, since_ms, until_ms)
-        return await _records(consumer, ranges, progress)
+        await _take_records(consumer, await _ranges(consumer, partitions, wanted), take, progress)
     finally:
         await consumer.stop()
 
@@ -96,12 +114,14 @@ async def _partitions(settings: SharedSettings, topics: Sequence[str]) -> list[T
 
 
 async def _ranges(
-    consumer: AIOKafkaConsumer, partitions: list[TopicPartition], since_ms: int, until_ms: int | None
+    consumer: AIOKafkaConsumer, partitions: list[TopicPartition], wanted: TimeRange
 ) -> dict[TopicPartition, tuple[int, int]]:
     """First and next offset of each partition."""
     end = await consumer.end_offsets(partitions)
-    first = await consumer.offsets_for_times(dict.fromkeys(partitions, max(since_ms, 0)))
-    last = {} if until_ms is None else await consumer.offsets_for_times(dict.fromkeys(partitions, until_ms))
+    first = await consumer.offsets_for_times(dict.fromkeys(partitions, max(wanted.since_ms, 0)))
+    last = {}
+    if wanted.until_ms is not None:
+        last = await consumer.offsets_for_times(dict.fromkeys(partitions, wanted.until_ms))
     ranges = {}
     for one in partitions:
         begins, ends = first.get(one), last.get(one)
@@ -110,36 +130,41 @@ async def _ranges(
     return ranges
 
 
-async def _records(
-    consumer: AIOKafkaConsumer, ranges: dict[TopicPartition, tuple[int, int]], progress: Progress
-) -> list[list[Record]]:
-    """Each range to its end, one after the other."""
-    total = sum(end - begin for begin, end in ranges.values())
-    done, found = 0, []
+async def _take_records(
+    consumer: AIOKafkaConsumer,
+    ranges: dict[TopicPartition, tuple[int, int]],
+    take: Callable[[Record], None],
+    progress: Progress,
+) -> None:
+    total, done = sum(end - begin for begin, end in ranges.values()), 0
     consumer.pause(*ranges)
     for partition, (begin, end) in ranges.items():
         consumer.resume(partition)
         consumer.seek(partition, begin)
-        records: list[Record] = []
         while (position := await consumer.position(partition)) < end:
             progress(done + position - begin, total)
             async with asyncio.timeout(_STALL_S):
                 while await consumer.position(partition) == position:
-                    records += await read_past(consumer, partition, _FETCH_WAIT_MS)
+                    for record in await read_past(consumer, partition, _FETCH_WAIT_MS):
+                        if record.offset < end:
+                            take(record)
         consumer.pause(partition)
         done += end - begin
-        found.append([record for record in records if record.offset < end])
     progress(total, total)
-    return found
 
 
-def _merged(partitions: list[list[Record]]) -> Iterator[Record]:
-    """By the latest of Kafka's times so far in the partition: it never falls, so each keeps its order."""
-    timed: list[list[tuple[int, int, Record]]] = []
-    for number, records in enumerate(partitions):
-        latest, rows = 0, []
-        for record in records:
-            latest = max(latest, record.timestamp)
-            rows.append((latest, number, record))
-        timed.append(rows)
-    return (record for _, _, record in heapq.merge(*timed, key=lambda row: row[:2]))
+def in_log_order(partitions: Iterable[Iterable[Record]]) -> Iterator[Record]:
+    """Records of several partitions, by the latest of Kafka's times so far in each.
+
+    That never falls, so each partition keeps its order.
+    """
+    return (
+        record for _, _, record in heapq.merge(*map(_timed, count(), partitions), key=lambda row: row[:2])
+    )
+
+
+def _timed(number: int, records: Iterable[Record]) -> Iterator[tuple[int, int, Record]]:
+    latest = 0
+    for record in records:
+        latest = max(latest, record.timestamp)
+        yield latest, number, record

@@ -1,7 +1,11 @@
 """Each event is compared with the list before it: known answers of the rule and of its figures."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from models.item_hashes import hash_items, packed_hashes
 from models.online_quality import (
@@ -165,3 +169,35 @@ def test_figures_of_each_group_are_the_sums_of_its_comparisons() -> None:
     sums = figures_by_group([views, carts], np.array([0, 1, 0]), np.array([1, 2, 0]))
     assert sums[views].tolist() == [2, 1, 1, 1, 1, 1, 1, 1, 1]
     assert sums[carts].tolist() == [1, 0, 1, 1, 1, 0, 0.5, 0.5, 0.5]
+
+
+@given(st.data())
+def test_log_is_compared_alike_however_it_is_cut_into_batches(data: st.DataObject) -> None:
+    entries = data.draw(st.lists(logged_events(), max_size=12))
+    cuts = sorted(data.draw(st.sets(st.integers(0, len(entries)))))
+    held: dict[SessionId, LastList | None] = {}
+    ranks: list[int] = []
+    groups: list[OnlineGroup] = []
+    for start, end in pairwise([0, *cuts, len(entries)]):
+        part = compare(held, entries[start:end], WINDOW_S)
+        ranks += part.ranks().tolist()
+        names, members = part.groups()
+        groups += [names[at] for at in members]
+    whole = compare({}, entries, WINDOW_S)
+    names, members = whole.groups()
+    assert ranks == whole.ranks().tolist()
+    assert groups == [names[at] for at in members]
+
+
+@st.composite
+def logged_events(draw: st.DrawFn) -> LoggedEvent:
+    session_id = draw(st.sampled_from(["s", "t"]))
+    if draw(st.integers(0, 9)) == 0:
+        return EraseSession(session_id=SessionId(session_id), occurred_at_ms=0), APART, None
+    names = draw(st.sampled_from([None, "events-0-7", "events-0-8"]))
+    kind: EventType = draw(st.sampled_from(["view", "cart", "purchase"]))
+    made = draw(
+        st.none() | st.builds(a_list, st.sampled_from("abc"), release_id=st.sampled_from(["r1", "r2"]))
+    )
+    pause_ms = draw(st.sampled_from([BEGINS, APART, 0, 1_800_001]))
+    return an_event(draw(st.sampled_from("abc")), kind, session_id, names), pause_ms, made

@@ -227,6 +227,11 @@ async def test_event_that_the_release_fails_for_is_an_error_of_the_release(
     assert bench.online.counts() == {R1: OnlineCounts(events=1, errors=2)}
 
 
+def test_dead_letters_are_counted_from_zero_so_that_the_first_one_is_an_increase(bench: Workbench) -> None:
+    for stage in ("decode", "recommend"):
+        assert bench.metrics.registry.get_sample_value("millrace_dead_letters_total", {"stage": stage}) == 0
+
+
 async def test_counts_of_the_last_few_releases_are_kept(tmp_path: Path) -> None:
     ids = [f"r{number}" for number in range(KEPT_RELEASES + 2)]
     bench = Workbench(a_release(tmp_path, release_id=ids[0]))

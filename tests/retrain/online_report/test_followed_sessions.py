@@ -10,8 +10,9 @@ from aiokafka import ConsumerRecord
 from retrain.evaluation.bootstrap import Bootstrap
 from retrain.log_reading import Record
 from retrain.online_report.followed_sessions import Followed, Rules, follow
-from retrain.online_report.logged_lists import LoggedLists, read_lists
+from retrain.online_report.logged_lists import LoggedLists
 from retrain.online_report.online_figures import comparisons_of, group_rows, named_rows, release_rows
+from retrain.online_report.topic_ranges import in_log_order
 from schemas.ids import EventId, ItemId, ReleaseId, SessionId
 from schemas.item_event import DEFAULT_EVENT_TYPE_MAP
 from schemas.recommendation_list import RecommendationList, ScoredItem, Source, encode_recommendation_list
@@ -52,6 +53,9 @@ def followed(
     since_ms: int = 0,
     gap_s: float = 1800.0,
 ) -> tuple[Followed, LoggedLists]:
+    read = LoggedLists()
+    for record in lists:
+        read.take(record)
     rules = Rules(
         event_type_map=DEFAULT_EVENT_TYPE_MAP,
         max_clock_skew_s=3600,
@@ -60,7 +64,6 @@ def followed(
         latest_only=latest_only,
         since_ms=since_ms,
     )
-    read = read_lists(lists)
     return follow(events, read, rules), read
 
 
@@ -136,7 +139,9 @@ def test_message_that_is_no_event_is_counted(value: bytes) -> None:
 
 
 def test_tombstones_are_passed_over_and_what_is_no_list_is_counted() -> None:
-    read = read_lists([a_record(None, 0), a_record(b"[]", 1), a_list(2, "b")])
+    read = LoggedLists()
+    for record in (a_record(None, 0), a_record(b"[]", 1), a_list(2, "b")):
+        read.take(record)
     assert (list(read.by_id), read.unreadable) == (["events-0-2"], 1)
 
 
@@ -177,3 +182,17 @@ def test_rows_of_a_release_are_the_sums_of_its_groups() -> None:
     assert release.metrics["mrr"]["20"] == 0.25
     assert release.sums.reciprocal_ranks["20"] == 0.5
     assert release.intervals["mrr"]["20"] == (0.25, 0.25)
+
+
+def test_groups_and_releases_without_a_comparison_in_the_range_have_no_row() -> None:
+    events = [event(0), event(1, "b"), event(2, "c")]
+    lists = [a_list(0, "b", release_id="r1"), a_list(1, "c", release_id="r2"), a_list(2)]
+    comparisons = comparisons_of(followed(events, lists, since_ms=FIRST_AT_MS + 2)[0])
+    rows = [*group_rows(comparisons, Bootstrap(100)), *release_rows(comparisons, Bootstrap(100))]
+    assert [row.release_id for row in rows] == ["r2", "r2"]
+
+
+def test_partitions_are_merged_by_time_and_each_keeps_its_order() -> None:
+    first = [a_record(b"a", 0), a_record(b"c", 5), a_record(b"d", 3)]
+    second = [a_record(b"b", 4), a_record(b"e", 6)]
+    assert [record.value for record in in_log_order([first, second])] == [b"a", b"b", b"c", b"d", b"e"]
