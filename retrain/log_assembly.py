@@ -75,12 +75,11 @@ class LogAssembly:
 
     def assembled(self) -> AssembledEvents:
         """All that was taken, as one log; nothing is left in here."""
-        columns = _columns_of(self._chunks) if self._chunks else _columns_of([self._compacted(_NOTHING)])
-        order = _log_order(columns.pop("latest_ms").to_numpy(writable=True))
-        if order is not None:
-            for name in list(columns):
-                columns[name] = columns[name].gather(order)
-            del order
+        chunks, self._chunks = self._chunks or [self._compacted(_NOTHING)], []
+        latest_ms = np.concatenate([chunk.drop_in_place("latest_ms").to_numpy() for chunk in chunks])
+        order = _log_order(latest_ms)
+        del latest_ms
+        columns = _ordered_columns(chunks, order)
         keys = columns.pop("key").to_numpy()
         repeated = repeats(columns["session_id"].to_physical().to_numpy(), keys)
         del keys
@@ -121,26 +120,24 @@ def _credible_time_ms(max_clock_skew_s: float) -> pl.Expr:
     return pl.when((logged < EARLIEST_MS) | in_range).then(own).otherwise(logged).alias("occurred_at_ms")
 
 
-def _columns_of(chunks: list[pl.DataFrame]) -> dict[str, pl.Series]:
+def _ordered_columns(chunks: list[pl.DataFrame], order: NDArray[np.uint32] | None) -> dict[str, pl.Series]:
     """One column after the other, so that no more than one is there twice; the chunks are emptied."""
-    names = chunks[0].columns
     columns = {}
-    for name in names:
-        parts = [chunk.drop_in_place(name) for chunk in chunks]
-        columns[name] = pl.concat(parts, rechunk=True)
-        del parts
-    chunks.clear()
+    for name in chunks[0].columns:
+        column = pl.concat([chunk.drop_in_place(name) for chunk in chunks], rechunk=True)
+        columns[name] = column if order is None else column.gather(pl.Series(order))
+        del column
     return columns
 
 
-def _log_order(latest_ms: NDArray[np.int64]) -> NDArray[np.unsignedinteger] | None:
+def _log_order(latest_ms: NDArray[np.int64]) -> NDArray[np.uint32] | None:
     """Where each row of the log lies, by time, equals as they are; None where they are in order.
 
     Args:
         latest_ms: int64 [rows], overwritten. Never falling in a partition, so each keeps its order.
 
     Returns:
-        uint32 or int64 [rows].
+        uint32 [rows].
     """
     if len(latest_ms) < 2 or bool(np.all(latest_ms[1:] >= latest_ms[:-1])):
         return None

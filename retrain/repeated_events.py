@@ -14,6 +14,7 @@ from schemas.session_state import MAX_ITEMS
 NO_ID = 0
 """The key of an event without an id."""
 _SPREAD = np.uint64(0x9E3779B97F4A7C15)
+_AT_ONCE = 10_000_000
 
 
 def without_repeats(events: pl.DataFrame) -> pl.DataFrame:
@@ -60,20 +61,38 @@ def _named_events_of_suspect_sessions(
     session_codes: NDArray[np.uint32], keys: NDArray[np.uint64]
 ) -> NDArray[np.int64]:
     """The events with an id, of the sessions in which an id comes twice."""
-    if not keys.any():
+    twice = _pairs_that_come_twice(session_codes, keys)
+    if not len(twice):
         return np.zeros(0, dtype=np.int64)
+    wanted, sessions = pl.Series(twice).implode(), []
+    for start in range(0, len(keys), _AT_ONCE):
+        codes = session_codes[start : start + _AT_ONCE]
+        pairs = pl.Series(_pairs(codes, keys[start : start + _AT_ONCE]))
+        sessions.append(np.unique(codes[pairs.is_in(wanted).to_numpy()]))
+    suspicious = pl.Series(np.unique(np.concatenate(sessions))).implode()
+    return np.flatnonzero(pl.Series(session_codes).is_in(suspicious).to_numpy() & (keys != NO_ID))
+
+
+def _pairs_that_come_twice(session_codes: NDArray[np.uint32], keys: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """Of all pairs of a session and an id; very rarely one that comes once."""
+    if not keys.any():
+        return keys[:0]
+    pairs = _pairs(session_codes, keys)
+    pairs.sort()
+    found = []
+    for start in range(0, len(pairs), _AT_ONCE):
+        piece = pairs[start : start + _AT_ONCE + 1]
+        found.append(np.unique(piece[1:][piece[1:] == piece[:-1]]))
+    twice = np.unique(np.concatenate(found))
+    return np.delete(twice, twice == NO_ID)
+
+
+def _pairs(session_codes: NDArray[np.uint32], keys: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """uint64 [events]: a number for session and id, `NO_ID` where there is no id."""
     pairs = session_codes * _SPREAD
     pairs += keys
     pairs[keys == NO_ID] = NO_ID
-    ordered = np.sort(pairs)
-    twice = np.unique(ordered[1:][(ordered[1:] == ordered[:-1]) & (ordered[1:] != NO_ID)])
-    del ordered
-    if not len(twice):
-        return np.zeros(0, dtype=np.int64)
-    has_twice = pl.Series(pairs).is_in(pl.Series(twice).implode()).to_numpy()
-    del pairs
-    suspicious = pl.Series(np.unique(session_codes[has_twice])).implode()
-    return np.flatnonzero(pl.Series(session_codes).is_in(suspicious).to_numpy() & (keys != NO_ID))
+    return pairs
 
 
 def _kept(rows: pl.DataFrame) -> pl.Series:

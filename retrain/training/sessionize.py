@@ -67,7 +67,7 @@ def sessionize(events: pl.DataFrame, vocabulary: Vocabulary, session_gap_s: floa
     codes = codes_of(events["session_id"])
     log_rows = session_by_session(codes)
     codes = gathered(codes, log_rows)
-    latest_ms = gathered(events["occurred_at_ms"].fill_null(NO_TIME).to_numpy(), log_rows)
+    latest_ms = gathered(_times_ms(events["occurred_at_ms"]), log_rows)
     keep_latest(latest_ms, codes)
     starts = session_starts(latest_ms, codes, session_gap_s)
     ends = np.append(starts[1:], len(log_rows))[: len(starts)] - 1
@@ -92,16 +92,17 @@ def _ordered(
         starts: int64 [sessions], where each starts in `log_rows`.
         order: int64 [sessions], of the sessions.
     """
-    item_rows = gathered(_item_rows(events["item_id"], vocabulary), log_rows)
-    known = item_rows != UNKNOWN
+    known = gathered(_item_rows(events["item_id"], vocabulary), log_rows) != UNKNOWN
     lengths = np.add.reduceat(known, starts, dtype=np.int64) if len(starts) else starts
     order = order[lengths[order] > 0]
     offsets = np.concatenate([[0], np.cumsum(lengths[order])])
     first = (np.cumsum(lengths) - lengths)[order]
     places = np.repeat((first - offsets[:-1]).astype(np.uint32), lengths[order])  # below 0 it wraps around,
     add_places(places)  # and back
-    item_rows = gathered(item_rows[known], places)
-    event_types = gathered(gathered(_type_codes(events["event_type"]), log_rows[known]), places)
+    rows = gathered(log_rows[known], places)
+    del log_rows, known, places
+    item_rows = gathered(_item_rows(events["item_id"], vocabulary), rows)
+    event_types = gathered(_type_codes(events["event_type"]), rows)
     return Sessions(
         item_rows=item_rows,
         offsets=offsets,
@@ -117,6 +118,11 @@ def _item_rows(item_ids: pl.Series, vocabulary: Vocabulary) -> NDArray[np.int32]
     rows = pl.Series(range(len(vocabulary)), dtype=pl.Int32)
     table = categories.replace_strict(known, rows, default=UNKNOWN, return_dtype=pl.Int32).to_numpy()
     return gathered(table, ids.to_physical().to_numpy())
+
+
+def _times_ms(times_ms: pl.Series) -> NDArray[np.int64]:
+    """int64 [events], `NO_TIME` where there is none."""
+    return (times_ms.fill_null(NO_TIME) if times_ms.null_count() else times_ms).to_numpy()
 
 
 def _type_codes(event_types: pl.Series) -> NDArray[np.int8]:
