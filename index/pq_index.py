@@ -147,13 +147,16 @@ def load_pq_index(path: Path, vectors: NDArray[np.float32], parameters: Mapping[
         parameters: those of the index that was saved.
 
     Raises:
-        InvalidRelease: the file is no such index, or one over other vectors.
+        InvalidRelease: the file is no such index, or one over other vectors, or parameters are missing.
     """
     codes = read_index(path)
     shape = (len(vectors), padded_dim(vectors.shape[1], _LANES))
     kinds = faiss.IndexPQFastScan, faiss.IndexIVFPQFastScan
     if not isinstance(codes, kinds) or (codes.ntotal, codes.d) != shape:
         raise InvalidRelease(f"{path}: no quantised index of {shape[0]} vectors of {shape[1]} dimensions")
+    needed = {"refine", "nprobe"} if isinstance(codes, faiss.IndexIVF) else {"refine"}
+    if missing := needed - parameters.keys():
+        raise InvalidRelease(f"{path}: the manifest does not say the index's {', '.join(sorted(missing))}")
     return PqIndex(codes, vectors, parameters)
 
 

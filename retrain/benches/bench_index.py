@@ -42,11 +42,10 @@ def bench_index(
     for name in references:
         yield from _rows(searched, _of_reference(name, searched, trial, rising, clock), chosen=False)
     choice = choose_index(searched.vectors, searched.queries, rules, rising, clock)
-    others = [one for one in choice.frontier if one != choice.exact]
-    for one in (choice.exact, *others):
-        yield from _rows(searched, one, chosen=one == choice.chosen)
-    if choice.chosen not in (choice.exact, *others):
-        yield from _rows(searched, choice.chosen, chosen=True)
+    every = [choice.exact, *choice.frontier, choice.chosen]
+    for at, one in enumerate(every):
+        if one not in every[:at]:
+            yield from _rows(searched, one, chosen=one == choice.chosen)
 
 
 def _of_reference(

@@ -239,6 +239,16 @@ def test_quantised_index_refuses_other_files(tmp_path: Path) -> None:
         load_index("pq_fastscan", path, np.ones((4, 2), dtype=np.float32), {"refine": 3})
 
 
+@pytest.mark.parametrize(("nlist", "missing"), [(0, "refine"), (2, "nprobe, refine")])
+def test_quantised_index_refuses_a_manifest_that_does_not_say_how_to_search(
+    nlist: int, missing: str, tmp_path: Path
+) -> None:
+    path, vectors = tmp_path / "index.faiss", planted(items=100, dim=4)[0]
+    build_index("pq_fastscan", vectors, {"nlist": nlist}).save(path)
+    with pytest.raises(InvalidRelease, match=f"does not say the index's {missing}"):
+        load_index("pq_fastscan", path, vectors, {"nlist": nlist})
+
+
 @pytest.mark.parametrize(("items", "kind"), [(5_000, "exact"), (5_001, "pq_fastscan")])
 def test_catalogue_size_chooses_the_kind(items: int, kind: str) -> None:
     vectors = np.random.default_rng(1).standard_normal((items, 4), dtype=np.float32)
