@@ -63,12 +63,7 @@ def prune(parts: CycleParts, record: CycleRecord) -> CycleRecord:
 def _watched(parts: CycleParts, shared: Shared, record: CycleRecord) -> WatchVerdict:
     settings = parts.settings
     assert record.release_id is not None
-    rules = WatchRules(
-        period_s=settings.retrain_watch_s,
-        error_rate=settings.retrain_watch_error_rate,
-        hit_rate_drop=settings.retrain_watch_hit_rate_drop,
-        min_events=settings.retrain_watch_min_events,
-    )
+    rules = WatchRules.of(settings)
     watched = WatchedRelease(record.release_id, record.generation, record.incumbent)
     return watch_release(settings, lambda: live_workers(shared.redis), watched, rules, parts.clock)
 
