@@ -123,7 +123,7 @@ class ModelConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """Confidence in an event, beside 1 for an item that a session does not have."""
     als_iterations: int = 10
     """Passes over sessions and items."""
-    als_warm_iterations: int = 2
+    als_warm_iterations: int = 3
     """In place of als_iterations where a training begins with the factors of a release."""
     als_last_items: int = 4
     """Items of a session that are folded in, the last ones."""

@@ -10,7 +10,8 @@ from statistics import fmean
 import numpy as np
 from numpy.typing import NDArray
 
-from retrain.benches.freshness_replay import Hour, K, PolicyReplay
+from retrain.benches.freshness_records import Hour, PolicyReplay
+from retrain.benches.freshness_replay import K
 from retrain.evaluation.bootstrap import Bootstrap, metric_intervals
 from retrain.evaluation.ranking_metrics import (
     Values,

@@ -6,7 +6,8 @@ Owns the file; `retrain.report_page.line_chart` draws. Caller: `retrain.benches.
 from collections.abc import Sequence
 from pathlib import Path
 
-from retrain.benches.freshness_replay import Hour, K, PolicyReplay
+from retrain.benches.freshness_records import Hour, PolicyReplay
+from retrain.benches.freshness_replay import K
 from retrain.evaluation.ranking_metrics import recall_at_k
 from retrain.report_page.chart_file import chart_file
 from retrain.report_page.line_chart import LineChart, Series, line_chart

@@ -8,7 +8,7 @@ import typer
 if TYPE_CHECKING:
     import polars as pl
 
-    from retrain.benches.freshness_replay import Span
+    from retrain.benches.freshness_records import Span
 
 app = typer.Typer()
 
@@ -70,7 +70,8 @@ def bench_freshness_commands(
 
 
 def _span(log: "pl.DataFrame", start: str | None, hours: int, window_hours: int) -> "Span":
-    from retrain.benches.freshness_replay import HOUR_MS, Span
+    from retrain.benches.freshness_records import Span
+    from retrain.benches.freshness_replay import HOUR_MS
     from retrain.evaluation.time_windows import windows_end
     from schemas.errors import UsageError
 

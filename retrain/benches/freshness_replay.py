@@ -10,22 +10,20 @@ comes from the code that serves, and is made from all earlier events of its sess
 import shutil
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from models.model_config import ModelConfig
 from models.release import load_release
 from models.vocabulary import UNKNOWN
 from retrain.benches.freshness_policies import Policy
+from retrain.benches.freshness_records import Answers, Hour, Made, PolicyReplay, Span
 from retrain.evaluation.predictions import predict
 from retrain.evaluation.prefixes import Prefixes
-from retrain.evaluation.ranking_metrics import Ranks, recall_at_k
+from retrain.evaluation.ranking_metrics import recall_at_k
 from retrain.evaluation.served_release import ServedRelease
 from retrain.evaluation.time_windows import TimeWindow, window_parts
 from retrain.training.training_resources import Resources
@@ -37,57 +35,6 @@ K = 20
 HOUR_MS = 3_600_000
 _LONGEST_S = 3600
 Clock = Callable[[], float]
-
-
-class Span(NamedTuple):
-    """What is replayed."""
-
-    start_ms: int
-    """Where the first hour begins; every policy has the same release there."""
-    hours: int
-    window_h: int
-    """Hours before a training that it learns from."""
-
-
-class Made(NamedTuple):
-    """A release and what its making took."""
-
-    folder: Path
-    seconds: float
-    """From the events in memory to the release."""
-    events: int
-    until_ms: int
-    """What it learned from ends here."""
-
-
-class Hour(NamedTuple):
-    """An hour with something to predict."""
-
-    number: int
-    """From 0."""
-    start_ms: int
-    prefixes: Prefixes
-
-
-class Answers(NamedTuple):
-    """What a release answers of an hour."""
-
-    ranks: Ranks
-    known: NDArray[np.bool_]
-    """Whether the release knows the target."""
-
-
-@dataclass
-class PolicyReplay:
-    """One policy on its way through the hours."""
-
-    policy: Policy
-    serving: Made
-    ranks: list[NDArray[np.int32]] = field(default_factory=list)
-    """Hour by hour."""
-    unknown: list[int] = field(default_factory=list)
-    """Hour by hour, the targets that the release which served did not know."""
-    trainings: list[Made] = field(default_factory=list)
 
 
 class FreshnessReplay:

@@ -11,7 +11,8 @@ import pytest
 from models.model_config import ModelConfig
 from retrain.benches.bench_freshness import hour_rows, policy_rows
 from retrain.benches.freshness_policies import policies_named
-from retrain.benches.freshness_replay import HOUR_MS, FreshnessReplay, Hour, PolicyReplay, Span
+from retrain.benches.freshness_records import Hour, PolicyReplay, Span
+from retrain.benches.freshness_replay import HOUR_MS, FreshnessReplay
 from retrain.evaluation.bootstrap import Bootstrap
 from retrain.training.training_resources import ONE_CORE
 from schemas.errors import UsageError
