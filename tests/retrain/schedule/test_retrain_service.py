@@ -149,7 +149,7 @@ def test_cycle_that_can_never_work_is_not_tried_for_ever(stage: RetrainStage) ->
 
 
 @pytest.mark.timeout(240)
-def test_process_waits_while_a_cycle_runs_elsewhere_and_outlives_a_killed_one(stage: RetrainStage) -> None:
+def test_process_waits_while_a_cycle_runs_elsewhere_and_ends_on_ctrl_c(stage: RetrainStage) -> None:
     stage.produce_events()
     elsewhere = take_lock(stage.redis, "another machine", 60)
     stage.ask(a_request("r1"))
