@@ -7,12 +7,13 @@ the shells that load one.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from index.score_keys import greatest_keys, numbers_of, scores_of, sort_keys
+from index.exact_index import ExactIndex
 from models.ranking import SCORED_ROW
 from models.release import POPULAR_FILE, VECTORS_FILE, VOCABULARY_FILE, ReleaseTables, sha256_of
 from models.vocabulary import Vocabulary, load_vocabulary
@@ -53,9 +54,11 @@ class SideIndex(SideItems):
             queries: float32 [batch, index_dim].
             n: how many, at least 1.
         """
-        keys = sort_keys(queries @ self.vectors.T, np.arange(len(self)))
-        best = greatest_keys(keys, min(n, len(self)))
-        return numbers_of(best).astype(np.int32), scores_of(best)
+        return self._index.search(queries, n)
+
+    @cached_property
+    def _index(self) -> ExactIndex:
+        return ExactIndex(self.vectors)
 
 
 def write_side_files(folder: Path, items: SideItems) -> dict[str, FileDigest]:

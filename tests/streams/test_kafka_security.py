@@ -171,6 +171,7 @@ NEEDED = [
     ("topic", "events", "read"),
     ("topic", "items", "read"),
     ("topic", "releases", "read"),
+    ("topic", "side-indexes", "read"),
     ("topic", "recommendations", "write"),
     ("topic", "dead-letter", "write"),
     ("group", "", "read"),
