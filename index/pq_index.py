@@ -23,9 +23,10 @@ _LANES = 2
 """FAISS packs two codes in a byte: dimensions are padded to a multiple of this."""
 _TRAINING_POINTS = 39 << _BITS
 """k-means wants so many; a smaller catalogue is repeated."""
-_POINTS_A_LIST = 64
+POINTS_A_LIST = 64
 """Drawn to find the centre of a list; more cost time and change nothing that can be measured."""
-_ITERATIONS = 8
+ITERATIONS = 8
+"""Of k-means."""
 _SEED = 1
 _BUILT_BY_ONE = 200_000
 """Smaller indexes are built by one thread: on busy cores two wait for one another longer than they work."""
@@ -169,7 +170,7 @@ def _empty(dim: int, dims_a_code: int, nlist: int) -> faiss.Index:
     )
     lists.by_residual = False  # residuals would need tables for each list
     lists.cp.spherical = True  # a long centre would be the nearest one of too many
-    lists.cp.niter, lists.cp.max_points_per_centroid = _ITERATIONS, _POINTS_A_LIST
+    lists.cp.niter, lists.cp.max_points_per_centroid = ITERATIONS, POINTS_A_LIST
     return lists
 
 
@@ -178,7 +179,7 @@ def _training_points(points: NDArray[np.float32], nlist: int) -> NDArray[np.floa
     items, dim = points.shape
     if items < _TRAINING_POINTS:
         return np.resize(points, (_TRAINING_POINTS, dim))
-    enough = max(_POINTS_A_LIST * nlist, 256 << _BITS)
+    enough = max(POINTS_A_LIST * nlist, 256 << _BITS)
     if enough >= items:
         return points
     return points[np.random.default_rng(_SEED).choice(items, enough, replace=False)]

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from index.faiss_arrays import best_found, padded
 from index.index_measuring import Search
-from index.pq_index import lists_for
+from index.pq_index import ITERATIONS, POINTS_A_LIST, lists_for
 
 _LANES = 16
 """FAISS's kernels want a dimension that is a multiple of this."""
@@ -51,10 +51,11 @@ def _faiss_search(description: str) -> Callable[[NDArray[np.float32]], Search]:
         index = faiss.index_factory(
             points.shape[1], description.format(nlist=nlist), faiss.METRIC_INNER_PRODUCT
         )
+        if isinstance(index, faiss.IndexIVF):
+            index.cp.niter, index.cp.max_points_per_centroid = ITERATIONS, POINTS_A_LIST
+            index.nprobe = max(1, nlist // _VISITED_SHARE)
         index.train(points)
         index.add(points)
-        if isinstance(index, faiss.IndexIVF):
-            index.nprobe = max(1, nlist // _VISITED_SHARE)
         if isinstance(index, faiss.IndexHNSW):
             index.hnsw.efSearch = _EF_SEARCH
 

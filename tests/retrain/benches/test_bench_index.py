@@ -92,7 +92,10 @@ def test_drawn_vectors_have_neighbours_like_trained_ones() -> None:
     cosines = np.sort(unit[::10] @ unit.T, axis=1)[:, ::-1].mean(axis=0)
     assert 0.6 < cosines[1] < 0.85
     assert 0.5 < cosines[9] < 0.7
-    assert 0.2 < cosines[90] < 0.4
+    assert 0.3 < cosines[90] < 0.5
+    cosines = np.sort(searched.queries[:, :100] @ unit.T / 16, axis=1)[:, ::-1].mean(axis=0)
+    assert 0.7 < cosines[0] < 0.9
+    assert 0.25 < cosines[99] < 0.4
 
 
 def test_copies_are_near_what_they_are_copied_from_and_as_long() -> None:
