@@ -111,6 +111,7 @@ class WorkerReleases:
             ready=self._health.is_ready,
             release_id=self.watcher.release_id,
             generation=self.watcher.generation,
+            side_index_version=self.current.side_index_version,
             refused=self._refused.reasons,
             online=self._online.counts(),
         )
