@@ -78,12 +78,13 @@ def once(
         typer.Option("--no-lock", help="Work without Redis: no lock, no status, no waiting for workers."),
     ] = False,
 ) -> None:
-    """Run one cycle, or go on with the one that was killed: train, evaluate, publish, announce, wait."""
+    """Run one cycle, or go on with the one that was killed: train, judge, publish, announce, wait, watch."""
     from datetime import UTC, datetime
 
     from models.model_config import load_model_config
     from retrain.cycle.cycle_display import TerminalDisplay
     from retrain.cycle.cycle_opening import CyclePlan
+    from retrain.cycle.interruption import interrupted_by_sigterm
     from retrain.cycle.retrain_once import CycleTools, check_announcing, retrain_once
     from retrain.cycle.window_reading import file_window, topic_window, window_start
     from retrain.settings import RetrainSettings
@@ -106,7 +107,8 @@ def once(
     check_announcing(settings)
     plan = CyclePlan("command", model_config, window.source, since, from_scratch, restart)
     tools = CycleTools(TerminalDisplay(), lambda line: typer.echo(line, err=True))
-    summary = retrain_once(settings, plan, window.read, None if no_lock else _redis(settings), tools)
+    with interrupted_by_sigterm():
+        summary = retrain_once(settings, plan, window.read, None if no_lock else _redis(settings), tools)
     typer.echo(_describe(summary, settings.releases))
     if summary.outcome != "running":
         raise typer.Exit(1)
@@ -161,6 +163,7 @@ def _describe(summary: "CycleSummary", releases: str) -> str:
     became = {
         "running": f"announced as generation {summary.generation}, running",
         "refused": "published, not announced: the gate refuses it",
+        "rolled_back": f"announced as generation {summary.generation}, rolled back",
     }.get(summary.outcome, summary.outcome)
     why = f": {summary.reason}" if summary.reason else ""
     return f"{summary.release_id} in {releases}: {summary.events:,} events\n{judged}\n{became}{why}"

@@ -51,6 +51,8 @@ class CycleRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     incumbent: ReleaseId | None = None
     incumbent_generation: int = 0
     """0 where nothing was announced yet."""
+    incumbent_newest_event_at: datetime | None = None
+    """The time of the newest event that it was made from, where a cycle has marked it running."""
     warm_start: bool = False
     """Whether the training begins with the incumbent's weights, where they fit."""
     release_id: ReleaseId | None = None

@@ -67,6 +67,11 @@ class CurrentRecommender:
         """The release that is served."""
         return self.served.release_id if self.served else None
 
+    @property
+    def side_index_version(self) -> int | None:
+        """The version of the side index that is searched beside it; None without one."""
+        return self.served.side_index_version if self.served else None
+
     def session_gap_s(self) -> float:
         """The session gap of the release that is served, seconds."""
         return self.served.recommender.release.manifest.session_gap_s if self.served else 0.0

@@ -111,12 +111,7 @@ class WorkerReleases:
             ready=self._health.is_ready,
             release_id=self.watcher.release_id,
             generation=self.watcher.generation,
-            side_index_version=self._side_index_version,
+            side_index_version=self.current.side_index_version,
             refused=self._refused.reasons,
             online=self._online.counts(),
         )
-
-    @property
-    def _side_index_version(self) -> int | None:
-        served = self.current.served
-        return None if served is None else served.side_index_version

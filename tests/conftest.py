@@ -38,6 +38,13 @@ def kafka(machine: Machine, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         yield running
 
 
+@pytest.fixture
+def apache_kafka(kafka: Kafka) -> None:
+    """For tests of what the broker in memory lacks: finding offsets by time, making topics."""
+    if kafka.kind == "embedded":
+        pytest.skip("the broker in memory cannot do this")
+
+
 @pytest.fixture(scope="session")
 def redis_server(machine: Machine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
     """The Redis of this run; a test takes `redis_url`."""

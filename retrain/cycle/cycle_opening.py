@@ -56,7 +56,7 @@ def open_cycle(parts: CycleParts, plan: CyclePlan) -> CycleRecord:
             _LOGGER.warning("retrain cycle %s: goes on behind %s", found.cycle_id, _last_step(found))
             return resumed
         _LOGGER.warning("retrain cycle %s: is begun anew: %s", found.cycle_id, why_not)
-        close(parts, replace(found, outcome="abandoned", reason=why_not))
+        close(parts, _given_up(found, why_not))
         carried = found.request_ids
     parts.work.empty()
     record = _new(plan, now, carried)
@@ -72,6 +72,13 @@ def _unfinished(parts: CycleParts, plan: CyclePlan) -> CycleRecord | None:
             raise
         return None
     return None if found is None or found.closed else found
+
+
+def _given_up(found: CycleRecord, why: str) -> CycleRecord:
+    """A cycle that is not gone on with; its release runs all the same where it was marked."""
+    if "mark" in found.done:
+        return replace(found, outcome="running", reason=f"not watched to the end: {why}")
+    return replace(found, outcome="abandoned", reason=why)
 
 
 def _why_not(found: CycleRecord, plan: CyclePlan, now: datetime, resume_h: float) -> str:

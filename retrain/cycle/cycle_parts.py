@@ -83,6 +83,8 @@ class CycleParts:
     shared: Shared | None = None
     judge: Judge = examine
     clock: CycleClock = field(default_factory=CycleClock)
+    say: Callable[[str], None] = lambda _: None
+    """Told what one who waits wants to know."""
     reached: Callable[[str], None] = lambda _: None
     """Told of every place at which a cycle may be killed: `<step> begins`, `<step> made`, `<step> saved`."""
 

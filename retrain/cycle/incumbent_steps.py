@@ -18,6 +18,7 @@ from retrain.releases.release_copying import local_release
 from schemas.connections import kafka_arguments
 from schemas.cycle_status import CycleSummary
 from schemas.errors import InvalidRelease, Unavailable, UsageError
+from schemas.ids import ReleaseId
 from schemas.retrain_cycle import CycleRecord
 
 _LOGGER = logging.getLogger("millrace.retrain.cycle")
@@ -53,7 +54,11 @@ def fetch_incumbent(parts: CycleParts, record: CycleRecord) -> CycleRecord:
     if running is None:
         return record
     check_store(settings.releases)
-    known = replace(record, incumbent_generation=running.generation)
+    known = replace(
+        record,
+        incumbent_generation=running.generation,
+        incumbent_newest_event_at=_newest_event_at(parts, running.release_id),
+    )
     try:
         local_release(settings.releases, running.release_id, parts.work.incumbent, in_place=False)
     except InvalidRelease as error:
@@ -62,6 +67,12 @@ def fetch_incumbent(parts: CycleParts, record: CycleRecord) -> CycleRecord:
     history = parts.shared.board.history() if parts.shared else []
     warm = not record.from_scratch and not scratch_is_due(history, settings.retrain_from_scratch_every)
     return replace(known, incumbent=running.release_id, warm_start=warm)
+
+
+def _newest_event_at(parts: CycleParts, release_id: ReleaseId) -> datetime | None:
+    """Of a release that a cycle has marked running."""
+    marked = parts.shared.board.running() if parts.shared else None
+    return marked.newest_event_at if marked and marked.release_id == release_id else None
 
 
 def check_store(releases: str) -> None:

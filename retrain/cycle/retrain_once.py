@@ -82,7 +82,7 @@ def _run(
     work: WorkFolder,
 ) -> CycleSummary:
     parts = CycleParts(
-        settings, work, tools.display, read_window, shared, tools.judge, tools.clock, tools.reached
+        settings, work, tools.display, read_window, shared, tools.judge, tools.clock, tools.say, tools.reached
     )
     return run_cycle(parts, open_cycle(parts, plan), holder_name(settings))
 

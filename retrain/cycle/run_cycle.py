@@ -28,6 +28,7 @@ from retrain.cycle.announce_steps import announce, mark, wait
 from retrain.cycle.candidate_steps import judge, publish, train
 from retrain.cycle.cycle_parts import CycleParts
 from retrain.cycle.incumbent_steps import check_store, fetch_incumbent, keep_window
+from retrain.cycle.interruption import interruption_line
 from retrain.cycle.watch_steps import prune, watch
 from retrain.runs.run_recording import RunPlan, RunRecorder, recorded_run
 from schemas.cycle_status import CycleStatus, CycleSummary
@@ -86,6 +87,9 @@ def run_cycle(parts: CycleParts, record: CycleRecord, holder: str) -> CycleSumma
             raise error.__context__ from error
         raise Unavailable(f"retrain cycle, step {step}: {error}") from error
     except Unavailable:
+        raise
+    except KeyboardInterrupt:
+        parts.say(interruption_line(record, step))
         raise
     except Exception as error:  # the boundary of a cycle: it must not be gone on with for ever
         if isinstance(error, UsageError) and step not in _UNREPEATABLE:

@@ -78,6 +78,14 @@ class StatusBoard:
         """
         return read_board(self._redis).history
 
+    def running(self) -> RunningRelease | None:
+        """The release that was marked running last.
+
+        Raises:
+            Unavailable: Redis does not answer.
+        """
+        return read_board(self._redis).running
+
     def _run(self, script: str, keys: list[str], *values: bytes | str | int) -> None:
         """Write, or raise `Unavailable`: the lock is lost, or Redis does not answer."""
         arguments = [len(keys) + 1, CYCLE_LOCK, *keys, self._lock_value, *values]

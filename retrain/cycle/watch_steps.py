@@ -8,6 +8,7 @@ import logging
 from msgspec.structs import replace
 
 from retrain.cycle.cycle_parts import CycleParts, Shared
+from retrain.cycle.later_announcements import now_announced, overtaken
 from retrain.cycle.live_workers import live_workers
 from retrain.release_watch.release_watch import watch_release
 from retrain.release_watch.watch_judgement import WatchRules
@@ -24,22 +25,22 @@ def watch(parts: CycleParts, record: CycleRecord) -> CycleRecord:
     """Watch the release for its period, where any worker serves it.
 
     Raises:
-        Unavailable: Redis does not answer at the beginning, or the lock was lost.
+        Unavailable: Kafka or Redis does not answer, or the lock was lost.
     """
-    settings = parts.settings
-    if parts.shared is None or not settings.retrain_watch_s or not live_workers(parts.shared.redis):
-        return record
-    verdict = _watched(parts, parts.shared, record)
-    _LOGGER.info("watch of %s: %s: %s", verdict.release_id, verdict.outcome, verdict.reason)
+    settings, told = parts.settings, ""
+    if parts.shared is not None and settings.retrain_watch_s and live_workers(parts.shared.redis):
+        parts.say(
+            f"{record.release_id} runs as generation {record.generation}; it is watched for "
+            f"{settings.retrain_watch_s:g} s (MILLRACE_RETRAIN_WATCH_S), and may be left to itself by Ctrl-C"
+        )
+        verdict = _watched(parts, parts.shared, record)
+        _LOGGER.info("watch of %s: %s: %s", verdict.release_id, verdict.outcome, verdict.reason)
+        told = verdict.reason if verdict.outcome == "breached" else ""
     parts.check_lock()
-    if verdict.outcome == "rolled_back":
-        reason = f"{verdict.reason}; rolled back to {verdict.rolled_back_to}"
-        return replace(record, outcome="rolled_back", reason=reason)
-    if verdict.outcome == "superseded":
-        return replace(record, outcome="superseded", reason=verdict.reason)
-    if verdict.outcome == "breached":
-        return replace(record, reason=_joined(record.reason, verdict.reason))
-    return record
+    running = now_announced(parts)
+    if running is None or running.generation != record.generation:
+        return overtaken(parts, record, running)
+    return replace(record, reason="; ".join(filter(None, (record.reason, told))))
 
 
 def prune(parts: CycleParts, record: CycleRecord) -> CycleRecord:
@@ -73,7 +74,3 @@ def _served(parts: CycleParts) -> set[ReleaseId]:
     if parts.shared is None:
         return set()
     return {one.release_id for one in live_workers(parts.shared.redis) if one.release_id is not None}
-
-
-def _joined(*reasons: str) -> str:
-    return "; ".join(reason for reason in reasons if reason)

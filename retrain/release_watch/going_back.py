@@ -1,8 +1,8 @@
 """Going back from a watched release to the one before it, unless anybody has announced anything since.
 
 The announcement claims the generation behind the watched one's and no other, so of a rollback and a person's
-promotion at the same moment one counts, by the log. Writer: through `retrain.releases.announcing`. Caller:
-`retrain.release_watch.release_watch`.
+promotion at the same moment one counts, by the log. Writer: through `retrain.releases.announcing`. Callers:
+`retrain.release_watch.release_watch`, `retrain.cycle`.
 """
 
 from datetime import UTC, datetime
@@ -14,9 +14,11 @@ from schemas.ids import ReleaseId
 from schemas.release_announcement import ReleaseAnnouncement
 from schemas.settings import SharedSettings
 
+_REASON = "automatic rollback of"
+
 
 def go_back(
-    settings: SharedSettings, release_id: ReleaseId, generation: int, previous: ReleaseId, reason: str
+    settings: SharedSettings, release_id: ReleaseId, generation: int, previous: ReleaseId, breach: str
 ) -> ReleaseAnnouncement | None:
     """Announce the release before the watched one.
 
@@ -25,7 +27,7 @@ def go_back(
         release_id: what is watched.
         generation: the one that announced it.
         previous: where to go back to.
-        reason: why, for the announcement.
+        breach: why, for the announcement.
 
     Returns:
         The announcement that was made; None where another one than the watched one runs by now.
@@ -36,8 +38,8 @@ def go_back(
     """
     kafka = kafka_arguments(settings)
     running = running_announcement(read_announcements(kafka, settings.releases_topic))
-    if running is not None and _is_it(running, generation, previous, reason):
-        return running
+    if running is not None and is_rollback_of(running, release_id, generation, previous):
+        return running  # of a try before, of which the answer was lost
     if running is None or (running.generation, running.release_id) != (generation, release_id):
         return None
     verify_release(settings.releases, previous)
@@ -46,11 +48,15 @@ def go_back(
         generation=generation + 1,
         announced_at=datetime.now(UTC),
         previous=release_id,
-        reason=reason,
+        reason=f"{_REASON} {release_id}: {breach}",
     )
     return wanted if claim_generation(kafka, settings.releases_topic, wanted) else None
 
 
-def _is_it(running: ReleaseAnnouncement, generation: int, previous: ReleaseId, reason: str) -> bool:
-    """Whether this rollback was announced by a try before, of which the answer was lost."""
-    return (running.generation, running.release_id, running.reason) == (generation + 1, previous, reason)
+def is_rollback_of(
+    running: ReleaseAnnouncement, release_id: ReleaseId, generation: int, previous: ReleaseId | None
+) -> bool:
+    """Whether an announcement is what `go_back` has made of these."""
+    if (running.generation, running.release_id) != (generation + 1, previous):
+        return False
+    return isinstance(running.reason, str) and running.reason.startswith(f"{_REASON} {release_id}: ")

@@ -139,11 +139,11 @@ class _Watch:
         if watched.previous is None:
             return self._verdict("breached", f"{breach}; no release was announced before it")
         log.error("release rolled back", release_id=watched.release_id, to=watched.previous, reason=breach)
-        previous, reason = watched.previous, f"automatic rollback of {watched.release_id}: {breach}"
+        previous = watched.previous
         try:
             announced = self._patiently(
                 "rollback waits",
-                lambda: [go_back(self._settings, watched.release_id, watched.generation, previous, reason)],
+                lambda: [go_back(self._settings, watched.release_id, watched.generation, previous, breach)],
             )
         except InvalidRelease as error:
             return self._verdict("breached", f"{breach}; the one before it cannot be served: {error}")

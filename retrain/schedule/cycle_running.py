@@ -11,11 +11,11 @@ import signal
 from contextlib import suppress
 from datetime import UTC, datetime
 from multiprocessing.connection import Connection
-from types import FrameType
-from typing import NamedTuple, NoReturn
+from typing import NamedTuple
 
 import msgspec
 
+from retrain.cycle.interruption import interrupted
 from retrain.settings import RetrainSettings
 from schemas.cycle_status import CycleSummary
 from schemas.errors import MillraceError
@@ -69,7 +69,7 @@ class CycleProcess:
 def _work(settings: RetrainSettings, order: CycleOrder, sending: Connection) -> None:
     from retrain.schedule.service_logs import configure_logs
 
-    signal.signal(signal.SIGTERM, _interrupted)
+    signal.signal(signal.SIGTERM, interrupted)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's, who stops this one
     configure_logs(settings.log_level, settings.log_format)
     try:
@@ -112,9 +112,4 @@ def _cycle(settings: RetrainSettings, order: CycleOrder) -> CycleSummary:
         request_ids=order.request_ids,
     )
     redis = open_retrain_redis(settings)
-    return retrain_once(settings, plan, window.read, redis, CycleTools(NoDisplay(), logger.warning))
-
-
-def _interrupted(_signal: int, _frame: FrameType | None) -> NoReturn:
-    """As by Ctrl-C: the lock is given back on the way out."""
-    raise KeyboardInterrupt
+    return retrain_once(settings, plan, window.read, redis, CycleTools(NoDisplay(), logger.info))

@@ -16,13 +16,6 @@ LOG_LINES = 80
 
 
 @pytest.fixture
-def apache_kafka(kafka: Kafka) -> None:
-    """For tests of what the broker in memory lacks: finding offsets by time, making topics."""
-    if kafka.kind == "embedded":
-        pytest.skip("the broker in memory cannot do this")
-
-
-@pytest.fixture
 def stage(
     kafka: Kafka, redis_url: str, prefix: str, children: ChildProcesses, tmp_path: Path
 ) -> Iterator[Stage]:

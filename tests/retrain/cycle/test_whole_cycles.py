@@ -9,8 +9,8 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from msgspec.structs import replace
 
-from models.model_config import ModelConfig
 from retrain.cycle.cycle_parts import CycleClock
 from retrain.cycle.work_folder import WorkFolder
 from retrain.releases.announcing import announce
@@ -22,7 +22,8 @@ from schemas.gate_report import GateRefusal, GateReport
 from schemas.ids import ReleaseId
 from schemas.redis_keys import CYCLE_FENCE, CYCLE_LOCK
 from schemas.worker_heartbeat import LIVE_S
-from tests.retrain.cycle.cycle_stage import CycleStage, WatchingDisplay, cycle_stage
+from tests.release_builder import corrupt
+from tests.retrain.cycle.cycle_stage import CONFIG, CycleStage, WatchingDisplay, cycle_stage
 from tests.services.kafka_broker import Kafka
 from tests.waiting import until
 
@@ -180,10 +181,80 @@ def refusals(stage: CycleStage) -> dict[ReleaseId, str]:
     return {stage.announced()[-1].release_id: "opset 99"}
 
 
-def test_release_that_every_live_worker_refuses_does_not_run(stage: CycleStage) -> None:
-    refusing = at("announce saved", lambda: stage.beat("old", refused=refusals(stage)))
-    summary = stage.run(reached=refusing)
-    assert (summary.outcome, summary.reason) == ("unconfirmed", "worker old refuses it: opset 99")
+def refused_by_all(stage: CycleStage, place: str = "announce saved") -> Callable[[str], None]:
+    return at(place, lambda: stage.beat("old", refused=refusals(stage)))
+
+
+def test_release_that_every_live_worker_refuses_is_rolled_back_at_once(stage: CycleStage) -> None:
+    first = stage.run()
+    assert first.release_id is not None
+    marked = stage.board().running
+    summary = stage.run(reached=refused_by_all(stage))
+    assert summary.outcome == "rolled_back"
+    assert "refused by every live worker: worker old refuses it: opset 99" in summary.reason
+    last = stage.announced()[-1]
+    assert (last.generation, last.release_id, last.previous) == (3, first.release_id, summary.release_id)
+    running = stage.board().running
+    assert running is not None
+    assert marked is not None
+    assert (running.release_id, running.generation) == (first.release_id, 3)
+    assert running.newest_event_at == marked.newest_event_at
+    assert summary.seconds.keys().isdisjoint({"mark", "watch", "prune"})
+
+
+def test_first_release_that_every_live_worker_refuses_has_nothing_to_go_back_to(stage: CycleStage) -> None:
+    summary = stage.run(reached=refused_by_all(stage))
+    assert (summary.outcome, summary.reason) == (
+        "unconfirmed",
+        "worker old refuses it: opset 99; no release ran before it",
+    )
+    assert stage.generations() == [1]
+
+
+def test_corrupt_incumbent_is_not_gone_back_to(stage: CycleStage) -> None:
+    first = stage.run()
+    assert first.release_id is not None
+
+    def act() -> None:
+        stage.beat("old", refused=refusals(stage))
+        corrupt(Path(stage.settings.releases), ReleaseId(str(first.release_id)))
+
+    summary = stage.run(reached=at("announce saved", act))
+    assert summary.outcome == "unconfirmed"
+    assert "; the one before it cannot be served: release " in summary.reason
+    assert stage.generations() == [1, 2]
+
+
+def test_another_release_announced_meanwhile_is_not_rolled_back(stage: CycleStage) -> None:
+    stage.run()
+
+    def act() -> None:
+        stage.beat("old", refused=refusals(stage))
+        announce_another(stage)
+
+    summary = stage.run(reached=at("announce saved", act))
+    assert summary.outcome == "superseded"
+    assert stage.generations() == [1, 2, 3]
+
+
+@pytest.mark.parametrize("place", ["wait made", "wait saved"])
+def test_rollback_of_a_killed_cycle_is_not_repeated(stage: CycleStage, place: str) -> None:
+    stage.run()
+
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    refuse_, stop = refused_by_all(stage), at(place, interrupt)
+
+    def reached(there: str) -> None:
+        refuse_(there)
+        stop(there)
+
+    with pytest.raises(KeyboardInterrupt):
+        stage.run(reached=reached)
+    summary = stage.run()
+    assert summary.outcome == "rolled_back"
+    assert stage.generations() == [1, 2, 3]
 
 
 def test_store_that_disappears_is_waited_for_and_not_made_anew(stage: CycleStage) -> None:
@@ -268,7 +339,7 @@ def test_lock_that_expired_and_nobody_took_is_held_again(stage: CycleStage) -> N
     ("changes", "settings", "why"),
     [
         ({"restart": True}, {}, "--restart was given"),
-        ({"config": ModelConfig(hidden_size=4, epochs=1, min_steps=0)}, {}, "another model config"),
+        ({"config": replace(CONFIG, batch_size=8)}, {}, "another model config"),
         ({"since": "2026-01-01T00:00:00Z"}, {}, "it learns from events.parquet"),
         ({"from_scratch": True}, {}, "--from-scratch was given"),
         ({}, {"retrain_resume_h": 0}, r"over 0 h ago \(MILLRACE_RETRAIN_RESUME_H\)"),
@@ -306,6 +377,14 @@ def test_interrupted_cycle_goes_on(stage: CycleStage) -> None:
     interrupted(stage)
     assert stage.run().attempts == 2
     assert stage.trainings() == 1
+
+
+def test_cycle_that_is_given_up_behind_its_mark_has_a_running_release(stage: CycleStage) -> None:
+    interrupted(stage, "mark saved")
+    second = stage.run(stage.plan(restart=True))
+    first = stage.board().history[-1]
+    assert (first.outcome, first.reason) == ("running", "not watched to the end: --restart was given")
+    assert (second.outcome, second.incumbent, second.generation) == ("running", first.release_id, 2)
 
 
 def test_candidate_that_cannot_be_judged_ends_the_cycle(stage: CycleStage) -> None:

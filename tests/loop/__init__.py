@@ -1,0 +1,1 @@
+"""The whole retrain loop on a real Kafka, a real Redis and real workers."""
