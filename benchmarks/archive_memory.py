@@ -121,7 +121,7 @@ def read_archive(url: str) -> None:
 def peak_mb() -> float:
     """The most memory that this process has had; `getrusage` would count that of its parent."""
     (line,) = (one for one in Path("/proc/self/status").read_text().splitlines() if one.startswith("VmHWM"))
-    return float(line.split()[1]) / 1000
+    return float(line.split()[1]) * 1024 / 1e6
 
 
 def main() -> None:

@@ -46,7 +46,7 @@ from schemas.release_manifest import (
 )
 
 _HASHED = ("session_id", "item_id", "event_type", "occurred_at_ms")
-_HASHED_AT_ONCE = 1_000_000
+_HASHED_AT_ONCE = 250_000
 
 
 def build_release(

@@ -39,7 +39,7 @@ def add_places(numbers: NDArray[Any]) -> None:
         numbers[start:end] += np.arange(start, end).astype(numbers.dtype)
 
 
-def gathered(values: NDArray[T], places: NDArray[np.uint32]) -> NDArray[T]:
+def gathered(values: NDArray[T], places: NDArray[np.unsignedinteger[Any]]) -> NDArray[T]:
     """The values at places, [places]: numpy would make 8 bytes of each place first."""
     found = np.empty(len(places), dtype=values.dtype)
     for start, end in _pieces(len(places)):

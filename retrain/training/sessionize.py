@@ -126,6 +126,10 @@ def _times_ms(times_ms: pl.Series) -> NDArray[np.int64]:
 
 
 def _type_codes(event_types: pl.Series) -> NDArray[np.int8]:
+    """int8 [events]."""
+    if isinstance(event_types.dtype, pl.Enum):
+        codes = [EVENT_TYPE_CODES[name] for name in event_types.dtype.categories]
+        return gathered(np.array(codes, dtype=np.int8), event_types.to_physical().to_numpy())
     return event_types.replace_strict(EVENT_TYPE_CODES, return_dtype=pl.Int8).to_numpy()
 
 
