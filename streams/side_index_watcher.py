@@ -74,6 +74,9 @@ class SideIndexWatcher:
                         self._note(await self._topic.next())
                 except Unavailable as error:
                     self._health.warn(PART, str(error))
+                except Exception as error:  # a bug here must not end the worker, which serves without
+                    log.exception("side indexes are followed anew")
+                    self._health.warn(PART, repr(error))
                 await asyncio.sleep(REOPEN_S)
         finally:
             await self._topic.close()

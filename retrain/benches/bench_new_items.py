@@ -7,7 +7,6 @@ with the session's next event. Caller: `retrain.benches.new_items_bench_commands
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -20,6 +19,7 @@ from models.recommender import Recommended, Recommender, SessionEvent
 from models.release import Release, load_release
 from models.session_rule import starts_session
 from models.side_index import SideIndex
+from retrain.benches.new_item_tallies import HourTally, row_of, sum_of
 from retrain.side_index.item_kinds import ItemKinds
 from retrain.side_index.new_items import Limits, NewItems
 from retrain.training.training_run import train_release
@@ -48,32 +48,6 @@ class Replay(NamedTuple):
     """Hours after them that are replayed."""
     kinds: bool = True
     """Whether the categories of the file are known beforehand, as from a catalogue."""
-
-
-@dataclass
-class Tally:
-    """Predictions and their hits, on one kind of targets."""
-
-    targets: int = 0
-    without: int = 0
-    """Hits of the release alone."""
-    having: int = 0
-    """Hits with the side index."""
-
-    def share(self, hits: int) -> float:
-        """Recall, 0 where nothing was predicted."""
-        return round(hits / self.targets, 4) if self.targets else 0.0
-
-
-@dataclass
-class _Hour:
-    """What is counted in one hour of the replay."""
-
-    all: Tally = field(default_factory=Tally)
-    new: Tally = field(default_factory=Tally)
-    """Of them those whose target the release does not know."""
-    items: int = 0
-    """In the side index at its end."""
 
 
 class Costs(NamedTuple):
@@ -127,7 +101,7 @@ class _Course:
         self._states: dict[SessionId, SessionState | None] = {}
         self._builder = NewItems(release, kinds, Limits())
         self._awaited: dict[SessionId, tuple[int, set[ItemId], set[ItemId]]] = {}
-        self._hours: dict[int, _Hour] = {}
+        self._hours: dict[int, HourTally] = {}
         self._seconds = [0.0, 0.0, 0.0]
         self._builds = self._events = 0
 
@@ -150,8 +124,8 @@ class _Course:
 
     def rows(self) -> list[Row]:
         """A row for each hour, and one for all."""
-        rows = [_row(str(hour), one) for hour, one in sorted(self._hours.items())]
-        return [*rows, _row("all", _sum(list(self._hours.values())))]
+        rows = [row_of(str(hour), one) for hour, one in sorted(self._hours.items())]
+        return [*rows, row_of("all", sum_of(list(self._hours.values())))]
 
     def costs(self) -> Costs:
         """Of the whole replay."""
@@ -174,7 +148,7 @@ class _Course:
         before_ms, alone, joint = awaited
         if starts_session(before_ms, event.occurred_at_ms, self._release.manifest.session_gap_s):
             return
-        hour = self._hours.setdefault((event.occurred_at_ms - self._start_ms) // HOUR_MS, _Hour())
+        hour = self._hours.setdefault((event.occurred_at_ms - self._start_ms) // HOUR_MS, HourTally())
         is_new = event.item_id not in self._release.vocabulary.known_rows
         for tally in [hour.all, hour.new] if is_new else [hour.all]:
             tally.targets += 1
@@ -212,26 +186,3 @@ def _minutes(events: pl.DataFrame) -> Iterator[list[ItemEvent]]:
     fields = ["session_id", "item_id", "event_type", "occurred_at_ms"]
     for part in events.with_columns(minute).partition_by("minute", maintain_order=True):
         yield [ItemEvent(**row) for row in part.select(fields).iter_rows(named=True)]
-
-
-def _sum(hours: list[_Hour]) -> _Hour:
-    total = _Hour(items=hours[-1].items if hours else 0)
-    for hour in hours:
-        for into, tally in ((total.all, hour.all), (total.new, hour.new)):
-            into.targets += tally.targets
-            into.without += tally.without
-            into.having += tally.having
-    return total
-
-
-def _row(name: str, hour: _Hour) -> Row:
-    return {
-        "hour": name,
-        "targets": hour.all.targets,
-        "new_targets": hour.new.targets,
-        "recall_at_20_new": hour.new.share(hour.new.having),
-        "recall_at_20_new_without": hour.new.share(hour.new.without),
-        "recall_at_20_all": hour.all.share(hour.all.having),
-        "recall_at_20_all_without": hour.all.share(hour.all.without),
-        "side_items": hour.items,
-    }

@@ -30,12 +30,14 @@ LOCAL_PARTITIONS = 8
 _QUICK_MODEL: dict[str, float | str] = {"epochs": 1, "min_steps": 0, "test_share": 0.0}
 """How good the lists are does not matter here."""
 _ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+_OF_ONE_PARTITION = {"MILLRACE_RELEASES_TOPIC", "MILLRACE_SIDE_INDEX_TOPIC"}
 _TOPIC_SETTINGS = {
     "MILLRACE_EVENT_TOPICS": EVENTS,
     "MILLRACE_RECOMMENDATIONS_TOPIC": RECOMMENDATIONS,
     "MILLRACE_DEAD_LETTER_TOPIC": "dead-letter",
     "MILLRACE_ITEMS_TOPIC": "items",
     "MILLRACE_RELEASES_TOPIC": "releases",
+    "MILLRACE_SIDE_INDEX_TOPIC": "side-indexes",
 }
 
 
@@ -143,4 +145,4 @@ def _create_topics(services: MillraceServices, broker: BenchBroker) -> None:
 
 def _create_in_mock(services: MillraceServices, create_topic: Callable[[str, int], None]) -> None:
     for name in _TOPIC_SETTINGS:
-        create_topic(services.environment[name], 1 if name == "MILLRACE_RELEASES_TOPIC" else PARTITIONS)
+        create_topic(services.environment[name], 1 if name in _OF_ONE_PARTITION else PARTITIONS)

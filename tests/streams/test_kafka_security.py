@@ -106,6 +106,7 @@ def test_every_protocol_and_mechanism_reaches_kafka(
         "DEAD_LETTER_TOPIC",
         "ITEMS_TOPIC",
         "RELEASES_TOPIC",
+        "SIDE_INDEX_TOPIC",
     ):
         monkeypatch.setenv(f"MILLRACE_{name}", prefix + name.lower())
     assert millrace.run(["topics", "create", "--partitions", "1"]) == 0

@@ -103,6 +103,7 @@ def topic_names(kafka: Kafka, prefix: str, monkeypatch: pytest.MonkeyPatch) -> d
         "DEAD_LETTER_TOPIC",
         "ITEMS_TOPIC",
         "RELEASES_TOPIC",
+        "SIDE_INDEX_TOPIC",
     ):
         names[setting] = prefix + setting.lower()
         monkeypatch.setenv(f"MILLRACE_{setting}", names[setting])
@@ -124,6 +125,7 @@ def test_created_topics_have_their_partitions_and_cleanup(
         "DEAD_LETTER_TOPIC": 1,
         "ITEMS_TOPIC": 1,
         "RELEASES_TOPIC": 1,
+        "SIDE_INDEX_TOPIC": 1,
     }
     resource = ConfigResource(ConfigResource.Type.TOPIC, topic_names["RECOMMENDATIONS_TOPIC"])
     config = admin.describe_configs([resource])[resource].result(30)
