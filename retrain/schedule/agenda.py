@@ -2,6 +2,7 @@
 
 All reasons that hold at once become one cycle. After a cycle there is a cooldown, after a failed one a wait
 that doubles; what came meanwhile waits. A scheduled time with nothing new is left out, requests never are.
+Events that a cycle has learned from without a new release (refused, rolled back) begin no second one alone.
 Caller: `retrain.schedule.retrain_service`.
 """
 
@@ -57,6 +58,8 @@ class Agenda:
         self._backoff_s = backoff_s
         self._failures = 0
         self._not_before: datetime | None = None
+        self._tried = 0
+        """The new events that a cycle has learned from and that gave no release."""
 
     def may_begin(self, now: datetime) -> bool:
         """Whether neither cooldown nor wait is under way."""
@@ -82,8 +85,15 @@ class Agenda:
         from_scratch = any(one.from_scratch for one in reasons.requests)
         return Begin("; ".join(words), from_scratch, reasons.requests)
 
-    def ended(self, now: datetime) -> None:
-        """A cycle has come to an outcome."""
+    def began(self, reasons: Reasons) -> None:
+        """A cycle begins for these reasons; one that is gone on with has learned from its own events."""
+        if not reasons.unfinished:
+            self._tried = reasons.new_events or 0
+
+    def ended(self, now: datetime, gave_release: bool = True) -> None:
+        """A cycle has come to an outcome: its release runs, or not."""
+        if gave_release:
+            self._tried = 0
         self._failures = 0
         self._not_before = now + timedelta(seconds=self._cooldown_s)
 
@@ -91,13 +101,16 @@ class Agenda:
         """A cycle has failed; how long the next one waits, s."""
         wait_s = min(LONGEST_WAIT_S, self._backoff_s * float(2**self._failures))
         self._failures = min(self._failures + 1, 20)
+        self._tried = 0
         self._not_before = now + timedelta(seconds=wait_s)
         return wait_s
 
     def _by_events(self, reasons: Reasons) -> list[str]:
         words = [reasons.hit_rate] if reasons.hit_rate else []
-        if self._after_events and (reasons.new_events or 0) >= self._after_events:
-            words.append(f"{reasons.new_events:,} new events")
+        new = reasons.new_events or 0
+        untried = new - self._tried if new >= self._tried else new
+        if self._after_events and untried >= self._after_events:
+            words.append(f"{new:,} new events")
         return words
 
 

@@ -150,6 +150,7 @@ class RetrainService:
         ids = [one.request_id for one in decision.requests]
         self._cycle = CycleProcess(self._settings, CycleOrder(decision.trigger, decision.from_scratch, ids))
         self._metrics.cycle_runs.set(1)
+        self._agenda.began(reasons)
         self._reasons.begun()
 
     async def _look_at_cycle(self, cycle: CycleProcess) -> None:
@@ -164,7 +165,7 @@ class RetrainService:
             self._metrics.cycles.labels("error").inc()
             _LOGGER.error("the cycle failed: %s; the next one waits %.0f s", outcome, wait_s)
             return
-        self._agenda.ended(self._clock())
+        self._agenda.ended(self._clock(), gave_release=outcome.outcome == "running")
         self._metrics.over(outcome)
         _LOGGER.info("%s is over: %s %s", outcome.cycle_id, outcome.outcome, outcome.reason)
 

@@ -50,6 +50,37 @@ def test_new_events_begin_a_cycle_from_their_number_on() -> None:
     assert agenda.decide(Reasons(new_events=1000), NOW) == Begin("1,000 new events")
 
 
+def test_events_of_a_cycle_that_gave_no_release_begin_no_second_one() -> None:
+    agenda = an_agenda(after_events=1000)
+    agenda.began(Reasons(new_events=1200))
+    agenda.ended(NOW, gave_release=False)
+    assert agenda.decide(Reasons(new_events=2199), NOW) is None
+    assert agenda.decide(Reasons(new_events=2200), NOW) == Begin("2,200 new events")
+    assert agenda.decide(Reasons(new_events=999), NOW) is None
+    assert agenda.decide(Reasons(new_events=1000), NOW) == Begin("1,000 new events")
+
+
+def test_events_that_came_while_a_release_was_made_begin_the_next_cycle() -> None:
+    agenda = an_agenda(after_events=1000)
+    agenda.began(Reasons(new_events=1200))
+    agenda.ended(NOW)
+    assert agenda.decide(Reasons(new_events=1500), NOW) == Begin("1,500 new events")
+
+
+def test_events_of_a_cycle_that_failed_begin_it_again() -> None:
+    agenda = an_agenda(after_events=1000)
+    agenda.began(Reasons(new_events=1200))
+    agenda.failed(NOW)
+    assert agenda.decide(Reasons(new_events=1200), NOW + timedelta(hours=1)) == Begin("1,200 new events")
+
+
+def test_cycle_that_goes_on_leaves_later_events_untried() -> None:
+    agenda = an_agenda(after_events=1000)
+    agenda.began(Reasons(unfinished="cycle-1", new_events=1500))
+    agenda.ended(NOW, gave_release=False)
+    assert agenda.decide(Reasons(new_events=1500), NOW) == Begin("1,500 new events")
+
+
 def test_fallen_hit_rate_begins_a_cycle() -> None:
     assert an_agenda().decide(Reasons(hit_rate="it fell"), NOW) == Begin("it fell")
 
