@@ -21,10 +21,9 @@ from retrain.archive.archived_log import NO_ARCHIVE, ArchivedLog
 from retrain.archive.erasures import Erasures
 from retrain.archive_settings import ArchivedLogSettings
 from retrain.event_recording import EventRecorder, RecordedEvents
-from retrain.event_topics import event_partitions
 from retrain.log_cut import KafkaSpan, LogCut, cut_log
 from retrain.log_reading import read_past
-from schemas.connections import kafka_arguments
+from retrain.topic_reading import groupless_consumer, topic_partitions
 from schemas.errors import Unavailable
 from schemas.kafka_refusals import kafka_unreachable
 from schemas.release_manifest import LogRange
@@ -32,9 +31,7 @@ from schemas.settings import SharedSettings
 from schemas.timestamps import to_epoch_ms
 
 log = logging.getLogger("millrace.event_log")
-_REQUEST_TIMEOUT_MS = 10_000
 T = TypeVar("T")
-_FETCH_WAIT_MS = 200  # the embedded broker holds every empty fetch for so long
 _LOOK_S = 0.01
 _STALL_S = 30.0
 """No position has moved for so long: it will not."""
@@ -117,16 +114,8 @@ async def _recorded(
     progress: Callable[[int, int], None],
 ) -> tuple[EventRecorder, list[LogCut]]:
     """What Kafka has behind the archive."""
-    partitions = await event_partitions(settings)
-    consumer = AIOKafkaConsumer(
-        **kafka_arguments(settings),
-        group_id=None,
-        enable_auto_commit=False,
-        auto_offset_reset="earliest",
-        isolation_level="read_committed",
-        fetch_max_wait_ms=_FETCH_WAIT_MS,
-        request_timeout_ms=_REQUEST_TIMEOUT_MS,
-    )
+    partitions = await topic_partitions(settings, settings.event_topics)
+    consumer = groupless_consumer(settings)
     since_ms = None if since is None else to_epoch_ms(since)
     recorder = EventRecorder(settings.event_type_map, settings.max_clock_skew_s, since_ms)
     try:

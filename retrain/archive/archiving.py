@@ -20,8 +20,8 @@ from retrain.archive.archive_upkeep import keep_up
 from retrain.archive.archiver import Archiver
 from retrain.archive.partition_buffer import Limits
 from retrain.archive_settings import ArchiveSettings
-from retrain.event_topics import event_partitions
 from retrain.offline_logs import configure_offline_logs
+from retrain.topic_reading import topic_partitions
 from schemas.connections import kafka_arguments
 from schemas.errors import Unavailable, UsageError
 from schemas.kafka_refusals import kafka_unreachable
@@ -115,7 +115,7 @@ def _serve_metrics(stack: AsyncExitStack, settings: ArchiveSettings) -> ArchiveM
 
 async def _started(stack: AsyncExitStack, settings: ArchiveSettings) -> AIOKafkaConsumer:
     try:
-        await event_partitions(settings)
+        await topic_partitions(settings, settings.event_topics)
         consumer = AIOKafkaConsumer(
             **kafka_arguments(settings),
             group_id=settings.archive_group,

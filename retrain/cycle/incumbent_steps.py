@@ -9,12 +9,12 @@ import logging
 from datetime import UTC, datetime
 from typing import Any
 
-import fsspec
 from msgspec.structs import replace
 
 from retrain.cycle.cycle_parts import CycleParts
 from retrain.releases.announcing import read_announcements, running_announcement
 from retrain.releases.release_copying import local_release
+from retrain.releases.release_store import open_store
 from schemas.connections import kafka_arguments
 from schemas.cycle_status import CycleSummary
 from schemas.errors import InvalidRelease, Unavailable, UsageError
@@ -84,15 +84,10 @@ def check_store(releases: str) -> None:
         UsageError: the URL's protocol is not known.
         Unavailable: it is not there now.
     """
-    try:
-        files, root = fsspec.core.url_to_fs(releases)
-    except (ImportError, ValueError) as error:
-        raise UsageError(f"MILLRACE_RELEASES={releases}: {error}") from error
-    except Exception as error:  # a client that connects when it is made raises errors of its own classes
-        raise Unavailable(f"{releases}: {error}") from error
+    files, root = open_store(releases)
     try:
         there = files.exists(root)
-    except Exception as error:  # likewise
+    except Exception as error:  # each object store's client raises errors of its own classes
         raise Unavailable(f"{releases}: {error}") from error
     if not there:
         raise Unavailable(f"MILLRACE_RELEASES={releases}: is not there now, though a release of it runs")

@@ -11,16 +11,14 @@ from itertools import count
 from typing import NamedTuple
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import KafkaConnectionError, KafkaError, for_code
+from aiokafka.errors import KafkaConnectionError, KafkaError
 
 from retrain.log_reading import Record, read_past
-from schemas.connections import kafka_arguments
-from schemas.errors import Unavailable, UsageError
+from retrain.topic_reading import groupless_consumer, topic_partitions
+from schemas.errors import Unavailable
 from schemas.kafka_refusals import kafka_unreachable
 from schemas.settings import SharedSettings
 
-_REQUEST_TIMEOUT_MS = 10_000
 _FETCH_WAIT_MS = 200
 _STALL_S = 30.0
 """No position has moved for so long: it will not."""
@@ -76,41 +74,14 @@ async def _read(
     take: Callable[[Record], None],
     progress: Progress,
 ) -> None:
-    partitions = await _partitions(settings, topics)
-    consumer = AIOKafkaConsumer(
-        **kafka_arguments(settings),
-        group_id=None,
-        enable_auto_commit=False,
-        auto_offset_reset="earliest",
-        isolation_level="read_committed",
-        fetch_max_wait_ms=_FETCH_WAIT_MS,
-        request_timeout_ms=_REQUEST_TIMEOUT_MS,
-    )
+    partitions = await topic_partitions(settings, topics)
+    consumer = groupless_consumer(settings)
     try:
         await consumer.start()
         consumer.assign(partitions)
         await _take_records(consumer, await _ranges(consumer, partitions, wanted), take, progress)
     finally:
         await consumer.stop()
-
-
-async def _partitions(settings: SharedSettings, topics: Sequence[str]) -> list[TopicPartition]:
-    """All partitions; a consumer would wait long for a topic that does not exist."""
-    admin = AIOKafkaAdminClient(**kafka_arguments(settings), request_timeout_ms=_REQUEST_TIMEOUT_MS)
-    try:
-        await admin.start()
-        described = await admin.describe_topics(list(topics))
-    finally:
-        await admin.close()
-    for topic in described:
-        if topic["error_code"]:
-            problem = for_code(topic["error_code"]).__name__
-            raise UsageError(f"topic {topic['topic']}: {problem}; run `millrace topics create`")
-    return sorted(
-        TopicPartition(topic["topic"], partition["partition"])
-        for topic in described
-        for partition in topic["partitions"]
-    )
 
 
 async def _ranges(

@@ -6,17 +6,14 @@ taken. Caller: `retrain.schedule.cycle_reasons`.
 
 from collections.abc import Iterable
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka import TopicPartition
 from aiokafka.errors import KafkaConnectionError, KafkaError
 
-from schemas.connections import kafka_arguments
-from schemas.errors import Unavailable
+from retrain.topic_reading import groupless_consumer, topic_partitions
+from schemas.errors import Unavailable, UsageError
 from schemas.kafka_refusals import kafka_unreachable
 from schemas.release_manifest import LogRange
 from schemas.settings import SharedSettings
-
-_REQUEST_TIMEOUT_MS = 10_000
 
 
 async def count_new_events(settings: SharedSettings, ranges: Iterable[LogRange]) -> int:
@@ -29,9 +26,9 @@ async def count_new_events(settings: SharedSettings, ranges: Iterable[LogRange])
     Raises:
         Unavailable: Kafka does not answer, or a topic is missing.
     """
-    consumer = AIOKafkaConsumer(**kafka_arguments(settings), request_timeout_ms=_REQUEST_TIMEOUT_MS)
+    consumer = groupless_consumer(settings)
     try:
-        partitions = await _partitions(settings)
+        partitions = await topic_partitions(settings, settings.event_topics)
         await consumer.start()
         first = await consumer.beginning_offsets(partitions)
         end = await consumer.end_offsets(partitions)
@@ -39,6 +36,8 @@ async def count_new_events(settings: SharedSettings, ranges: Iterable[LogRange])
         raise Unavailable(kafka_unreachable(settings.kafka_bootstrap_servers)) from error
     except KafkaError as error:
         raise Unavailable(f"topic {', '.join(settings.event_topics)}: {error!r}") from error
+    except UsageError as error:  # the topic may be made while the schedule waits
+        raise Unavailable(str(error)) from error
     finally:
         await consumer.stop()
     known: dict[TopicPartition, int] = {}
@@ -50,19 +49,3 @@ async def count_new_events(settings: SharedSettings, ranges: Iterable[LogRange])
         end[at] - (first[at] if known.get(at, 0) > end[at] else max(first[at], known.get(at, 0)))
         for at in partitions
     )
-
-
-async def _partitions(settings: SharedSettings) -> list[TopicPartition]:
-    admin = AIOKafkaAdminClient(**kafka_arguments(settings), request_timeout_ms=_REQUEST_TIMEOUT_MS)
-    try:
-        await admin.start()
-        described = await admin.describe_topics(settings.event_topics)
-    finally:
-        await admin.close()
-    if missing := [topic["topic"] for topic in described if topic["error_code"]]:
-        raise Unavailable(f"topic {', '.join(missing)} does not exist; run `millrace topics create`")
-    return [
-        TopicPartition(topic["topic"], partition["partition"])
-        for topic in described
-        for partition in topic["partitions"]
-    ]

@@ -9,17 +9,14 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import KafkaConnectionError, KafkaError, for_code
+from aiokafka.errors import KafkaConnectionError, KafkaError
 
 from retrain.log_reading import Record, read_past
-from schemas.connections import kafka_arguments
-from schemas.errors import Unavailable, UsageError
+from retrain.topic_reading import groupless_consumer, topic_partitions
+from schemas.errors import Unavailable
 from schemas.kafka_refusals import kafka_unreachable
 from schemas.settings import SharedSettings
 
-_FETCH_WAIT_MS = 200  # the embedded broker holds every empty fetch for so long
-_REQUEST_TIMEOUT_MS = 10_000
 _OPEN_TIMEOUT_S = 60.0
 _QUIET_S = 0.1
 """The pause after a look at all partitions that found nothing."""
@@ -88,18 +85,12 @@ async def follow_topics(settings: SharedSettings) -> AsyncIterator[FollowedTopic
         UsageError: a topic does not exist.
         Unavailable: Kafka does not answer.
     """
-    consumer = AIOKafkaConsumer(
-        **kafka_arguments(settings),
-        group_id=None,
-        enable_auto_commit=False,
-        auto_offset_reset="earliest",
-        isolation_level="read_committed",
-        fetch_max_wait_ms=_FETCH_WAIT_MS,
-        request_timeout_ms=_REQUEST_TIMEOUT_MS,
-    )
+    consumer = groupless_consumer(settings)
     try:
         async with asyncio.timeout(_OPEN_TIMEOUT_S):
-            partitions = await _partitions(settings)
+            followed = [*settings.event_topics, settings.items_topic, settings.releases_topic]
+            found = await topic_partitions(settings, [*followed, settings.side_index_topic])
+            partitions = [one for one in found if one.topic in followed]
             await consumer.start()
             consumer.assign(partitions)
             events = [one for one in partitions if one.topic in settings.event_topics]
@@ -112,30 +103,3 @@ async def follow_topics(settings: SharedSettings) -> AsyncIterator[FollowedTopic
         raise Unavailable(f"Kafka at {settings.kafka_bootstrap_servers}: {error!r}") from error
     finally:
         await consumer.stop()
-
-
-async def _partitions(settings: SharedSettings) -> list[TopicPartition]:
-    """All partitions that are followed; a client would wait long for a topic that does not exist."""
-    admin = AIOKafkaAdminClient(**kafka_arguments(settings), request_timeout_ms=_REQUEST_TIMEOUT_MS)
-    try:
-        await admin.start()
-        described = await admin.describe_topics(
-            [
-                *settings.event_topics,
-                settings.items_topic,
-                settings.releases_topic,
-                settings.side_index_topic,
-            ]
-        )
-    finally:
-        await admin.close()
-    for topic in described:
-        if topic["error_code"]:
-            problem = for_code(topic["error_code"]).__name__
-            raise UsageError(f"topic {topic['topic']}: {problem}; run `millrace topics create`")
-    return sorted(
-        TopicPartition(topic["topic"], partition["partition"])
-        for topic in described
-        for partition in topic["partitions"]
-        if topic["topic"] != settings.side_index_topic
-    )
