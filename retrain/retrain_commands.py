@@ -119,21 +119,24 @@ def status(
     as_json: Annotated[bool, typer.Option("--json", help="All that is known, as JSON.")] = False,
     last: Annotated[int, typer.Option(min=0, help="How many cycles that are over.")] = 10,
 ) -> None:
-    """Show the cycle that runs, the release that serves, and the last cycles with their outcomes."""
+    """Show the cycle that runs, what serves, and the last cycles with their outcomes."""
     import msgspec
 
+    from retrain.cycle.live_workers import live_workers
     from retrain.cycle.retrain_redis import open_retrain_redis
     from retrain.cycle.status_board import read_board
     from retrain.cycle.status_report import print_board
     from retrain.settings import RetrainSettings
     from schemas.settings import read_settings
 
-    board = read_board(open_retrain_redis(read_settings(RetrainSettings)))
+    redis = open_retrain_redis(read_settings(RetrainSettings))
+    board, workers = read_board(redis), live_workers(redis)
     shown = board._replace(history=board.history[:last])
     if as_json:
-        typer.echo(msgspec.json.format(msgspec.json.encode(shown._asdict()), indent=2))
+        everything = {**shown._asdict(), "workers": workers}
+        typer.echo(msgspec.json.format(msgspec.json.encode(everything), indent=2))
     else:
-        print_board(shown)
+        print_board(shown, workers)
 
 
 def _redis(settings: "RetrainSettings") -> Any:

@@ -1,6 +1,8 @@
-"""The board in words and as a table, for people. Caller: `millrace retrain status`."""
+"""The board and the workers in words and as a table, for people. Caller: `millrace retrain status`."""
 
 import sys
+from collections import Counter
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from rich.console import Console
@@ -9,16 +11,19 @@ from rich.table import Column, Table
 
 from retrain.cycle.status_board import Board
 from schemas.cycle_status import CycleStatus, CycleSummary
+from schemas.worker_heartbeat import WorkerHeartbeat
 
 _PIPED_WIDTH = 200
 _TIME = "%Y-%m-%d %H:%M:%SZ"
 
 
-def print_board(board: Board) -> None:
-    """Print what stands on the board."""
+def print_board(board: Board, workers: Sequence[WorkerHeartbeat]) -> None:
+    """Print what stands on the board, and what the live workers serve."""
     console = Console(width=None if sys.stdout.isatty() else _PIPED_WIDTH, highlight=False)
     console.print(escape(_now(board)))
     console.print(escape(_running(board)))
+    for line in _workers(workers):
+        console.print(escape(line))
     if not board.history:
         console.print("no cycle is over yet")
         return
@@ -53,6 +58,27 @@ def _running(board: Board) -> str:
     since = _time(running.marked_at)
     newest = f", events until {_time(running.newest_event_at)}" if running.newest_event_at else ""
     return f"{running.release_id} runs as generation {running.generation} since {since}{newest}"
+
+
+def _workers(workers: Sequence[WorkerHeartbeat]) -> list[str]:
+    """What they serve, the newest first; after a rollback by hand that is another than was marked."""
+    if not workers:
+        return ["no worker is live"]
+    served = Counter((one.generation, one.release_id) for one in workers)
+    lines = [
+        f"live workers that serve {release_id} (generation {generation}): {number}"
+        if release_id
+        else f"live workers without a release: {number}"
+        for (generation, release_id), number in sorted(
+            served.items(), key=lambda one: one[0][0], reverse=True
+        )
+    ]
+    refusals = [
+        f"worker {one.worker_id} refuses {release_id}: {why}"
+        for one in workers
+        for release_id, why in one.refused.items()
+    ]
+    return lines + sorted(refusals)
 
 
 def _row(one: CycleSummary) -> list[str]:

@@ -59,6 +59,7 @@ class CycleReasons:
         self._metrics = metrics
         self._clock = clock
         self._due_times = DueTimes(redis)
+        self._shown_at: datetime | None = None
         self._work = WorkFolder(settings.retrain_work)
         self._hit_rate = HitRateWatch(settings.retrain_hit_rate_drop, settings.retrain_hit_rate_predictions)
         self._looked: _Looked | None = None
@@ -100,12 +101,18 @@ class CycleReasons:
         return due not in (None, seen.due) or not _ids(requests) <= seen.request_ids
 
     async def keep_reading(self) -> None:
-        """Take requests while a cycle runs, so that the group keeps this process.
+        """Take requests while a cycle runs, so that the group keeps this process; show what it has marked.
 
         Raises:
-            Unavailable: Kafka does not answer.
+            Unavailable: Kafka or Redis does not answer.
         """
         await self._requests.look(())
+        now = self._clock()
+        poll = timedelta(seconds=self._settings.retrain_poll_s)
+        if self._shown_at is None or now - self._shown_at >= poll:
+            board = await asyncio.to_thread(read_board, self._redis)
+            self._metrics.serves(board.running, board.history, self._clock)
+            self._shown_at = now
 
     async def take(self, due: datetime) -> bool:
         """Take a scheduled time; False where another process has.

@@ -5,6 +5,7 @@ import json
 import pytest
 
 import millrace
+from schemas.ids import ReleaseId
 from schemas.redis_keys import CYCLE_HISTORY, CYCLE_LOCK
 from streams.dev.ports import free_port
 from tests.retrain.cycle.cycle_stage import CycleStage
@@ -30,7 +31,7 @@ class Status:
 
 def test_nothing_has_run_yet(status: Status) -> None:
     assert status().splitlines() == [
-        "no cycle runs", "no release is marked running", "no cycle is over yet",
+        "no cycle runs", "no release is marked running", "no worker is live", "no cycle is over yet",
     ]  # fmt: skip
 
 
@@ -63,6 +64,23 @@ def test_killed_cycle_is_shown_as_killed(stage: CycleStage, status: Status) -> N
 def test_lock_without_a_step_is_a_beginning(stage: CycleStage, status: Status) -> None:
     stage.redis.set(CYCLE_LOCK, "7 nonce host, process 3")
     assert status().startswith("a cycle begins: host, process 3\n")
+
+
+def test_live_workers_are_told_by_what_they_serve_and_refuse(stage: CycleStage, status: Status) -> None:
+    stage.beat("new", generation=3, release_id=ReleaseId("r1"))
+    stage.beat("old", generation=2, release_id=ReleaseId("r2"), refused={ReleaseId("r3"): "opset 99"})
+    stage.beat("also", generation=3, release_id=ReleaseId("r1"))
+    stage.beat("empty")
+    stage.beat("gone", age_s=60)
+    assert status().splitlines()[2:6] == [
+        "live workers that serve r1 (generation 3): 2",
+        "live workers that serve r2 (generation 2): 1",
+        "live workers without a release: 1",
+        "worker old refuses r3: opset 99",
+    ]
+    assert {one["worker_id"] for one in json.loads(status("--json"))["workers"]} == {
+        "new", "old", "also", "empty",
+    }  # fmt: skip
 
 
 def test_history_tells_outcomes_durations_and_reasons(stage: CycleStage, status: Status) -> None:

@@ -95,9 +95,11 @@ class RetrainStage:
 def retrain_stage(
     kafka: Any, redis_url: str, prefix: str, children: ChildProcesses, folder: Path
 ) -> RetrainStage:
-    """Topics, a small model and settings without waits."""
+    """Topics, a small model, settings without waits, and a gate that lets what it learns pass."""
     config = folder / "small.json"
-    config.write_text('{"hidden_size": 8, "epochs": 2, "min_steps": 40, "batch_size": 16, "n_negatives": 8}')
+    config.write_text(
+        '{"hidden_size": 16, "epochs": 3, "min_steps": 200, "batch_size": 16, "n_negatives": 8}'
+    )
     port = free_port()
     environment = {
         "MILLRACE_KAFKA_BOOTSTRAP_SERVERS": kafka.bootstrap_servers,
@@ -115,5 +117,18 @@ def retrain_stage(
         "MILLRACE_RETRAIN_BACKOFF_S": "0.5",
         "MILLRACE_RETRAIN_POLL_S": "0.5",
         "MILLRACE_RETRAIN_PORT": str(port),
+        "MILLRACE_GATE_MIN_PREDICTIONS": "1",
+        **dict.fromkeys(("MILLRACE_GATE_RECALL_LOSS", "MILLRACE_GATE_MRR_LOSS"), "1"),
+        "MILLRACE_GATE_POPULARITY_FACTOR": "1",
+        "MILLRACE_GATE_SAME_LISTS": "1",
+        **dict.fromkeys(
+            (
+                "MILLRACE_GATE_STEP_US",
+                "MILLRACE_GATE_BATCH_STEP_US",
+                "MILLRACE_GATE_SEARCH_US",
+                "MILLRACE_GATE_BATCH_SEARCH_US",
+            ),
+            "1e9",
+        ),
     }
     return RetrainStage(children, environment, port)

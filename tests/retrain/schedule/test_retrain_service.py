@@ -1,15 +1,16 @@
 """`millrace retrain --schedule`, the process: what begins a cycle, what it survives, what it shows."""
 
 import signal
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 import millrace
 from retrain.cycle.cycle_lock import take_lock
-from schemas.redis_keys import SCHEDULE_DUE
+from schemas.redis_keys import SCHEDULE_DUE, WORKERS
 from schemas.retrain_request import RetrainRequest
+from schemas.worker_heartbeat import WorkerHeartbeat, encode_worker_heartbeat
 from streams.dev.ports import free_port
 from tests.retrain.schedule.retrain_stage import RetrainStage
 
@@ -161,6 +162,28 @@ def test_process_waits_while_a_cycle_runs_elsewhere_and_ends_on_ctrl_c(stage: Re
     stage.wait_for_cycles(service, 1)
     service.send_signal(signal.SIGINT)
     assert service.wait(30) == 0
+
+
+@pytest.mark.timeout(240)
+def test_release_is_shown_as_running_while_its_cycle_still_watches_it(stage: RetrainStage) -> None:
+    stage.produce_events()
+    ahead = datetime.now(UTC) + timedelta(minutes=10)  # its clock, so that it stays live
+    worker = WorkerHeartbeat(worker_id="w", at=ahead, started_at=ahead, ready=True, generation=1)
+    stage.redis.hset(WORKERS, "w", encode_worker_heartbeat(worker))
+    stage.ask(a_request("r1"))
+    service = stage.start(MILLRACE_RETRAIN_WATCH_S="120")
+    stage.wait_for(service, lambda: step_of(stage) == "watch", "watching")
+    running = stage.board().running
+    assert running is not None
+    shown = f'millrace_retrain_running_release{{release_id="{running.release_id}"}}'
+    stage.wait_for(service, lambda: stage.metric(shown) == 1.0, "showing the release")
+    assert stage.metric("millrace_retrain_cycle_runs") == 1.0
+    assert service.terminate() == 0
+    assert stage.board().lock is None
+    assert f"{running.release_id} goes on running as generation 1" in service.log_path.read_text()
+    again = stage.start(MILLRACE_RETRAIN_WATCH_S="0")
+    (only,) = stage.wait_for_cycles(again, 1)
+    assert (only.outcome, only.attempts) == ("running", 2)
 
 
 def test_port_that_is_taken_is_told_with_its_setting(
