@@ -67,6 +67,10 @@ def once(
     work: Annotated[
         Path | None, typer.Option(help="Folder that a killed cycle goes on from [MILLRACE_RETRAIN_WORK].")
     ] = None,
+    watch_s: Annotated[
+        float | None,
+        typer.Option(help="Seconds that the release is watched after its swap [MILLRACE_RETRAIN_WATCH_S]."),
+    ] = None,
     from_scratch: Annotated[
         bool, typer.Option("--from-scratch", help="Train without the running release's weights.")
     ] = False,
@@ -95,7 +99,12 @@ def once(
     if events is not None and since is not None:
         raise UsageError("--events and --since: give one of them; --since is about the event topics")
     settings = read_settings(
-        RetrainSettings, retrain_config=config, releases=releases, runs=runs, retrain_work=work
+        RetrainSettings,
+        retrain_config=config,
+        releases=releases,
+        runs=runs,
+        retrain_work=work,
+        retrain_watch_s=watch_s,
     )
     model_config = load_model_config(settings.retrain_config)
     start = window_start(settings, since, datetime.now(UTC))

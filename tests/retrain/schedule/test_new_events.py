@@ -43,7 +43,7 @@ async def test_partition_that_was_made_anew_is_new_whole(settings: SharedSetting
 
 async def test_topic_that_is_missing_is_told(settings: SharedSettings) -> None:
     missing = settings.model_copy(update={"event_topics": ["there-is-no-such-topic"]})
-    with pytest.raises(Unavailable, match="there-is-no-such-topic: .*topics create"):
+    with pytest.raises(Unavailable, match=r"there-is-no-such-topic: .*topics create"):
         await count_new_events(missing, [])
 
 
