@@ -1,9 +1,10 @@
 """The page of an online report: one self-contained HTML file, for people.
 
 Owns the order of the page; charts, tables and style are those of evaluations (`retrain.report_page`).
-Writer: of the file of `--html`. Caller: `retrain.online_report.online_report_commands`.
+Writer: of the file of `--html`. Callers: `retrain.online_report.online_report_commands`, `millrace report`.
 """
 
+from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 
@@ -21,20 +22,26 @@ from retrain.report_page.page_parts import Cell, page, tiles
 from schemas.errors import UsageError
 
 
-def write_online_page(report: OnlineReport, path: Path) -> None:
-    """Write the page.
+def write_online_page(reports: Sequence[OnlineReport], path: Path) -> None:
+    """Write the page of one report, or of several, one after the other.
 
     Raises:
         UsageError: the file cannot be written.
     """
     try:
-        path.write_text(online_page(report), encoding="utf-8")
+        path.write_text(online_page(reports), encoding="utf-8")
     except OSError as error:
         raise UsageError(f"--html {path}: cannot be written ({error.strerror})") from error
 
 
-def online_page(report: OnlineReport) -> str:
-    """The page."""
+def online_page(reports: Sequence[OnlineReport]) -> str:
+    """The page; at least one report."""
+    sections = [each for report in reports for each in online_parts(report)]
+    return page("Online quality", [*sections, _footer(reports[0])])
+
+
+def online_parts(report: OnlineReport) -> list[str]:
+    """What a page has of a report: its header and its sections."""
     sections = [
         _header(report),
         releases_section(report),
@@ -42,9 +49,8 @@ def online_page(report: OnlineReport) -> str:
         groups_section(report),
         named_section(report.named),
         measured_section(report),
-        _footer(report),
     ]
-    return page("Online quality", [each for each in sections if each])
+    return [each for each in sections if each]
 
 
 def _header(report: OnlineReport) -> str:

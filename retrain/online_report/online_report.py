@@ -1,7 +1,7 @@
 """OnlineReport v1: how well lists did by the events after them, as `millrace online-report --json` writes it.
 
 Owns the form and the file; docs/online-quality.md defines each figure. Writer:
-`retrain.online_report.online_report_commands`. Readers: the page of `--html`, scripts.
+`retrain.online_report.online_report_commands`. Readers: `millrace report`, scripts.
 """
 
 from datetime import datetime
@@ -93,3 +93,30 @@ def write_online_report(report: OnlineReport, path: Path) -> None:
         path.write_bytes(msgspec.json.format(msgspec.json.encode(report), indent=2))
     except OSError as error:
         raise UsageError(f"--json {path}: cannot be written ({error.strerror})") from error
+
+
+class _Kind(msgspec.Struct):
+    """What tells an online report from one of an evaluation."""
+
+    recommendations_topic: str | None = None
+
+
+def read_online_report(path: Path) -> OnlineReport | None:
+    """Read what `write_online_report` wrote; None where the file is of another kind, or cannot be read.
+
+    Raises:
+        UsageError: it is an online report, and none of this version.
+    """
+    try:
+        value = path.read_bytes()
+        if msgspec.json.decode(value, type=_Kind).recommendations_topic is None:
+            return None
+    except (OSError, msgspec.DecodeError):
+        return None
+    try:
+        report = msgspec.json.decode(value, type=OnlineReport)
+    except msgspec.DecodeError as error:
+        raise UsageError(f"{path}: no report of `millrace online-report --json` ({error})") from error
+    if report.schema_version != SCHEMA_VERSION:
+        raise UsageError(f"{path}: a report of version {report.schema_version}; {SCHEMA_VERSION} is known")
+    return report

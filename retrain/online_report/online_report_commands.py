@@ -56,7 +56,7 @@ def online_report_command(
     if json_file is not None:
         write_online_report(report, json_file)
     if html_file is not None:
-        write_online_page(report, html_file)
+        write_online_page([report], html_file)
     typer.echo(_described(report))
 
 

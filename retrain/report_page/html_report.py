@@ -56,12 +56,15 @@ _GROUPINGS = (
 )  # fmt: skip
 
 
-def html_report(reports: Sequence[EvaluationReport], histories: Histories) -> str:
+def html_report(
+    reports: Sequence[EvaluationReport], histories: Histories, further: Sequence[str] = ()
+) -> str:
     """The page.
 
     Args:
         reports: at least one; several are compared, the first is in front.
         histories: where a name is the id of a release that was evaluated, its curves bear that model's name.
+        further: sections of other kinds, behind those of the evaluations.
     """
     models = compared_models(reports)
     k = last_cutoff(models)
@@ -77,6 +80,7 @@ def html_report(reports: Sequence[EvaluationReport], histories: Histories) -> st
         index_section(models, k),
         training_section(_named(histories, models)),
         protocol_section(models),
+        *further,
         _footer(reports[0]),
     ]
     return page(_title(reports[0], models[0]), [each for each in sections if each])
@@ -90,14 +94,16 @@ def releases_in(reports: Sequence[EvaluationReport]) -> set[str]:
     return seeded | {each.release_id for each in described if each.release_id is not None}
 
 
-def write_html_report(reports: Sequence[EvaluationReport], histories: Histories, path: Path) -> None:
-    """Write the page.
+def write_html_report(
+    reports: Sequence[EvaluationReport], histories: Histories, path: Path, further: Sequence[str] = ()
+) -> None:
+    """Write the page; see `html_report`.
 
     Raises:
         UsageError: the file cannot be written.
     """
     try:
-        path.write_text(html_report(reports, histories), encoding="utf-8")
+        path.write_text(html_report(reports, histories, further), encoding="utf-8")
     except OSError as error:
         raise UsageError(f"--html {path}: cannot be written ({error.strerror})") from error
 
