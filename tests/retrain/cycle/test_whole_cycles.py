@@ -76,8 +76,9 @@ def newest_ms(stage: CycleStage) -> int:
 def test_every_nth_cycle_trains_from_scratch(
     kafka: Kafka, redis_url: str, prefix: str, tmp_path: Path
 ) -> None:
-    stage = cycle_stage(kafka, redis_url, prefix, tmp_path, retrain_from_scratch_every=2)
-    assert [stage.run().warm_start for _ in range(4)] == [False, True, False, True]
+    short = {"retrain_from_scratch_every": 3, "retrain_history": 1}  # it is counted by the releases
+    stage = cycle_stage(kafka, redis_url, prefix, tmp_path, **short)
+    assert [stage.run().warm_start for _ in range(5)] == [False, True, True, False, True]
     assert not stage.run(stage.plan(from_scratch=True)).warm_start
 
 
