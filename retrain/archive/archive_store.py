@@ -2,7 +2,7 @@
 
 Owns what is atomic: a file is written under another name and renamed, or put as one object; it is there
 whole or not at all. What the files mean is `retrain.archive.archive_files`. Writer: of the archive (the
-archiver, compaction, scrubbing, retention through it). Readers: `retrain.archive.archive_reading`.
+archiver, compaction, scrubbing, retention through it). Readers: `retrain.archive.archived_log`.
 """
 
 import contextlib
@@ -21,7 +21,7 @@ from retrain.archive.archive_files import ArchiveFile, parse_path
 from schemas.errors import Unavailable, UsageError
 
 ERASURES = "erasures"
-"""The folder of requests to erase, see `retrain.archive.erasures`."""
+"""The folder of requests to erase, see `retrain.archive.erasure_requests`."""
 _LISTINGS = 20
 _UNFINISHED = ".unfinished-"
 UNFINISHED_S = 3600.0
