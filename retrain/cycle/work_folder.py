@@ -46,9 +46,16 @@ class WorkFolder:
         """Have the folder for oneself; the kernel lets it go with the process, however that ends.
 
         Raises:
-            UsageError: another process has it.
+            UsageError: another process has it, or it cannot be written.
         """
-        with (self.path / LOCK_FILE).open("w") as file:
+        try:
+            file = (self.path / LOCK_FILE).open("w")
+        except OSError as error:
+            raise UsageError(
+                f"MILLRACE_RETRAIN_WORK={self.path}: {LOCK_FILE} cannot be written ({error.strerror}); check "
+                "its permissions, or choose another folder"
+            ) from error
+        with file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError as error:
