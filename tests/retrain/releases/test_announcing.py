@@ -1,15 +1,18 @@
 """Announcing, promoting and rolling back, on a real Kafka."""
 
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
-from retrain.releases.announcing import announce, read_announcements, running_announcement
+from retrain.releases.announcing import announce, claim_generation, read_announcements, running_announcement
 from retrain.releases.release_promotion import find_rollback, promote
 from schemas.connections import kafka_arguments
 from schemas.errors import InvalidRelease, Unavailable, UsageError
 from schemas.ids import ReleaseId
+from schemas.release_announcement import ReleaseAnnouncement
 from schemas.settings import SharedSettings
 from streams.dev.ports import free_port
 from tests.odd_messages import send_odd
@@ -73,6 +76,14 @@ def test_announcers_at_once_get_distinct_generations(settings: SharedSettings) -
     running = running_announcement(read_announcements(kafka, topic))
     assert running is not None
     assert running.generation == max(made)
+
+
+def test_announcement_that_the_client_sent_twice_is_still_the_first(settings: SharedSettings) -> None:
+    kafka, topic = kafka_arguments(settings), settings.releases_topic
+    mine = ReleaseAnnouncement(release_id=R1, generation=1, announced_at=datetime(2026, 1, 1, tzinfo=UTC))
+    assert claim_generation(kafka, topic, mine)
+    assert claim_generation(kafka, topic, mine)
+    assert not claim_generation(kafka, topic, replace(mine, release_id=R2))
 
 
 def test_announcement_that_the_client_cannot_parse_is_passed_over(settings: SharedSettings) -> None:
