@@ -65,7 +65,7 @@ def fetch_incumbent(parts: CycleParts, record: CycleRecord) -> CycleRecord:
         folder = local_release(settings.releases, running.release_id, parts.work.incumbent, in_place=False)
     except InvalidRelease as error:
         _LOGGER.warning("the running release cannot be compared with nor begun from: %s", error)
-        return known
+        return replace(known, unreadable_incumbent=running.release_id)
     is_due = scratch_is_due(read_manifest(folder), settings.retrain_from_scratch_every)
     warm = not record.from_scratch and not is_due
     return replace(known, incumbent=running.release_id, warm_start=warm)

@@ -134,6 +134,22 @@ def test_gate_is_asked_with_the_incumbents_release(stage: CycleStage) -> None:
     assert 0 < events < second.events
 
 
+@pytest.mark.parametrize("harm", [corrupt, lambda store, release_id: shutil.rmtree(store / release_id)])
+def test_incumbent_that_cannot_be_copied_is_named_in_the_verdict(
+    stage: CycleStage, harm: Callable[[Path, ReleaseId], object]
+) -> None:
+    first = stage.run().release_id
+    assert first is not None
+    harm(Path(stage.settings.releases), first)
+    second = stage.run()
+    assert (second.outcome, second.incumbent, second.warm_start) == ("running", None, False)
+    assert second.release_id is not None
+    gate = read_release_manifest(stage.settings.releases, second.release_id).gate
+    assert isinstance(gate, GateReport)
+    assert gate.incumbent == first
+    assert gate.passed_over["recall_loss"].startswith("the incumbent cannot be loaded: ")
+
+
 async def test_cycle_waits_until_every_live_worker_has_the_release(stage: CycleStage) -> None:
     stage.beat("w1")
     stage.beat("w2")
