@@ -9,7 +9,6 @@ import logging
 from datetime import UTC, datetime
 from typing import Any
 
-import msgspec
 from msgspec.structs import replace
 
 from models.release import read_manifest
@@ -20,7 +19,7 @@ from retrain.releases.release_store import open_store
 from schemas.connections import kafka_arguments
 from schemas.errors import InvalidRelease, Unavailable, UsageError
 from schemas.ids import ReleaseId
-from schemas.release_manifest import ReleaseManifest
+from schemas.release_manifest import Lineage, ReleaseManifest
 from schemas.retrain_cycle import CycleRecord
 
 _LOGGER = logging.getLogger("millrace.retrain.cycle")
@@ -102,6 +101,5 @@ def scratch_is_due(incumbent: ReleaseManifest, every: int) -> bool:
         incumbent: whose lineage tells how many warm trainings lie behind it; one without a lineage has none.
         every: 1: always.
     """
-    lineage = incumbent.lineage
-    warm = 0 if isinstance(lineage, msgspec.UnsetType) else lineage.warm_cycles
+    warm = incumbent.lineage.warm_cycles if isinstance(incumbent.lineage, Lineage) else 0
     return warm + 1 >= every
