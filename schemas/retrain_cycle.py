@@ -49,6 +49,8 @@ class CycleRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     """What was read of the event topics."""
     newest_event_at: datetime | None = None
     incumbent: ReleaseId | None = None
+    unreadable_incumbent: ReleaseId | None = None
+    """The running release where it cannot be copied whole: neither begun from nor compared with."""
     incumbent_generation: int = 0
     """0 where nothing was announced yet."""
     incumbent_newest_event_at: datetime | None = None

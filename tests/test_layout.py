@@ -1,4 +1,5 @@
 import ast
+import re
 import subprocess
 import sys
 from collections import Counter
@@ -10,6 +11,8 @@ from importlinter.cli import lint_imports
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("streams", "retrain", "models", "index", "schemas")
+NAMED = re.compile(rf"`((?:{'|'.join(PACKAGES)})(?:\.\w+)+)`")
+FILES_OF_RELEASES = {"index.faiss"}
 REPEATED_NAMES = {"__init__", "__main__", "settings", "cli", "conftest"}
 
 
@@ -54,6 +57,24 @@ def test_command_line_loads_no_client_before_a_command_runs() -> None:
     )
     roots = {name.partition(".")[0] for name in loaded.stdout.split()}
     assert not roots & {"faust", "aiokafka", "redis", "litestar", "faiss", "onnxruntime", "numpy"}
+
+
+def test_modules_that_docstrings_name_are_there(graph: grimp.ImportGraph) -> None:
+    named = [
+        (file, name)
+        for file in source_files()
+        for name in NAMED.findall(file.read_text())
+        if name not in FILES_OF_RELEASES
+    ]
+    assert [(file, name) for file, name in named if not is_there(graph, name)] == []
+
+
+def is_there(graph: grimp.ImportGraph, name: str) -> bool:
+    """Whether a name is that of a package, of a module, or of something in a module."""
+    module = name
+    while module and module not in graph.modules:
+        module = module.rpartition(".")[0]
+    return module == name or (module != "" and not graph.find_children(module))
 
 
 def test_no_two_modules_have_the_same_name() -> None:

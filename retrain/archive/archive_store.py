@@ -2,11 +2,10 @@
 
 Owns what is atomic: a file is written under another name and renamed, or put as one object; it is there
 whole or not at all. What the files mean is `retrain.archive.archive_files`. Writer: of the archive (the
-archiver, compaction, scrubbing, retention through it). Readers: `retrain.archive.archive_reading`.
+archiver, compaction, scrubbing, retention through it). Readers: `retrain.archive.archived_log`.
 """
 
 import contextlib
-import os
 import shutil
 import tempfile
 import time
@@ -18,10 +17,11 @@ from typing import IO
 import fsspec
 
 from retrain.archive.archive_files import ArchiveFile, parse_path
+from retrain.lasting_files import to_disk
 from schemas.errors import Unavailable, UsageError
 
 ERASURES = "erasures"
-"""The folder of requests to erase, see `retrain.archive.erasures`."""
+"""The folder of requests to erase, see `retrain.archive.erasure_requests`."""
 _LISTINGS = 20
 _UNFINISHED = ".unfinished-"
 UNFINISHED_S = 3600.0
@@ -161,12 +161,12 @@ class ArchiveStore:
         target.parent.mkdir(parents=True, exist_ok=True)
         try:
             fill(unfinished)
-            _to_disk(unfinished)
+            to_disk(unfinished)
             size = unfinished.stat().st_size
             self._rename(unfinished, target)
         finally:
             unfinished.unlink(missing_ok=True)
-        _to_disk(target.parent)
+        to_disk(target.parent)
         return size
 
     def _rename(self, unfinished: Path, target: Path) -> None:
@@ -209,12 +209,3 @@ class ArchiveStore:
 
 def _reason(error: Exception) -> str:
     return str(error).partition("\n")[0] or type(error).__name__
-
-
-def _to_disk(path: Path) -> None:
-    """Have the system write what it holds of a file or folder: a rename alone survives no power cut."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -2,7 +2,7 @@
 
 A request is written before anything is rewritten: from then on readers leave out what it names, also in files
 that an archiver writes later from the topic. It holds the id, and goes with the retention. Writer: `millrace
-archive erase`. Readers: `retrain.archive.erased_sessions`.
+archive erase`. Readers: `retrain.archive.archived_log`.
 """
 
 import uuid

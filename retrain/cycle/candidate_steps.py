@@ -80,8 +80,12 @@ def publish(parts: CycleParts, record: CycleRecord) -> CycleRecord:
 
 
 def incumbent_folder(parts: CycleParts, record: CycleRecord) -> Path | None:
-    """Where the running release was copied to; None where none runs, or it cannot be loaded."""
-    return parts.work.incumbent / record.incumbent if record.incumbent else None
+    """Where the running release was copied to, in part too: the gate then says why it cannot be loaded.
+
+    None: nothing runs.
+    """
+    release_id = record.incumbent or record.unreadable_incumbent
+    return parts.work.incumbent / release_id if release_id else None
 
 
 def _trained(parts: CycleParts, record: CycleRecord, run: RunRecorder) -> ReleaseManifest:

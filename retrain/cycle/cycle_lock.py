@@ -4,7 +4,7 @@ Owns taking, renewing and giving it back. The token is a number that only rises;
 beside it, so that a Redis which has lost its data hands nobody a lock that another still believes in. Whoever
 has lost it is told by `check`, which compares in Redis: the cycle calls it before it publishes and before it
 announces. What a process may do that is stopped between `check` and the announcement, see
-`retrain.cycle.announce_step`. Writer: of `schemas.redis_keys.CYCLE_LOCK` and `CYCLE_FENCE`. Caller:
+`retrain.cycle.announce_steps`. Writer: of `schemas.redis_keys.CYCLE_LOCK` and `CYCLE_FENCE`. Caller:
 `retrain.cycle.run_cycle`.
 """
 

@@ -46,7 +46,7 @@ def open_cycle(parts: CycleParts, plan: CyclePlan) -> CycleRecord:
         UsageError: the work folder cannot be used.
         Unavailable: Redis does not answer.
     """
-    found, carried = _unfinished(parts, plan), list[str]()
+    found, unanswered = _unfinished(parts, plan), None
     now = parts.clock.now()
     if found is not None:
         why_not = "" if found.outcome else _why_not(found, plan, now, parts.settings.retrain_resume_h)
@@ -56,10 +56,11 @@ def open_cycle(parts: CycleParts, plan: CyclePlan) -> CycleRecord:
             _LOGGER.warning("retrain cycle %s: goes on behind %s", found.cycle_id, _last_step(found))
             return resumed
         _LOGGER.warning("retrain cycle %s: is begun anew: %s", found.cycle_id, why_not)
-        close(parts, _given_up(found, why_not))
-        carried = found.request_ids
+        given_up = _given_up(found, why_not)
+        close(parts, given_up)
+        unanswered = given_up if given_up.outcome == "abandoned" else None
     parts.work.empty()
-    record = _new(plan, now, carried)
+    record = _new(plan, now, unanswered)
     parts.work.save(record)
     return record
 
@@ -103,7 +104,10 @@ def as_json_values(config: ModelConfig) -> dict[str, Any]:
     return values
 
 
-def _new(plan: CyclePlan, now: datetime, carried: list[str]) -> CycleRecord:
+def _new(plan: CyclePlan, now: datetime, unanswered: CycleRecord | None) -> CycleRecord:
+    """A cycle's record; it answers the requests of one that was abandoned too, as they wanted it."""
+    carried = unanswered.request_ids if unanswered else []
+    wanted_from_scratch = bool(carried) and unanswered is not None and unanswered.from_scratch
     return CycleRecord(
         cycle_id=f"cycle-{now.astimezone(UTC):%Y%m%dT%H%M%S%fZ}-{uuid.uuid4().hex[:8]}",
         trigger=plan.trigger,
@@ -111,7 +115,7 @@ def _new(plan: CyclePlan, now: datetime, carried: list[str]) -> CycleRecord:
         config=as_json_values(plan.config),
         source=plan.source,
         since=plan.since,
-        from_scratch=plan.from_scratch,
+        from_scratch=plan.from_scratch or wanted_from_scratch,
         request_ids=[*carried, *plan.request_ids],
     )
 

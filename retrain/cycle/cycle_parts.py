@@ -1,6 +1,6 @@
 """What the steps of a cycle work with: settings, folder, lock, board, and what tests put in their place.
 
-Made by `retrain.cycle.cycle_opening`; the steps read it.
+Made by `retrain.cycle.retrain_once`; the steps read it.
 """
 
 import time

@@ -11,14 +11,15 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from models.release import read_manifest
 from retrain.cycle.cycle_parts import CycleParts
 from retrain.releases.announcing import read_announcements, running_announcement
 from retrain.releases.release_copying import local_release
 from retrain.releases.release_store import open_store
 from schemas.connections import kafka_arguments
-from schemas.cycle_status import CycleSummary
 from schemas.errors import InvalidRelease, Unavailable, UsageError
 from schemas.ids import ReleaseId
+from schemas.release_manifest import Lineage, ReleaseManifest
 from schemas.retrain_cycle import CycleRecord
 
 _LOGGER = logging.getLogger("millrace.retrain.cycle")
@@ -60,12 +61,12 @@ def fetch_incumbent(parts: CycleParts, record: CycleRecord) -> CycleRecord:
         incumbent_newest_event_at=_newest_event_at(parts, running.release_id),
     )
     try:
-        local_release(settings.releases, running.release_id, parts.work.incumbent, in_place=False)
+        folder = local_release(settings.releases, running.release_id, parts.work.incumbent, in_place=False)
     except InvalidRelease as error:
         _LOGGER.warning("the running release cannot be compared with nor begun from: %s", error)
-        return known
-    history = parts.shared.board.history() if parts.shared else []
-    warm = not record.from_scratch and not scratch_is_due(history, settings.retrain_from_scratch_every)
+        return replace(known, unreadable_incumbent=running.release_id)
+    is_due = scratch_is_due(read_manifest(folder), settings.retrain_from_scratch_every)
+    warm = not record.from_scratch and not is_due
     return replace(known, incumbent=running.release_id, warm_start=warm)
 
 
@@ -93,17 +94,12 @@ def check_store(releases: str) -> None:
         raise Unavailable(f"MILLRACE_RELEASES={releases}: is not there now, though a release of it runs")
 
 
-def scratch_is_due(history: list[CycleSummary], every: int) -> bool:
-    """Whether the next training begins from scratch, so that at most `every` - 1 others lie in between.
+def scratch_is_due(incumbent: ReleaseManifest, every: int) -> bool:
+    """Whether the next training begins from scratch, so that at most `every` - 1 warm ones follow each other.
 
     Args:
-        history: cycles that are over, the newest first.
+        incumbent: whose lineage tells how many warm trainings lie behind it; one without a lineage has none.
         every: 1: always.
     """
-    warm = 0
-    for cycle in history:
-        if cycle.outcome == "running":
-            if not cycle.warm_start:
-                break
-            warm += 1
+    warm = incumbent.lineage.warm_cycles if isinstance(incumbent.lineage, Lineage) else 0
     return warm + 1 >= every

@@ -70,14 +70,6 @@ class StatusBoard:
         line = msgspec.json.encode(summary)
         self._run(_END, [CYCLE_CURRENT, CYCLE_HISTORY], summary.cycle_id, line, self._kept)
 
-    def history(self) -> list[CycleSummary]:
-        """The cycles that are over, the newest first.
-
-        Raises:
-            Unavailable: Redis does not answer.
-        """
-        return read_board(self._redis).history
-
     def running(self) -> RunningRelease | None:
         """The release that was marked running last.
 

@@ -7,7 +7,6 @@ so that nobody meets it in its files.
 """
 
 import fcntl
-import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +15,7 @@ from pathlib import Path
 import msgspec
 import polars as pl
 
+from retrain.lasting_files import to_disk
 from schemas.errors import Unavailable, UsageError
 from schemas.retrain_cycle import CycleRecord, decode_cycle_record, encode_cycle_record
 
@@ -46,9 +46,16 @@ class WorkFolder:
         """Have the folder for oneself; the kernel lets it go with the process, however that ends.
 
         Raises:
-            UsageError: another process has it.
+            UsageError: another process has it, or it cannot be written.
         """
-        with (self.path / LOCK_FILE).open("w") as file:
+        try:
+            file = (self.path / LOCK_FILE).open("w")
+        except OSError as error:
+            raise UsageError(
+                f"MILLRACE_RETRAIN_WORK={self.path}: {LOCK_FILE} cannot be written ({error.strerror}); check "
+                "its permissions, or choose another folder"
+            ) from error
+        with file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError as error:
@@ -106,7 +113,7 @@ class WorkFolder:
         unfinished = self.path / f".{WINDOW_FILE}"
         try:
             events.write_parquet(unfinished)
-            _sync(unfinished)
+            to_disk(unfinished)
             unfinished.replace(self.path / WINDOW_FILE)
         except OSError as error:
             raise self._unwritable(error) from error
@@ -137,20 +144,11 @@ class WorkFolder:
         unfinished = self.path / f".{name}"
         try:
             unfinished.write_bytes(value)
-            _sync(unfinished)
+            to_disk(unfinished)
             unfinished.replace(self.path / name)
-            _sync(self.path)
+            to_disk(self.path)
         except OSError as error:
             raise self._unwritable(error) from error
 
     def _unwritable(self, error: OSError) -> Unavailable:
         return Unavailable(f"MILLRACE_RETRAIN_WORK={self.path}: cannot be written ({error}); make room there")
-
-
-def _sync(path: Path) -> None:
-    """Make it last through a loss of power."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

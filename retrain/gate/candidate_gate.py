@@ -46,7 +46,7 @@ def examine(
     events: pl.DataFrame,
     rules: GateRules,
     progress: Progress = lambda _done, _total: None,
-    clock: Clock = time.perf_counter,
+    clock: Clock = time.process_time,
 ) -> GateReport:
     """Measure a candidate beside the incumbent and hold every rule against it.
 
@@ -58,7 +58,8 @@ def examine(
             `schemas.event_files.read_events`. It may be empty.
         rules: the thresholds.
         progress: called with the events answered and their total, over both releases.
-        clock: seconds; for the times of encoder and index.
+        clock: seconds of the process's processor, so that a busy machine refuses nothing; for the times of
+            encoder and index.
 
     Raises:
         InvalidRelease: the candidate's folder has no manifest that can be read. Whatever else is wrong with

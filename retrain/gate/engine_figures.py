@@ -1,6 +1,6 @@
 """What is measured of a candidate's encoder and index: finite outputs, index recall, time.
 
-Owns the timing: medians of repeats, after one call that is not counted. Caller:
+Owns the timing: medians of repeats, after one call that is not counted; processor time. Caller:
 `retrain.gate.candidate_gate`.
 """
 
@@ -32,7 +32,7 @@ def measure_engine(
     events: pl.DataFrame,
     prefixes: Prefixes | None,
     rules: GateRules,
-    clock: Clock = time.perf_counter,
+    clock: Clock = time.process_time,
 ) -> EngineFigures:
     """Encode the events of the slice, search for a sample of the queries, and time both.
 
@@ -41,7 +41,7 @@ def measure_engine(
         events: the newest slice in log order; where it has none, its popular items stand in.
         prefixes: what is predicted of them; None: nothing.
         rules: how many queries, and the seed.
-        clock: seconds.
+        clock: seconds of the process's processor, as in `index.index_choice`.
     """
     queries, nonfinite = slice_queries(release, events, prefixes, rules)
     timings, of_states = _timings(release, sample(queries, max(BATCHES), rules.seed), clock)

@@ -20,7 +20,8 @@ def enough_predictions(predictions: int, rules: GateRules) -> RuleCheck:
         predictions,
         rules.min_predictions,
         f"{predictions} predictions in the newest slice, {rules.min_predictions} are needed to judge the "
-        "lists: the incumbent stays; give it more events, or set MILLRACE_GATE_MIN_PREDICTIONS",
+        "lists: the incumbent stays; give it more events, a greater test_share (model config), or set "
+        "MILLRACE_GATE_MIN_PREDICTIONS",
     )
 
 

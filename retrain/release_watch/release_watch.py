@@ -24,6 +24,7 @@ T = TypeVar("T")
 log = structlog.get_logger("millrace.watch")
 LOOK_S = 2.0
 """Workers beat so often."""
+_PROMOTE = "millrace releases promote RELEASE"
 _REFUSALS_SEEN = 2
 """Looks in a row at which every worker must refuse a release: one that is announced anew is tried anew."""
 
@@ -137,7 +138,7 @@ class _Watch:
     def _go_back(self, breach: str) -> WatchVerdict:
         watched = self._watched
         if watched.previous is None:
-            return self._verdict("breached", f"{breach}; no release was announced before it")
+            return self._verdict("breached", f"{breach}; there is none to go back to: {_PROMOTE}")
         log.error("release rolled back", release_id=watched.release_id, to=watched.previous, reason=breach)
         previous = watched.previous
         try:

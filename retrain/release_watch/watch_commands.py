@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from retrain.release_watch.watch_verdict import WatchedRelease, WatchVerdict
     from retrain.settings import RetrainSettings
     from schemas.ids import ReleaseId
+    from schemas.settings import SharedSettings
 
 
 def watch_running_release(
@@ -37,7 +38,7 @@ def _watched(settings: "RetrainSettings", release_id: "ReleaseId") -> "WatchVerd
     from retrain.release_watch.release_watch import SystemClock, watch_release
     from retrain.release_watch.watch_judgement import WatchRules
 
-    watched = _running(settings, release_id)
+    watched = running_watched(settings, release_id)
     redis = open_retrain_redis(settings)
     try:
         return watch_release(
@@ -47,18 +48,28 @@ def _watched(settings: "RetrainSettings", release_id: "ReleaseId") -> "WatchVerd
         redis.close()
 
 
-def _running(settings: "RetrainSettings", release_id: "ReleaseId") -> "WatchedRelease":
-    """The running announcement, which must be this release's."""
+def running_watched(settings: "SharedSettings", release_id: "ReleaseId") -> "WatchedRelease":
+    """The running announcement, which must be this release's, and where to go back to from it.
+
+    Raises:
+        UsageError: another release is announced.
+        Unavailable: Kafka or the object store does not answer.
+    """
     from retrain.release_watch.watch_verdict import WatchedRelease
     from retrain.releases.announcing import read_announcements, running_announcement
+    from retrain.releases.release_catalogue import list_releases
+    from retrain.releases.rollback_target import abandoned, search_rollback
     from schemas.connections import kafka_arguments
     from schemas.errors import UsageError
 
-    running = running_announcement(read_announcements(kafka_arguments(settings), settings.releases_topic))
+    read = read_announcements(kafka_arguments(settings), settings.releases_topic)
+    running = running_announcement(read)
     if running is None or running.release_id != release_id:
         now = f"{running.release_id} is" if running else "none is"
         raise UsageError(
             f"release {release_id} is not the one that is announced ({now}); promote it first: "
             f"millrace releases promote {release_id}"
         )
-    return WatchedRelease(running.release_id, running.generation, running.previous)
+    announced = [one.announcement for one in read]
+    back, _ = search_rollback(announced, list_releases(settings.releases), abandoned(announced))
+    return WatchedRelease(running.release_id, running.generation, back)

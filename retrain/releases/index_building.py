@@ -1,7 +1,7 @@
 """The index of a release: chosen by measurements on its vectors and on queries of its newest sessions.
 
 Owns which queries those are, and when nothing is measured. Callers: `retrain.releases.release_building`,
-`retrain.benches.index_tables`.
+`retrain.benches.bench_vectors`.
 """
 
 import numpy as np

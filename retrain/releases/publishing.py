@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from models.release import read_manifest
+from retrain.lasting_files import to_disk
 from retrain.releases.release_store import is_local, open_store
 from schemas.errors import Unavailable, UsageError
 from schemas.release_manifest import MANIFEST_FILE, ReleaseManifest
@@ -42,18 +43,25 @@ def publish_release(folder: Path, releases: str) -> ReleaseManifest:
 
 
 def _copy_to_folder(folder: Path, target: Path, manifest: ReleaseManifest) -> None:
-    """Copy; the manifest by a rename, so that nobody reads a part of it."""
+    """Copy; the manifest by a rename, so that nobody reads a part of it, after the rest is on the disc."""
     unfinished = target / f".{MANIFEST_FILE}"
     try:
         target.mkdir(parents=True, exist_ok=True)
         for name in manifest.files:
-            shutil.copyfile(folder / name, target / name)
-        shutil.copyfile(folder / MANIFEST_FILE, unfinished)
+            _copy_lasting(folder / name, target / name)
+        _copy_lasting(folder / MANIFEST_FILE, unfinished)
         unfinished.rename(target / MANIFEST_FILE)
+        to_disk(target)
+        to_disk(target.parent)
     except OSError as error:
         raise UsageError(
             f"{target}: the release cannot be written ({error}); check MILLRACE_RELEASES"
         ) from error
+
+
+def _copy_lasting(source: Path, target: Path) -> None:
+    shutil.copyfile(source, target)
+    to_disk(target)
 
 
 def _copy_to_store(folder: Path, files: Any, target: str, manifest: ReleaseManifest) -> None:

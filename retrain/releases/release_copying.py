@@ -21,7 +21,8 @@ def local_release(releases: str, release_id: ReleaseId, workplace: Path, in_plac
     Args:
         releases: a folder, or an fsspec URL such as s3://bucket/releases.
         release_id: which one.
-        workplace: the folder that a copy is made in; one that is there already and whole is used.
+        workplace: the folder that a copy is made in; one that is there already and whole is used, one that
+            is not (a killed process, a full disc) is made anew.
         in_place: whether a release in a folder is used where it lies; otherwise it is copied, too, and may be
             removed from there.
 
@@ -35,10 +36,18 @@ def local_release(releases: str, release_id: ReleaseId, workplace: Path, in_plac
     if in_place and is_local(files):
         return Path(root) / release_id
     copy = workplace / release_id
-    if not (copy / MANIFEST_FILE).exists():
+    if not _is_whole(copy):
         _copy(files, f"{root}/{release_id}", copy, manifest)
-    verify_files(copy, read_manifest(copy))
+        verify_files(copy, read_manifest(copy))
     return copy
+
+
+def _is_whole(copy: Path) -> bool:
+    try:
+        verify_files(copy, read_manifest(copy))
+    except InvalidRelease:
+        return False
+    return True
 
 
 def _copy(files: Any, source: str, copy: Path, manifest: ReleaseManifest) -> None:

@@ -1,6 +1,6 @@
-"""Judging a candidate on the last slice of the log: through the code that serves, beside popularity.
+"""A release's figures on the last slice of the log: through the code that serves, beside popularity.
 
-Owns which figures go into a candidate's manifest. Caller: `retrain.cycle.judging`.
+Not owned: what a candidate must keep to (`retrain.gate`). Caller: `retrain.benches.bench_train`.
 """
 
 from collections.abc import Callable

@@ -1,7 +1,7 @@
 """Promote and roll back: a verified release becomes the running one.
 
 Owns that what the gate refused is announced by force only. Callers: `millrace releases`, `retrain` after the
-gate, the automatic rollback.
+gate.
 """
 
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ import msgspec
 
 from retrain.releases.announcing import announce, read_announcements, running_announcement
 from retrain.releases.release_catalogue import list_releases, verify_release
-from retrain.releases.rollback_target import abandoned, search_rollback
+from retrain.releases.rollback_target import search_rollback
 from schemas.connections import kafka_arguments
 from schemas.errors import UsageError
 from schemas.gate_report import GateReport
@@ -24,7 +24,7 @@ Reason = str | msgspec.UnsetType
 
 
 class Rollback(NamedTuple):
-    """Where `roll_back` goes."""
+    """Where a rollback by hand goes."""
 
     release_id: ReleaseId
     passed_over: dict[ReleaseId, str]
@@ -57,47 +57,22 @@ def promote(
     return announce(kafka_arguments(settings), settings.releases_topic, release_id, reason, forced)
 
 
-def roll_back(
-    settings: SharedSettings, reason: Reason = msgspec.UNSET, leaving: ReleaseId | None = None
-) -> ReleaseAnnouncement:
-    """Promote the release that `find_rollback` finds.
-
-    Args:
-        settings: where releases and their topic are.
-        reason: why, for the announcement.
-        leaving: see `find_rollback`.
-
-    Raises:
-        UsageError: there is none, or none is left.
-        InvalidRelease: it is incomplete or corrupt by now; nothing was announced.
-        Unavailable: Kafka or the object store does not answer.
-    """
-    return promote(settings, find_rollback(settings, leaving).release_id, reason)
-
-
-def find_rollback(settings: SharedSettings, leaving: ReleaseId | None = None) -> Rollback:
+def find_rollback(settings: SharedSettings) -> Rollback:
     """The last release that ran before the running one and that the gate passed.
 
     Args:
         settings: where releases and their topic are.
-        leaving: given by whoever goes back without being told to by a person: the release to leave. Where
-            another one was announced meanwhile it is not left, and nothing is gone back to that was left for
-            an earlier one before: two bad releases must not take turns.
 
     Raises:
-        UsageError: there is none, or none is left, or another release than `leaving` runs.
+        UsageError: there is none, or none is left.
         Unavailable: Kafka or the object store does not answer.
     """
     read = read_announcements(kafka_arguments(settings), settings.releases_topic)
     announced = [one.announcement for one in read]
-    last = running_announcement(read)
-    running = last.release_id if last else None
-    if leaving is not None and running != leaving:
-        raise UsageError(f"release {leaving} is not left: {running} was announced meanwhile")
-    not_to = set() if leaving is None else abandoned(announced)
-    target, passed_over = search_rollback(announced, list_releases(settings.releases), not_to)
+    target, passed_over = search_rollback(announced, list_releases(settings.releases))
     if target is None:
-        raise UsageError(_nowhere_to_go(settings, running, passed_over))
+        last = running_announcement(read)
+        raise UsageError(_nowhere_to_go(settings, last.release_id if last else None, passed_over))
     return Rollback(target, passed_over)
 
 

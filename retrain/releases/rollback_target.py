@@ -1,6 +1,6 @@
 """Where to go back to: the last release that ran before the present one and that the gate passed.
 
-Pure. Callers: `retrain.releases.release_promotion` (`millrace releases rollback`), the automatic rollback,
+Pure. Callers: `retrain.releases.release_promotion` (`millrace releases rollback`), `millrace releases watch`,
 `retrain.releases.retention` (which keeps it).
 """
 
@@ -33,7 +33,8 @@ def search_rollback(
         announced: what the topic holds; compaction may have left the last announcement alone, which names the
             release before it.
         listed: the releases that there are, see `retrain.releases.release_catalogue.list_releases`.
-        not_to: releases to pass over; the automatic rollback gives `abandoned(announced)`.
+        not_to: releases to pass over; a watch gives `abandoned(announced)`, so that two bad ones do not take
+            turns.
     """
     there = {release.release_id: release for release in listed}
     passed_over: dict[ReleaseId, str] = {}

@@ -134,6 +134,8 @@ class RetrainService:
         reasons = await self._reasons.look()
         if reasons is None:
             return
+        if reasons.unfinished:
+            reasons = replace(reasons, due=None)  # the time is answered by what learns from events up to it
         decision = self._agenda.decide(reasons, self._clock())
         if decision is not None and reasons.due is not None and not await self._reasons.take(reasons.due):
             reasons = replace(reasons, due=None)  # another process has answered it

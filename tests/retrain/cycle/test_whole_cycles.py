@@ -76,8 +76,9 @@ def newest_ms(stage: CycleStage) -> int:
 def test_every_nth_cycle_trains_from_scratch(
     kafka: Kafka, redis_url: str, prefix: str, tmp_path: Path
 ) -> None:
-    stage = cycle_stage(kafka, redis_url, prefix, tmp_path, retrain_from_scratch_every=2)
-    assert [stage.run().warm_start for _ in range(4)] == [False, True, False, True]
+    short = {"retrain_from_scratch_every": 3, "retrain_history": 1}  # it is counted by the releases
+    stage = cycle_stage(kafka, redis_url, prefix, tmp_path, **short)
+    assert [stage.run().warm_start for _ in range(5)] == [False, True, True, False, True]
     assert not stage.run(stage.plan(from_scratch=True)).warm_start
 
 
@@ -131,6 +132,22 @@ def test_gate_is_asked_with_the_incumbents_release(stage: CycleStage) -> None:
     ((candidate, incumbent, events),) = asked
     assert (candidate, incumbent) == (second.release_id, first.release_id)
     assert 0 < events < second.events
+
+
+@pytest.mark.parametrize("harm", [corrupt, lambda store, release_id: shutil.rmtree(store / release_id)])
+def test_incumbent_that_cannot_be_copied_is_named_in_the_verdict(
+    stage: CycleStage, harm: Callable[[Path, ReleaseId], object]
+) -> None:
+    first = stage.run().release_id
+    assert first is not None
+    harm(Path(stage.settings.releases), first)
+    second = stage.run()
+    assert (second.outcome, second.incumbent, second.warm_start) == ("running", None, False)
+    assert second.release_id is not None
+    gate = read_release_manifest(stage.settings.releases, second.release_id).gate
+    assert isinstance(gate, GateReport)
+    assert gate.incumbent == first
+    assert gate.passed_over["recall_loss"].startswith("the incumbent cannot be loaded: ")
 
 
 async def test_cycle_waits_until_every_live_worker_has_the_release(stage: CycleStage) -> None:

@@ -63,3 +63,13 @@ def test_folder_that_is_gone_is_told_when_it_is_written(tmp_path: Path) -> None:
         work.save(RECORD)
     with pytest.raises(Unavailable, match="cannot be written"):
         work.save_window(pl.DataFrame({"session_id": ["s"]}))
+
+
+def test_lock_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+    work = WorkFolder(tmp_path)
+    (tmp_path / ".lock").mkdir()
+    with (
+        pytest.raises(UsageError, match=r"MILLRACE_RETRAIN_WORK=.*: \.lock cannot be written"),
+        work.held(),
+    ):
+        pass

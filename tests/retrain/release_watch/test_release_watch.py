@@ -10,6 +10,7 @@ from redis import Redis
 
 from retrain.release_watch.going_back import go_back
 from retrain.release_watch.release_watch import watch_release
+from retrain.release_watch.watch_commands import running_watched
 from retrain.release_watch.watch_judgement import WatchRules
 from retrain.release_watch.watch_verdict import WatchedRelease, WatchVerdict
 from retrain.releases.announcing import announce, read_announcements, running_announcement
@@ -219,3 +220,11 @@ def test_watch_that_is_told_to_stop_while_kafka_is_away_says_what_it_found(
     )
     assert verdict.outcome == "stopped"
     assert verdict.reason.endswith("told to stop before the rollback was announced")
+
+
+def test_command_goes_back_to_none_that_was_left_for_an_earlier_one(settings: SharedSettings) -> None:
+    assert running_watched(settings, R2) == (R2, 2, R1)
+    announce(kafka_arguments(settings), settings.releases_topic, R1)
+    assert running_watched(settings, R1) == (R1, 3, None)
+    announce(kafka_arguments(settings), settings.releases_topic, R3)
+    assert running_watched(settings, R3) == (R3, 4, R1)

@@ -1,15 +1,18 @@
 """Announcing, promoting and rolling back, on a real Kafka."""
 
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
-from retrain.releases.announcing import announce, read_announcements, running_announcement
-from retrain.releases.release_promotion import promote, roll_back
+from retrain.releases.announcing import announce, claim_generation, read_announcements, running_announcement
+from retrain.releases.release_promotion import find_rollback, promote
 from schemas.connections import kafka_arguments
 from schemas.errors import InvalidRelease, Unavailable, UsageError
 from schemas.ids import ReleaseId
+from schemas.release_announcement import ReleaseAnnouncement
 from schemas.settings import SharedSettings
 from streams.dev.ports import free_port
 from tests.odd_messages import send_odd
@@ -41,34 +44,21 @@ def test_generations_rise_from_one(settings: SharedSettings) -> None:
     assert announced(settings) == [(1, R1), (2, R2), (3, R2)]
 
 
-def test_rollback_announces_the_release_before_the_running_one(settings: SharedSettings) -> None:
+def test_rollback_goes_to_the_release_before_the_running_one_and_back(settings: SharedSettings) -> None:
     for release_id in (R1, R2, R2):
         promote(settings, release_id)
-    assert roll_back(settings).release_id == R1
+    assert find_rollback(settings).release_id == R1
+    promote(settings, R1)
     assert announced(settings)[-1] == (4, R1)
-    assert roll_back(settings).release_id == R2
-
-
-def test_automatic_rollback_leaves_the_watched_release_only_and_goes_to_none_that_was_left_before(
-    settings: SharedSettings,
-) -> None:
-    for release_id in (R1, R2):
-        promote(settings, release_id)
-    with pytest.raises(UsageError, match="r1 is not left: r2 was announced meanwhile"):
-        roll_back(settings, "fewer hits", leaving=R1)
-    back = roll_back(settings, "fewer hits", leaving=R2)
-    assert (back.release_id, back.reason) == (R1, "fewer hits")
-    with pytest.raises(UsageError, match=r"\(r2: it was left before\)"):
-        roll_back(settings, "fewer hits", leaving=R1)
-    assert announced(settings)[-1] == (3, R1)
+    assert find_rollback(settings).release_id == R2
 
 
 def test_rollback_without_an_earlier_release_is_a_usage_error(settings: SharedSettings) -> None:
     with pytest.raises(UsageError, match="before any"):
-        roll_back(settings)
+        find_rollback(settings)
     promote(settings, R1)
     with pytest.raises(UsageError, match=r"before r1.*millrace releases promote"):
-        roll_back(settings)
+        find_rollback(settings)
 
 
 def test_corrupt_release_is_not_announced(settings: SharedSettings) -> None:
@@ -88,12 +78,20 @@ def test_announcers_at_once_get_distinct_generations(settings: SharedSettings) -
     assert running.generation == max(made)
 
 
+def test_announcement_that_the_client_sent_twice_is_still_the_first(settings: SharedSettings) -> None:
+    kafka, topic = kafka_arguments(settings), settings.releases_topic
+    mine = ReleaseAnnouncement(release_id=R1, generation=1, announced_at=datetime(2026, 1, 1, tzinfo=UTC))
+    assert claim_generation(kafka, topic, mine)
+    assert claim_generation(kafka, topic, mine)
+    assert not claim_generation(kafka, topic, replace(mine, release_id=R2))
+
+
 def test_announcement_that_the_client_cannot_parse_is_passed_over(settings: SharedSettings) -> None:
     promote(settings, R1)
     send_odd(settings.kafka_bootstrap_servers, settings.releases_topic)
     promote(settings, R2)
     assert announced(settings) == [(1, R1), (2, R2)]
-    assert roll_back(settings).release_id == R1
+    assert find_rollback(settings).release_id == R1
 
 
 def test_kafka_that_is_away_is_named() -> None:

@@ -36,7 +36,7 @@ def promising_another(probe: ReleaseProbe) -> ReleaseProbe:
     return replace(probe, list_items=(other, *probe.list_items[1:]))
 
 
-@pytest.mark.parametrize("kind", ["exact", "pq_fastscan", "ivf_flat"])
+@pytest.mark.parametrize("kind", ["exact", "pq_fastscan"])
 def test_built_release_answers_its_probes(tmp_path: Path, kind: str) -> None:
     folder = built(tmp_path, kind)
     assert check_probes(folder, load_release(folder)) == len(LENGTHS)
@@ -58,7 +58,7 @@ def test_probes_are_beginnings_of_sessions_of_many_lengths_without_ids() -> None
 
 
 def test_few_items_that_an_approximate_search_misses_are_let_pass_and_many_are_not(tmp_path: Path) -> None:
-    folder = built(tmp_path, "ivf_flat")
+    folder = built(tmp_path, "pq_fastscan")
     probes = probes_of(folder).probes
     few = [*map(promising_another, probes[:4]), *probes[4:]]
     add_probes(folder, ReleaseProbes(probes=tuple(few)))

@@ -38,6 +38,16 @@ def test_store_that_breaks_off_is_waited_for_and_gone_on_with(tmp_path: Path) ->
     local_release(store, release_id, tmp_path / "here", in_place=False)
 
 
+@pytest.mark.parametrize("name", ["manifest.json", "item_vectors.npy"])
+def test_copy_that_was_broken_off_is_made_anew(tmp_path: Path, name: str) -> None:
+    release_id = write_release_tables(tmp_path / "store", "r1", ["a", "b"])
+    store, here = str(tmp_path / "store"), tmp_path / "here"
+    folder = local_release(store, release_id, here, in_place=False)
+    (folder / name).write_bytes(b"")
+    assert local_release(store, release_id, here, in_place=False) == folder
+    assert (folder / name).read_bytes() == (tmp_path / "store" / "r1" / name).read_bytes()
+
+
 def test_corrupt_release_is_refused(tmp_path: Path) -> None:
     release_id = write_release_tables(tmp_path / "store", "r1", ["a", "b"])
     corrupt(tmp_path / "store", release_id)

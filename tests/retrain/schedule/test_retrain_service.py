@@ -96,6 +96,23 @@ def test_cycle_of_a_stopped_process_goes_on_at_the_next_start(stage: RetrainStag
 
 
 @pytest.mark.timeout(240)
+def test_cycle_that_is_gone_on_with_answers_no_scheduled_time(stage: RetrainStage) -> None:
+    long_one = Path(stage.environment["MILLRACE_RETRAIN_CONFIG"])
+    long_one.write_text('{"hidden_size": 8, "epochs": 1, "min_steps": 3000, "batch_size": 16}')
+    stage.produce_events()
+    stage.ask(a_request("r1"))
+    service = stage.start()
+    stage.wait_for(service, lambda: step_of(stage) == "train", "training")
+    assert service.terminate() == 0
+    stage.redis.set(SCHEDULE_DUE, YESTERDAY_S)
+    again = stage.start(NIGHTLY)
+    (only,) = stage.wait_for_cycles(again, 1)
+    assert (only.outcome, only.attempts) == ("running", 2)
+    left_out = "millrace_retrain_left_out_total"
+    stage.wait_for(again, lambda: stage.metric(left_out) == 1.0, "finding nothing new at the scheduled time")
+
+
+@pytest.mark.timeout(240)
 def test_cycle_outlives_a_schedule_that_is_killed(stage: RetrainStage) -> None:
     long_one = Path(stage.environment["MILLRACE_RETRAIN_CONFIG"])
     long_one.write_text('{"hidden_size": 8, "epochs": 1, "min_steps": 3000, "batch_size": 16}')
