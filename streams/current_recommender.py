@@ -33,8 +33,8 @@ class Served:
 
     @property
     def side_index(self) -> SideIndex | None:
-        """What is searched beside the release."""
-        return self.recommender.items.side
+        """What is searched beside the release; one without items too, for it says that there are none."""
+        return self.recommender.items.side_index
 
     @property
     def side_index_version(self) -> int | None:
