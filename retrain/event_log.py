@@ -24,6 +24,7 @@ from retrain.event_recording import EventRecorder, RecordedEvents
 from retrain.event_topics import event_partitions
 from retrain.log_cut import KafkaSpan, LogCut, cut_log
 from retrain.log_reading import read_past
+from retrain.time_lookup import offsets_at
 from schemas.connections import kafka_arguments
 from schemas.errors import Unavailable
 from schemas.kafka_refusals import kafka_unreachable
@@ -155,10 +156,7 @@ async def _kafka_spans(
 ) -> dict[TopicPartition, KafkaSpan]:
     first = await consumer.beginning_offsets(partitions)
     end = await consumer.end_offsets(partitions)
-    wanted = first
-    if since_ms is not None:
-        found = await consumer.offsets_for_times(dict.fromkeys(partitions, since_ms))
-        wanted = {one: found[one].offset if found[one] else end[one] for one in partitions}
+    wanted = first if since_ms is None else await offsets_at(consumer, partitions, since_ms)
     return {one: KafkaSpan(first[one], min(wanted[one], end[one]), end[one]) for one in partitions}
 
 

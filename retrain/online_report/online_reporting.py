@@ -89,7 +89,8 @@ def _events(settings: SharedSettings, wanted: TimeRange, progress: Progress) -> 
     by_partition = defaultdict[tuple[str, int], list[Record]](list)
 
     def take(record: Record) -> None:
-        by_partition[record.topic, record.partition].append(record)
+        if wanted.until_ms is None or record.timestamp < wanted.until_ms:  # not every broker knows of times
+            by_partition[record.topic, record.partition].append(record)
 
     read_topics(settings, settings.event_topics, wanted, take, progress)
     return in_log_order(by_partition.values())
