@@ -107,13 +107,12 @@ class SideIndexWatcher:
         except Exception as error:  # noqa: BLE001  # the loader's boundary: the one before goes on
             self._put_off(wanted, error)
             return
+        say = log.debug if self._current.side_index_version else log.info  # each version would be many lines
         if self._current.use_side_index(side):
             self._announced_at = wanted.announced_at.timestamp()
             self._backoff.reset()
             self._health.recover(PART)
-            log.info(
-                "searching side index", release_id=side.release_id, version=side.version, items=len(side)
-            )
+            say("searching side index", release_id=side.release_id, version=side.version, items=len(side))
 
     def _load(self, wanted: SideIndexAnnouncement, release: Release) -> SideIndex:
         with fetched_side_index(self._releases, wanted.release_id, wanted.version) as folder:

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from prometheus_client import CollectorRegistry
+from structlog.testing import capture_logs
 
 from schemas.ids import ReleaseId
 from schemas.side_index_announcement import SideIndexAnnouncement
@@ -67,6 +68,15 @@ def test_version_without_items_is_loaded_once_and_lists_name_it(watching: Watchi
     watching.look()
     assert watching.current.served is served
     assert watching.metrics.registry.get_sample_value("millrace_side_index_version") == 2
+
+
+def test_only_the_first_version_beside_a_release_is_worth_a_line(watching: Watching) -> None:
+    with capture_logs() as lines:
+        for version in (1, 2):
+            watching.announce(version, items=2)
+            watching.look()
+    said = [(line["log_level"], line["version"]) for line in lines if line["event"] == "searching side index"]
+    assert said == [("info", 1), ("debug", 2)]
 
 
 def test_trouble_of_a_side_index_ends_with_its_release(watching: Watching) -> None:
