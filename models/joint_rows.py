@@ -28,7 +28,10 @@ class JointRows:
             release: what is served.
             side: its new items; None where there are none.
         """
+        self.side_index = side
+        """As it was given, also where it has no items."""
         self.side = side if side is not None and len(side) else None
+        """Where it has items, the same; else None."""
         self.popular = release.popular if self.side is None else _joint_popular(release, self.side)
         """`SCORED_ROW` [p], most popular first."""
         self._release = release

@@ -23,6 +23,7 @@ from retrain.archive_settings import ArchivedLogSettings
 from retrain.event_recording import EventRecorder, RecordedEvents
 from retrain.log_cut import KafkaSpan, LogCut, cut_log
 from retrain.log_reading import read_past
+from retrain.time_lookup import offsets_at
 from retrain.topic_reading import groupless_consumer, topic_partitions
 from schemas.errors import Unavailable
 from schemas.kafka_refusals import kafka_unreachable
@@ -144,10 +145,7 @@ async def _kafka_spans(
 ) -> dict[TopicPartition, KafkaSpan]:
     first = await consumer.beginning_offsets(partitions)
     end = await consumer.end_offsets(partitions)
-    wanted = first
-    if since_ms is not None:
-        found = await consumer.offsets_for_times(dict.fromkeys(partitions, since_ms))
-        wanted = {one: found[one].offset if found[one] else end[one] for one in partitions}
+    wanted = first if since_ms is None else await offsets_at(consumer, partitions, since_ms)
     return {one: KafkaSpan(first[one], min(wanted[one], end[one]), end[one]) for one in partitions}
 
 

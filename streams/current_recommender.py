@@ -1,9 +1,8 @@
 """What is being served: release, side index and availability of items, bound into one immutable Recommender.
 
-Owns the one reference that a swap replaces. Callers: the release watcher and the side index watcher (swap),
-the catalogue refresh,
-`streams.batch_processor`
-(reads `served` once per batch, so that a batch is served by one release under one catalogue).
+Owns the one reference that a swap replaces. Callers: the release watcher, the side index watcher and the
+catalogue refresh (swap); `streams.batch_computation` (reads `served` once a batch, so that a batch is served
+by one release and one side index under one catalogue).
 """
 
 from dataclasses import dataclass
@@ -33,8 +32,8 @@ class Served:
 
     @property
     def side_index(self) -> SideIndex | None:
-        """What is searched beside the release."""
-        return self.recommender.items.side
+        """What is searched beside the release; one without items too, for it says that there are none."""
+        return self.recommender.items.side_index
 
     @property
     def side_index_version(self) -> int | None:
@@ -91,12 +90,16 @@ class CurrentRecommender:
         return Served(recommender, availability.version)
 
     def use(self, prepared: Served) -> None:
-        """Serve what was prepared from the next batch on, or its like, should the catalogue have changed."""
+        """Serve what was prepared from the next batch on, or its like, should the catalogue have changed.
+
+        A release that is announced once more keeps its side index; with another it goes.
+        """
         release = prepared.recommender.release
         self._metrics.active_release.clear()
         self._metrics.active_release.labels(release.release_id).set(1)
         is_current = prepared.catalogue_version == self._availability.version
-        self.served = prepared if is_current else self._with_items(prepared, None)
+        side = self._side_index_of(release)
+        self.served = prepared if is_current and side is None else self._with_items(prepared, side)
 
     def use_side_index(self, side: SideIndex) -> bool:
         """Search other new items from the next batch on.
@@ -114,6 +117,12 @@ class CurrentRecommender:
         self._availability = availability
         if self.served is not None:
             self.served = self._with_items(self.served, self.served.side_index)
+
+    def _side_index_of(self, release: Release) -> SideIndex | None:
+        """What is searched beside the release already, where it is announced once more, unchanged."""
+        before = self.served
+        is_same = before is not None and before.recommender.release.manifest == release.manifest
+        return before.side_index if before is not None and is_same else None
 
     def _with_items(self, served: Served, side: SideIndex | None) -> Served:
         """The same with a side index, under the catalogue as it is; what was searched stays remembered."""

@@ -1,6 +1,6 @@
 """The releases that this worker refuses, and why, for its heartbeat.
 
-Callers: `streams.worker` notes what the release watcher tells.
+Caller: `streams.worker_releases` notes what the release watcher tells.
 """
 
 from schemas.ids import ReleaseId

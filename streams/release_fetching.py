@@ -1,6 +1,7 @@
 """Fetching a release into a local folder: where it lies, or a verified copy of it in the cache.
 
-Owns the cache folder: `<cache>/<release_id>` is complete or absent. Does not load anything of the release.
+Owns the cache folder: `<cache>/<release_id>` is complete or absent; the copies that were wanted last are kept
+(`streams.release_cache`). Does not load anything of the release.
 Caller: `streams.release_watcher`.
 """
 
@@ -17,6 +18,7 @@ from models.release import NOT_SERVED, read_manifest, verify_files
 from schemas.errors import InvalidRelease, Unavailable, UsageError
 from schemas.ids import ReleaseId
 from schemas.release_manifest import MANIFEST_FILE, ReleaseManifest, decode_release_manifest
+from streams.release_cache import mark_copied, mark_wanted, prune_cache
 
 
 def fetch_release(releases: str, release_id: ReleaseId, cache: Path) -> Path:
@@ -44,6 +46,7 @@ def fetch_release(releases: str, release_id: ReleaseId, cache: Path) -> Path:
     manifest = _decode(manifest_bytes, source)
     target = cache / release_id
     if _holds(target, manifest_bytes):
+        mark_wanted(target)
         return target
     cache.mkdir(parents=True, exist_ok=True)
     _check_room(cache, manifest)
@@ -53,7 +56,9 @@ def fetch_release(releases: str, release_id: ReleaseId, cache: Path) -> Path:
         _copy_files(files, source, manifest, copy)
         (copy / MANIFEST_FILE).write_bytes(manifest_bytes)
         verify_files(copy, manifest)
+        mark_copied(copy)
         _move_into_place(copy, target, manifest_bytes)
+    prune_cache(cache)
     return target
 
 

@@ -21,6 +21,7 @@ from streams.ending_tasks import end_task
 from streams.health import Health
 from streams.release_candidates import Candidates
 from streams.release_fetching import fetch_release, may_pass
+from streams.release_listeners import ReleaseListeners
 from streams.retrying import until_available
 
 T = TypeVar("T")
@@ -53,8 +54,7 @@ class ReleaseWatcher(Generic[T]):
         cache: Path,
         topic: AnnouncementTopic,
         health: Health,
-        on_swap: Callable[[T], None] = lambda _: None,
-        on_refused: Callable[[ReleaseId, Exception], None] = lambda *_: None,
+        listeners: ReleaseListeners[T],
     ) -> None:
         """Prepare; nothing is connected yet.
 
@@ -64,16 +64,14 @@ class ReleaseWatcher(Generic[T]):
             cache: where releases from elsewhere are copied to.
             topic: the announcements; opened and closed here.
             health: where it shows that Kafka or the releases are away.
-            on_swap: called with each release that is served from now on, in the event loop.
-            on_refused: called with each release that was announced and can never be served.
+            listeners: who is told, in the event loop.
         """
         self._load = load
         self._releases = releases
         self._cache = cache
         self._topic = topic
         self._health = health
-        self._on_swap = on_swap
-        self._on_refused = on_refused
+        self._listeners = listeners
         self._candidates = Candidates()
         self._backoff = Backoff(FIRST_RETRY_S, LAST_RETRY_S)
         self._running: Running[T] | None = None
@@ -178,10 +176,11 @@ class ReleaseWatcher(Generic[T]):
     async def _serve(self, announcement: ReleaseAnnouncement) -> None:
         """Load a release and swap to it."""
         release_id, generation = announcement.release_id, announcement.generation
+        self._listeners.tried(release_id)
         value = await asyncio.to_thread(
             lambda: self._load(fetch_release(self._releases, release_id, self._cache))
         )
-        self._on_swap(value)
+        self._listeners.swapped(value)
         self._running = Running(generation, release_id, value)
         self._candidates.serve(generation)
         self._served.set()
@@ -191,7 +190,7 @@ class ReleaseWatcher(Generic[T]):
         release_id, generation = announcement.release_id, announcement.generation
         log.error("release refused", release_id=release_id, generation=generation, exc_info=error)
         self._candidates.refuse(announcement)
-        self._on_refused(release_id, error)
+        self._listeners.refused(release_id, error)
 
     def _show(self, trouble: str) -> None:
         """Say what a release waits for, and when it is tried again; without a release this is not ready."""

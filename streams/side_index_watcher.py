@@ -67,11 +67,11 @@ class SideIndexWatcher:
         try:
             while True:
                 try:
-                    self._note(await self._topic.open())
+                    self.take(await self._topic.open())
                     self._health.recover(PART)
                     while True:
                         await self.look()
-                        self._note(await self._topic.next())
+                        self.take(await self._topic.next())
                 except Unavailable as error:
                     self._health.warn(PART, str(error))
                 except Exception as error:  # a bug here must not end the worker, which serves without
@@ -89,12 +89,12 @@ class SideIndexWatcher:
         self._show(served)
         release = served.recommender.release
         wanted = self._newest.get(release.release_id)
-        if wanted is None or wanted.version in self._refused or not self._backoff.is_over():
-            return
-        if wanted.version > (served.side_index_version or 0):
+        if wanted is None or wanted.version <= (served.side_index_version or 0):
+            self._health.recover(PART)  # what waited was of another release, or is superseded
+        elif wanted.version not in self._refused and self._backoff.is_over():
             await self._serve(wanted, release)
 
-    def _note(self, announcements: Iterable[SideIndexAnnouncement]) -> None:
+    def take(self, announcements: Iterable[SideIndexAnnouncement]) -> None:
         """Remember the greatest version of each release; of a release that is announced later, too."""
         for one in announcements:
             known = self._newest.get(one.release_id)
@@ -107,13 +107,12 @@ class SideIndexWatcher:
         except Exception as error:  # noqa: BLE001  # the loader's boundary: the one before goes on
             self._put_off(wanted, error)
             return
+        say = log.debug if self._current.side_index_version else log.info  # each version would be many lines
         if self._current.use_side_index(side):
             self._announced_at = wanted.announced_at.timestamp()
             self._backoff.reset()
             self._health.recover(PART)
-            log.info(
-                "searching side index", release_id=side.release_id, version=side.version, items=len(side)
-            )
+            say("searching side index", release_id=side.release_id, version=side.version, items=len(side))
 
     def _load(self, wanted: SideIndexAnnouncement, release: Release) -> SideIndex:
         with fetched_side_index(self._releases, wanted.release_id, wanted.version) as folder:

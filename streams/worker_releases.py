@@ -21,6 +21,7 @@ from streams.heartbeat import Heartbeat, worker_name
 from streams.metrics import WorkerMetrics
 from streams.online_counts import OnlineCounter
 from streams.refused_releases import RefusedReleases
+from streams.release_listeners import ReleaseListeners
 from streams.release_loading import load_warm, quick_switches
 from streams.release_watcher import ReleaseWatcher
 from streams.settings import WorkerSettings
@@ -70,8 +71,7 @@ class WorkerReleases:
             settings.release_cache,
             AnnouncementTopic(kafka_arguments(settings), settings.releases_topic),
             health,
-            on_swap=self._swap,
-            on_refused=self._refuse,
+            ReleaseListeners(tried=self._try, swapped=self._swap, refused=self._refuse),
         )
 
     async def start(self) -> None:
@@ -85,9 +85,14 @@ class WorkerReleases:
             log.warning("waiting for a release: none is announced that can be served", topic=self._topic)
             self._health.fail("start", f"no release is announced on topic {self._topic} yet")
 
+    def _try(self, release_id: ReleaseId) -> None:
+        """It is refused no longer, however long it takes to fetch; who watches it would go back from it."""
+        if release_id in self._refused.reasons:
+            self._refused.forget(release_id)
+            self.heartbeat.beat_soon()
+
     def _load(self, folder: Path) -> Release:
-        """In a thread; nothing else is noted of refusals meanwhile."""
-        self._refused.forget(ReleaseId(folder.name))
+        """In a thread."""
         with quick_switches():
             release = load_warm(folder, self._threads)
             self._prepared = self.current.prepared(release)

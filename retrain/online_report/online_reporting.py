@@ -18,7 +18,7 @@ from retrain.online_report.online_figures import comparisons_of, group_rows, nam
 from retrain.online_report.online_report import OnlineReport
 from retrain.online_report.topic_ranges import Progress, TimeRange, in_log_order, read_topics
 from retrain.releases.release_catalogue import read_release_manifest
-from schemas.errors import UsageError
+from schemas.errors import InvalidRelease, UsageError
 from schemas.ids import ReleaseId
 from schemas.settings import SharedSettings
 from schemas.timestamps import to_epoch_ms
@@ -89,7 +89,8 @@ def _events(settings: SharedSettings, wanted: TimeRange, progress: Progress) -> 
     by_partition = defaultdict[tuple[str, int], list[Record]](list)
 
     def take(record: Record) -> None:
-        by_partition[record.topic, record.partition].append(record)
+        if wanted.until_ms is None or record.timestamp < wanted.until_ms:  # not every broker knows of times
+            by_partition[record.topic, record.partition].append(record)
 
     read_topics(settings, settings.event_topics, wanted, take, progress)
     return in_log_order(by_partition.values())
@@ -112,13 +113,20 @@ def _session_gaps(releases: str, lists: LoggedLists, given_s: float | None) -> d
     ids = dict.fromkeys(one.last.release_id for one in lists.by_id.values())
     if given_s is not None:
         return dict.fromkeys(ids, given_s)
-    return {one: read_release_manifest(releases, one).session_gap_s for one in ids}
+    try:
+        return {one: read_release_manifest(releases, one).session_gap_s for one in ids}
+    except InvalidRelease as error:
+        raise InvalidRelease(
+            f"{error}; lists of the range are of it: give its session gap by --session-gap-s where it is gone"
+        ) from error
 
 
 def _nothing_found(wanted: ReportRange, followed: Followed) -> str:
     counts = followed.counts
+    found = f"from {wanted.since:%Y-%m-%d %H:%M}Z to {wanted.until:%Y-%m-%d %H:%M}Z"
+    if not counts["events"]:
+        return f"no events {found}; give another range (--since, --until), or see MILLRACE_EVENT_TOPICS"
     return (
-        f"nothing to compare from {wanted.since:%Y-%m-%d %H:%M}Z to {wanted.until:%Y-%m-%d %H:%M}Z: of "
-        f"{counts['events']} events {counts['without_list']} have no list in the topic, and none follows one "
-        "in its session; give another range (--since, --until)"
+        f"nothing to compare {found}: of {counts['events']} events {counts['without_list']} have no list in "
+        "the topic, and none follows one in its session; give another range (--since, --until)"
     )

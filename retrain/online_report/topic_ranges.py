@@ -14,6 +14,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaConnectionError, KafkaError
 
 from retrain.log_reading import Record, read_past
+from retrain.time_lookup import offsets_at
 from retrain.topic_reading import groupless_consumer, topic_partitions
 from schemas.errors import Unavailable
 from schemas.kafka_refusals import kafka_unreachable
@@ -89,16 +90,12 @@ async def _ranges(
 ) -> dict[TopicPartition, tuple[int, int]]:
     """First and next offset of each partition."""
     end = await consumer.end_offsets(partitions)
-    first = await consumer.offsets_for_times(dict.fromkeys(partitions, max(wanted.since_ms, 0)))
-    last = {}
+    first = await offsets_at(consumer, partitions, wanted.since_ms)
+    found = {}
     if wanted.until_ms is not None:
-        last = await consumer.offsets_for_times(dict.fromkeys(partitions, wanted.until_ms))
-    ranges = {}
-    for one in partitions:
-        begins, ends = first.get(one), last.get(one)
-        begin = end[one] if begins is None else begins.offset
-        ranges[one] = (begin, max(begin, end[one] if ends is None else ends.offset))
-    return ranges
+        found = await consumer.offsets_for_times(dict.fromkeys(partitions, wanted.until_ms))
+    last = {one: end[one] if (at := found.get(one)) is None else at.offset for one in partitions}
+    return {one: (first[one], max(first[one], last[one])) for one in partitions}
 
 
 async def _take_records(

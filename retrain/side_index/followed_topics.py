@@ -12,6 +12,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaConnectionError, KafkaError
 
 from retrain.log_reading import Record, read_past
+from retrain.time_lookup import offsets_at
 from retrain.topic_reading import groupless_consumer, topic_partitions
 from schemas.errors import Unavailable
 from schemas.kafka_refusals import kafka_unreachable
@@ -37,16 +38,15 @@ class FollowedTopics:
         self._events = [one for one in partitions if one.topic in settings.event_topics]
 
     async def read_events_from(self, time_ms: int) -> None:
-        """Read events from the first that Kafka took at this time or later.
+        """Read events from the first that Kafka took at this time or later; see `offsets_at`.
 
         Raises:
             KafkaError: Kafka does not answer.
         """
-        found = await self._consumer.offsets_for_times(dict.fromkeys(self._events, time_ms))
-        ends = await self._consumer.end_offsets(self._events)
+        begins = await offsets_at(self._consumer, self._events, time_ms)
+        self._ends = await self._consumer.end_offsets(self._events)
         for one in self._events:
-            self._consumer.seek(one, found[one].offset if found.get(one) else ends[one])
-        self._ends = ends
+            self._consumer.seek(one, begins[one])
 
     async def caught_up(self) -> bool:
         """Whether all was read that the event topics held when they were begun."""

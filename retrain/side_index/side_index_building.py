@@ -21,6 +21,7 @@ from retrain.side_index.item_kinds import ItemKinds
 from retrain.side_index.log_learning import describe_items, learnable_events, running_release
 from retrain.side_index.new_item_counts import Halving
 from retrain.side_index.new_items import HALVING, Limits, NewItems
+from retrain.side_index.outage_log import OutageLog
 from retrain.side_index.running_release import load_running_release
 from retrain.side_index.side_index_announcing import SideIndexTopicWriter, open_topic
 from retrain.side_index.side_index_metrics import SideIndexMetrics
@@ -40,16 +41,17 @@ async def build_side_indexes(settings: SideIndexSettings, metrics: SideIndexMetr
     Raises:
         UsageError: a topic does not exist, or a setting cannot work.
     """
-    store = SideIndexStore(settings.releases)
+    store, outages = SideIndexStore(settings.releases), OutageLog()
     while True:
         try:
             async with (
                 follow_topics(settings) as topics,
                 open_topic(kafka_arguments(settings), settings.side_index_topic) as writer,
             ):
+                outages.works()
                 await _Builder(settings, store, writer, topics, metrics).run()
         except (Unavailable, KafkaError) as error:
-            log.warning("side indexes are not built now, tried again", error=str(error))
+            outages.failed(error)
             await asyncio.sleep(RETRY_S)
 
 

@@ -1,12 +1,12 @@
 """The process `millrace side-index`: metrics on a port, the builder until a signal."""
 
 import asyncio
-import logging
 import signal
 
-import structlog
+import typer
 from prometheus_client import CollectorRegistry, start_http_server
 
+from retrain.offline_logs import configure_offline_logs
 from retrain.side_index.side_index_building import build_side_indexes
 from retrain.side_index.side_index_metrics import SideIndexMetrics
 from retrain.side_index_settings import SideIndexSettings
@@ -19,8 +19,7 @@ def run_side_index(settings: SideIndexSettings) -> None:
     Raises:
         UsageError: the port is in use, a topic does not exist, or a setting cannot work.
     """
-    level = logging.getLevelNamesMapping()[settings.log_level.upper()]
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(level))
+    configure_offline_logs(settings.log_level, settings.log_format)
     metrics = SideIndexMetrics(CollectorRegistry())
     host, port = settings.side_index_host, settings.side_index_port
     try:
@@ -30,6 +29,7 @@ def run_side_index(settings: SideIndexSettings) -> None:
             f"MILLRACE_SIDE_INDEX_PORT={port}: {host}:{port} cannot be used ({error.strerror}); choose "
             "another, or 0 for any"
         ) from error
+    typer.echo(f"side-index: http://{host}:{server.server_port}/metrics")
     try:
         asyncio.run(_until_a_signal(settings, metrics))
     finally:

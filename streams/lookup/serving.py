@@ -34,6 +34,7 @@ from streams.lookup.routes import Lookup
 from streams.lookup.served_tables import CurrentTables
 from streams.lookup.start_check import check_services
 from streams.redis_clients import open_redis
+from streams.release_listeners import ReleaseListeners
 from streams.release_watcher import ReleaseWatcher
 from streams.settings import LookupSettings
 
@@ -122,8 +123,7 @@ def _watcher(
         settings.release_cache,
         AnnouncementTopic(kafka_arguments(settings), settings.releases_topic),
         health,
-        on_swap=swap,
-        on_refused=lambda *_: metrics.releases_refused.inc(),
+        ReleaseListeners(swapped=swap, refused=lambda *_: metrics.releases_refused.inc()),
     )
 
 

@@ -3,14 +3,18 @@
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from prometheus_client import CollectorRegistry
 
+from models.release import load_release
+from models.side_index import SideIndex
 from schemas.ids import ItemId
 from streams.availability import Availability
 from streams.current_recommender import CurrentRecommender
 from streams.metrics import WorkerMetrics
 from streams.release_loading import SWITCH_S, load_warm, quick_switches
+from tests.side_index_builder import some_side_items
 from tests.streams.processors import ITEMS, a_release
 from tests.successor_release import write_successor_release
 
@@ -38,6 +42,34 @@ def test_catalogue_that_changed_after_the_preparation_is_applied(
     current.use(prepared)
     assert current.served is not None
     assert (current.served.catalogue_version, current.release_id) == (7, "r2")
+
+
+def new_items(current: CurrentRecommender, version: int) -> SideIndex:
+    """A side index with one item of the release that is served."""
+    assert current.release_id is not None
+    items = some_side_items(np.ones((1, len(ITEMS)), dtype=np.float32))
+    return SideIndex(items.vocabulary, items.vectors, items.popular, current.release_id, version)
+
+
+def test_release_that_is_announced_once_more_keeps_its_side_index_under_the_present_catalogue(
+    current: CurrentRecommender, tmp_path: Path
+) -> None:
+    current.use_side_index(new_items(current, 4))
+    current.use_release(load_release(tmp_path / "r1"))
+    assert current.side_index_version == 4
+    prepared = current.prepared(load_release(tmp_path / "r1"))
+    current.use_availability(Availability(7, frozenset([ItemId("n0")])))
+    current.use(prepared)
+    assert current.served is not None
+    assert (current.served.catalogue_version, current.side_index_version) == (7, 4)
+
+
+def test_side_index_goes_with_another_release_also_under_the_same_name(
+    current: CurrentRecommender, tmp_path: Path
+) -> None:
+    current.use_side_index(new_items(current, 4))
+    current.use_release(a_release(tmp_path / "mended", [*ITEMS, "n0"]))
+    assert (current.release_id, current.side_index_version) == ("r1", None)
 
 
 def test_loading_lets_other_threads_have_the_interpreter_sooner_and_no_longer_than_it_takes() -> None:

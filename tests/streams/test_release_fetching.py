@@ -14,6 +14,7 @@ from models.trainable_weights import WEIGHTS_FILE
 from schemas.errors import InvalidRelease, Unavailable, UsageError
 from schemas.ids import ReleaseId
 from schemas.release_manifest import MANIFEST_FILE, FileDigest, encode_release_manifest
+from streams.release_cache import KEPT_COPIES
 from streams.release_fetching import fetch_release, may_pass
 from tests.failing_store import FailingStore, fail_on, upload
 from tests.release_builder import a_manifest, corrupt, write_release_tables
@@ -64,6 +65,27 @@ def test_cached_release_is_not_copied_again(store: str, tmp_path: Path) -> None:
     folder = fetch_release(store, R1, tmp_path / "cache")
     fsspec.filesystem("memory").rm_file(f"{store}/r1/{VECTORS_FILE}")
     assert fetch_release(store, R1, tmp_path / "cache") == folder
+
+
+def copies(cache: Path) -> set[str]:
+    """What lies in a cache."""
+    return {path.name for path in cache.iterdir()}
+
+
+def test_cache_keeps_the_copies_that_were_wanted_last(tmp_path: Path) -> None:
+    bucket, cache = f"memory://bucket-{uuid.uuid4().hex}", tmp_path / "cache"
+    names = [f"r{number}" for number in range(KEPT_COPIES + 2)]
+    for name in names:
+        write_release_tables(tmp_path / "built", name, ["a"])
+    fsspec.filesystem("memory").put(str(tmp_path / "built"), bucket.removeprefix("memory:/"), recursive=True)
+    for name in names[:-1]:
+        fetch_release(bucket, ReleaseId(name), cache)
+        fetch_release(bucket, ReleaseId("r0"), cache)
+    assert copies(cache) == {"r0", *names[2:-1]}
+    write_release_tables(cache, "of-somebody-else", ["a"])
+    fetch_release(bucket, ReleaseId(names[-1]), cache)
+    assert copies(cache) == {"r0", *names[3:], "of-somebody-else"}
+    fsspec.filesystem("memory").rm(bucket.removeprefix("memory:/"), recursive=True)
 
 
 @pytest.mark.parametrize("harm", ["changed", "missing", "without manifest"])

@@ -138,3 +138,16 @@ def test_release_that_answers_its_probes_otherwise_is_refused_and_the_heartbeat_
     traffic = stage.traffic()
     traffic.clicks(["a"], each=3)
     assert_lists_are_of_their_release(lists, traffic, {ReleaseId("r1"): ITEMS, ReleaseId("r3"): OTHER_ITEMS})
+
+
+def test_refused_release_that_is_announced_again_is_refused_no_longer_while_it_waits(stage: Stage) -> None:
+    worker = stage.start_worker()
+    write_successor_release(stage.releases, "r2", OTHER_ITEMS)
+    corrupt(stage.releases, ReleaseId("r2"))
+    stage.announce(ReleaseId("r2"))
+    worker.wait_for(lambda: ReleaseId("r2") in beats(stage)[0].refused, "refusing")
+    stage.releases.rename(stage.releases.with_name("away"))
+    stage.announce(ReleaseId("r2"))
+    worker.wait_for(lambda: "release store" in worker.troubles(), "waiting for the store")
+    worker.wait_for(lambda: not beats(stage)[0].refused, "telling that it may be served yet")
+    stage.releases.with_name("away").rename(stage.releases)

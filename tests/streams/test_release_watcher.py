@@ -20,6 +20,7 @@ from schemas.release_manifest import MANIFEST_FILE, encode_release_manifest
 from streams.announcement_topic import AnnouncementTopic
 from streams.dev.ports import free_port
 from streams.health import Health
+from streams.release_listeners import ReleaseListeners
 from streams.release_watcher import ReleaseWatcher
 from tests.failing_store import FailingStore, fail_on, upload
 from tests.odd_messages import send_odd
@@ -38,6 +39,7 @@ class Stage:
         self.health = Health(Gauge("ready", "", registry=None))
         self.swapped: list[ReleaseId] = []
         self.refused: list[ReleaseId] = []
+        self.tried: list[ReleaseId] = []
 
     async def announce(self, *values: tuple[str, int] | bytes) -> None:
         async with AIOKafkaProducer(**self.kafka) as producer:
@@ -52,8 +54,11 @@ class Stage:
             self.releases / "cache",
             AnnouncementTopic(self.kafka, self.topic),
             self.health,
-            on_swap=lambda tables: self.swapped.append(tables.release_id),
-            on_refused=lambda release_id, _: self.refused.append(release_id),
+            ReleaseListeners(
+                tried=self.tried.append,
+                swapped=lambda tables: self.swapped.append(tables.release_id),
+                refused=lambda release_id, _: self.refused.append(release_id),
+            ),
         )
 
     @asynccontextmanager
@@ -143,6 +148,20 @@ async def test_corrupt_release_is_refused_and_the_old_one_stays(stage: Stage) ->
         assert watcher.current is served
         await stage.announce(("r3", 3))
         await until(lambda: watcher.release_id == "r3")
+    assert stage.refused == ["r2"]
+
+
+async def test_refused_release_that_is_announced_again_is_told_before_it_is_fetched(stage: Stage) -> None:
+    await stage.announce(("r1", 1))
+    corrupt(stage.releases, ReleaseId("r2"))
+    async with stage.watching() as watcher:
+        await stage.announce(("r2", 2))
+        await until(lambda: stage.refused)
+        stage.releases.rename(stage.releases.with_name("away"))
+        await stage.announce(("r2", 3))
+        await until(lambda: stage.tried == ["r1", "r2", "r2"])
+        await until(lambda: "release r2 waits" in stage.health.troubles.get("release store", ""))
+        assert watcher.release_id == "r1"
     assert stage.refused == ["r2"]
 
 
