@@ -178,4 +178,6 @@ def _describe(summary: "CycleSummary", releases: str) -> str:
         "rolled_back": f"announced as generation {summary.generation}, rolled back",
     }.get(summary.outcome, summary.outcome)
     why = f": {summary.reason}" if summary.reason else ""
+    if summary.outcome == "refused":
+        why += f"\n`millrace releases promote {summary.release_id} --force` announces it all the same"
     return f"{summary.release_id} in {releases}: {summary.events:,} events\n{judged}\n{became}{why}"

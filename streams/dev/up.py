@@ -72,7 +72,7 @@ def run_up(settings: SharedSettings, ports: WantedPorts, console: Console) -> No
 
 
 def newest_release(releases: str) -> ReleaseManifest | None:
-    """The release in a local folder that was made last; None where there is none.
+    """Of the releases in a local folder that no gate has refused, the one made last; None without any.
 
     Raises:
         UsageError: the releases are in an object store.
@@ -85,7 +85,8 @@ def newest_release(releases: str) -> ReleaseManifest | None:
         manifests = [decode_release_manifest(path.read_bytes()) for path in paths]
     except (OSError, msgspec.DecodeError) as error:
         raise InvalidRelease(f"{releases}: a manifest cannot be read: {error}") from error
-    return max(manifests, key=lambda manifest: manifest.created_at, default=None)
+    served = [one for one in manifests if one.gate is msgspec.UNSET or one.gate.passed]
+    return max(served, key=lambda manifest: manifest.created_at, default=None)
 
 
 def _shop_release(services: MillraceServices, narrator: Narrator, folder: Path) -> ReleaseManifest:

@@ -8,16 +8,19 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
+import msgspec
 import pytest
 from msgspec.structs import replace
 
 from schemas.errors import InvalidRelease, UsageError
+from schemas.gate_report import GateReport
 from schemas.release_manifest import MANIFEST_FILE, encode_release_manifest
 from streams.dev.child_processes import ChildProcesses
 from streams.dev.log_warnings import LogWarnings
 from streams.dev.ports import free_port
 from streams.dev.up import newest_release
 from tests.release_builder import a_manifest
+from tests.retrain.releases.judged_releases import PASSED, REFUSED
 
 
 @pytest.mark.timeout(300)
@@ -71,10 +74,12 @@ def test_warnings_of_a_log_are_given_once_and_whole(tmp_path: Path) -> None:
     assert list(warnings.new()) == []
 
 
-def write_manifest(releases: Path, release_id: str, day: int) -> None:
+def write_manifest(
+    releases: Path, release_id: str, day: int, gate: GateReport | msgspec.UnsetType = msgspec.UNSET
+) -> None:
     folder = releases / release_id
     folder.mkdir(parents=True)
-    manifest = replace(a_manifest(release_id), created_at=datetime(2026, 1, day, tzinfo=UTC))
+    manifest = replace(a_manifest(release_id), created_at=datetime(2026, 1, day, tzinfo=UTC), gate=gate)
     (folder / MANIFEST_FILE).write_bytes(encode_release_manifest(manifest))
 
 
@@ -86,6 +91,16 @@ def test_release_that_was_made_last_is_served(tmp_path: Path) -> None:
 
     assert newest is not None
     assert newest.release_id == "b"
+
+
+def test_release_that_the_gate_refused_is_not_served(tmp_path: Path) -> None:
+    write_manifest(tmp_path, "refused", 3, REFUSED)
+    assert newest_release(str(tmp_path)) is None
+    write_manifest(tmp_path, "by-hand", 1)
+    write_manifest(tmp_path, "passed", 2, PASSED)
+    newest = newest_release(str(tmp_path))
+    assert newest is not None
+    assert newest.release_id == "passed"
 
 
 def test_folder_without_releases_has_no_newest_one(tmp_path: Path) -> None:

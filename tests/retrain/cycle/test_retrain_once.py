@@ -118,6 +118,22 @@ def test_topic_becomes_a_release_that_is_announced_and_recommends(
     assert release.vocabulary.item_id(recommendation.ranked.rows[0]) == "2-4"
 
 
+def test_refused_candidate_is_named_with_the_command_that_announces_it_all_the_same(
+    environment: dict[str, str],
+    event_file: Path,
+    releases: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("MILLRACE_GATE_SCORE_LIMIT", "1e-9")
+    assert millrace.run(["retrain", "once", "--events", str(event_file)]) == 1
+    said = capsys.readouterr().out
+    (refused,) = (path.parent.name for path in releases.glob("*/manifest.json"))
+    assert "published, not announced: the gate refuses it: score_range" in said
+    assert f"`millrace releases promote {refused} --force` announces it all the same" in said
+    assert announced(environment) == []
+
+
 def test_manifest_tells_what_was_read_and_how_good_it_is(filled: dict[str, str], releases: Path) -> None:
     assert millrace.run(["retrain", "once"]) == 0
     manifest = load_release(releases / announced(filled)[0].release_id).manifest
