@@ -8,6 +8,7 @@ import pytest
 
 import millrace
 from retrain.cycle.cycle_lock import take_lock
+from retrain.cycle.work_folder import WorkFolder
 from schemas.redis_keys import SCHEDULE_DUE
 from schemas.retrain_request import RetrainRequest
 from streams.dev.ports import free_port
@@ -92,6 +93,19 @@ def test_cycle_of_a_stopped_process_goes_on_at_the_next_start(stage: RetrainStag
     assert (only.outcome, only.attempts, only.request_ids) == ("running", 2, ["r1"])
     stage.wait_for(again, lambda: stage.metric(TAKEN) == 1.0, "given the request again")
     assert len(stage.board().history) == 1
+
+
+@pytest.mark.timeout(240)
+def test_scheduled_time_of_a_cycle_that_could_not_even_begin_is_due_again(stage: RetrainStage) -> None:
+    stage.produce_events()
+    stage.redis.set(SCHEDULE_DUE, YESTERDAY_S)
+    failed = 'millrace_retrain_cycles_total{outcome="error"}'
+    with WorkFolder(stage.settings().retrain_work).held():
+        service = stage.start(NIGHTLY)
+        stage.wait_for(service, lambda: stage.metric(failed) >= 2.0, "failing twice")
+    (only,) = stage.wait_for_cycles(service, 1)
+    assert only.outcome == "running"
+    assert only.trigger.startswith("schedule, 20")
 
 
 @pytest.mark.timeout(240)
