@@ -116,7 +116,7 @@ class CycleReasons:
         return await asyncio.to_thread(self._due_times.take, due)
 
     async def give_back(self, due: datetime, began: datetime) -> None:
-        """A cycle that was begun then has failed: its time is due again where it has not even opened a record.
+        """A cycle that was begun then has failed: its time is due again if it opened no record.
 
         Raises:
             UsageError: the record of the work folder cannot be read.

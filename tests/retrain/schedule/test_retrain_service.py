@@ -8,7 +8,6 @@ import pytest
 
 import millrace
 from retrain.cycle.cycle_lock import take_lock
-from retrain.cycle.work_folder import WorkFolder
 from schemas.redis_keys import SCHEDULE_DUE
 from schemas.retrain_request import RetrainRequest
 from streams.dev.ports import free_port
@@ -100,7 +99,7 @@ def test_scheduled_time_of_a_cycle_that_could_not_even_begin_is_due_again(stage:
     stage.produce_events()
     stage.redis.set(SCHEDULE_DUE, YESTERDAY_S)
     failed = 'millrace_retrain_cycles_total{outcome="error"}'
-    with WorkFolder(stage.settings().retrain_work).held():
+    with stage.work_folder().held():
         service = stage.start(NIGHTLY)
         stage.wait_for(service, lambda: stage.metric(failed) >= 2.0, "failing twice")
     (only,) = stage.wait_for_cycles(service, 1)
