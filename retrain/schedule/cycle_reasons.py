@@ -122,6 +122,17 @@ class CycleReasons:
         """
         return await asyncio.to_thread(self._due_times.take, due)
 
+    async def give_back(self, due: datetime, began: datetime) -> None:
+        """A cycle that was begun then has failed: its time is due again if it opened no record.
+
+        Raises:
+            UsageError: the record of the work folder cannot be read.
+            Unavailable: Redis does not answer.
+        """
+        record = self._work.record()
+        if record is None or record.started_at < began:
+            await asyncio.to_thread(self._due_times.give_back, due)
+
     def begun(self) -> None:
         """A cycle begins: what was counted for it counts for no other."""
         self._looked = None

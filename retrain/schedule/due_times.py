@@ -14,6 +14,11 @@ if taken and tonumber(taken) >= tonumber(ARGV[1]) then return 0 end
 redis.call('SET', KEYS[1], ARGV[1])
 return 1
 """
+_GIVE_BACK = """
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+redis.call('SET', KEYS[1], ARGV[1] - 1)
+return 1
+"""
 
 
 class DueTimes:
@@ -38,3 +43,11 @@ class DueTimes:
             Unavailable: Redis does not answer.
         """
         return bool(asked(lambda: self._redis.eval(_TAKE, 1, SCHEDULE_DUE, int(due.timestamp()))))
+
+    def give_back(self, due: datetime) -> None:
+        """A time that was taken is due again, unless a later one was taken since.
+
+        Raises:
+            Unavailable: Redis does not answer.
+        """
+        asked(lambda: self._redis.eval(_GIVE_BACK, 1, SCHEDULE_DUE, int(due.timestamp())))

@@ -110,6 +110,9 @@ class RetrainService:
             settings.retrain_backoff_s,
         )
         self._cycle: CycleProcess | None = None
+        self._due: datetime | None = None
+        """The scheduled time that the cycle answers."""
+        self._began = clock()
         self._trouble = ""
 
     async def turn(self) -> None:
@@ -150,6 +153,7 @@ class RetrainService:
     def _begin(self, decision: Begin, reasons: Reasons) -> None:
         _LOGGER.info("a cycle begins: %s (new events: %s)", decision.trigger, reasons.new_events)
         ids = [one.request_id for one in decision.requests]
+        self._began, self._due = self._clock(), reasons.due
         self._cycle = CycleProcess(self._settings, CycleOrder(decision.trigger, decision.from_scratch, ids))
         self._metrics.cycle_runs.set(1)
         self._agenda.began(reasons)
@@ -166,6 +170,8 @@ class RetrainService:
             wait_s = self._agenda.failed(self._clock())
             self._metrics.cycles.labels("error").inc()
             _LOGGER.error("the cycle failed: %s; the next one waits %.0f s", outcome, wait_s)
+            if self._due is not None:
+                await self._reasons.give_back(self._due, self._began)
             return
         self._agenda.ended(self._clock(), gave_release=outcome.outcome == "running")
         self._metrics.over(outcome)

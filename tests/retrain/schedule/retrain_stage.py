@@ -13,6 +13,7 @@ from confluent_kafka import Producer
 
 from retrain.cycle.retrain_redis import open_retrain_redis
 from retrain.cycle.status_board import Board, read_board
+from retrain.cycle.work_folder import WorkFolder
 from retrain.settings import RetrainSettings
 from schemas.cycle_status import CycleSummary
 from schemas.retrain_request import RetrainRequest, encode_retrain_request
@@ -39,6 +40,9 @@ class RetrainStage:
     @property
     def redis(self) -> Any:
         return open_retrain_redis(self.settings())
+
+    def work_folder(self) -> WorkFolder:
+        return WorkFolder(self.settings().retrain_work)
 
     def board(self) -> Board:
         return read_board(self.redis)

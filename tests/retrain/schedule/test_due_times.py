@@ -23,3 +23,14 @@ def test_of_two_processes_one_takes_a_time(redis_url: str) -> None:
     assert not other.take(NOW - timedelta(days=1))
     assert other.take(NOW + timedelta(days=1))
     assert one.taken(NOW) == NOW + timedelta(days=1)
+
+
+def test_time_that_is_given_back_is_due_again_unless_a_later_one_was_taken(redis_url: str) -> None:
+    times = DueTimes(open_retrain_redis(RetrainSettings(redis_url=redis_url)))
+    later = NOW + timedelta(days=1)
+    assert times.take(NOW)
+    times.give_back(NOW)
+    assert times.take(NOW)
+    assert times.take(later)
+    times.give_back(NOW)
+    assert times.taken(NOW) == later

@@ -96,6 +96,19 @@ def test_cycle_of_a_stopped_process_goes_on_at_the_next_start(stage: RetrainStag
 
 
 @pytest.mark.timeout(240)
+def test_scheduled_time_of_a_cycle_that_could_not_even_begin_is_due_again(stage: RetrainStage) -> None:
+    stage.produce_events()
+    stage.redis.set(SCHEDULE_DUE, YESTERDAY_S)
+    failed = 'millrace_retrain_cycles_total{outcome="error"}'
+    with stage.work_folder().held():
+        service = stage.start(NIGHTLY)
+        stage.wait_for(service, lambda: stage.metric(failed) >= 2.0, "failing twice")
+    (only,) = stage.wait_for_cycles(service, 1)
+    assert only.outcome == "running"
+    assert only.trigger.startswith("schedule, 20")
+
+
+@pytest.mark.timeout(240)
 def test_cycle_that_is_gone_on_with_answers_no_scheduled_time(stage: RetrainStage) -> None:
     long_one = Path(stage.environment["MILLRACE_RETRAIN_CONFIG"])
     long_one.write_text('{"hidden_size": 8, "epochs": 1, "min_steps": 3000, "batch_size": 16}')
