@@ -34,7 +34,7 @@ from retrain.runs.run_recording import RunPlan, RunRecorder, recorded_run
 from schemas.cycle_status import CycleStatus, CycleSummary
 from schemas.errors import InvalidRelease, Unavailable, UsageError
 from schemas.output_paths import check_output_folder
-from schemas.retrain_cycle import STEPS, CycleRecord, Step
+from schemas.retrain_cycle import STEPS, CycleRecord, Outcome, Step
 
 Work = Callable[[CycleParts, CycleRecord, RunRecorder | None], CycleRecord]
 _LOGGER = logging.getLogger("millrace.retrain.cycle")
@@ -54,6 +54,8 @@ _TIMED: dict[Step, str] = {"judge": "judging", "publish": "publishing", "announc
 """What the run's record calls the steps that do not measure themselves."""
 _UNREPEATABLE: tuple[Step, ...] = ("window", "train", "judge")
 """Where a refusal of what was given would only be repeated."""
+_STILL_DUE: dict[Outcome, tuple[Step, ...]] = {"unconfirmed": ("watch",), "refused": ("prune",)}
+"""Though the outcome stands: some workers serve an unconfirmed release, and refused ones pile up."""
 
 
 def run_cycle(parts: CycleParts, record: CycleRecord, holder: str) -> CycleSummary:
@@ -77,7 +79,7 @@ def run_cycle(parts: CycleParts, record: CycleRecord, holder: str) -> CycleSumma
         with ExitStack() as stack:
             run: RunRecorder | None = None
             for step in STEPS:
-                if step in record.done or record.outcome is not None:
+                if step in record.done or not _is_due(step, record.outcome):
                     continue
                 if step == "train":
                     run = stack.enter_context(_recording(parts, record))
@@ -97,6 +99,10 @@ def run_cycle(parts: CycleParts, record: CycleRecord, holder: str) -> CycleSumma
         close(parts, replace(record, outcome="failed", reason=f"{step}: {_in_words(error)}"))
         raise
     return close(parts, record)
+
+
+def _is_due(step: Step, outcome: Outcome | None) -> bool:
+    return outcome is None or step in _STILL_DUE.get(outcome, ())
 
 
 def close(parts: CycleParts, record: CycleRecord) -> CycleSummary:

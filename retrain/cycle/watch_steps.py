@@ -58,7 +58,7 @@ def prune(parts: CycleParts, record: CycleRecord) -> CycleRecord:
         for fate in fates:
             if not fate.kept:
                 _LOGGER.info("removed the old release %s", fate.release_id)
-    return replace(record, outcome="running")
+    return replace(record, outcome=record.outcome or "running")
 
 
 def _watched(parts: CycleParts, shared: Shared, record: CycleRecord) -> WatchVerdict:

@@ -56,6 +56,7 @@ def environment(
         "MILLRACE_RELEASES": str(releases),
         "MILLRACE_REDIS_URL": redis_url,
         "MILLRACE_RETRAIN_WORK": str(tmp_path / "work"),
+        "MILLRACE_RETRAIN_WATCH_S": "0",
         "MILLRACE_GATE_MIN_PREDICTIONS": "20",
         "MILLRACE_GATE_RECALL_LOSS": "1",
         "MILLRACE_GATE_MRR_LOSS": "1",

@@ -116,6 +116,7 @@ def test_refused_candidate_is_published_and_not_announced(stage: CycleStage) -> 
     running = stage.board().running
     assert running is not None
     assert running.release_id == first.release_id
+    assert list(refused.seconds)[-2:] == ["publish", "prune"]
 
 
 def test_gate_is_asked_with_the_incumbents_release(stage: CycleStage) -> None:
@@ -183,6 +184,8 @@ def test_worker_that_does_not_follow_is_named(
     summary = stage.run()
     assert (summary.outcome, summary.late) == ("unconfirmed", ["w2"])
     assert "w2 did not report it within 0.1 s (MILLRACE_RETRAIN_WAIT_S)" in summary.reason
+    assert "watch" in summary.seconds
+    assert "mark" not in summary.seconds
     assert stage.board().running is None
 
 
