@@ -21,6 +21,7 @@ from redis.asyncio import Redis
 
 from schemas.connections import kafka_arguments
 from schemas.errors import Unavailable, UsageError
+from schemas.logs import configure_logs
 from streams import kafka_clients
 from streams.batch_channel import BatchChannel
 from streams.batch_computation import BatchComputation
@@ -42,7 +43,6 @@ from streams.health import Health
 from streams.instance_claim import InstanceClaim
 from streams.kafka_permissions import check_permissions
 from streams.log_watch import LogWatch
-from streams.logs import configure_logs
 from streams.message_polling import MessagePolling
 from streams.metrics import WorkerMetrics
 from streams.offset_commits import OffsetCommits

@@ -20,11 +20,11 @@ from retrain.archive.archive_upkeep import keep_up
 from retrain.archive.archiver import Archiver
 from retrain.archive.partition_buffer import Limits
 from retrain.archive_settings import ArchiveSettings
-from retrain.offline_logs import configure_offline_logs
 from retrain.topic_reading import topic_partitions
 from schemas.connections import kafka_arguments
 from schemas.errors import Unavailable, UsageError
 from schemas.kafka_refusals import kafka_unreachable
+from schemas.logs import configure_logs
 
 log = structlog.get_logger("millrace.archive")
 _MB = 1_000_000
@@ -41,7 +41,7 @@ def archive_events(settings: ArchiveSettings) -> None:
         UsageError: what waiting cannot cure: settings, addresses, topics, permissions.
         Unavailable: Kafka does not answer at the start.
     """
-    configure_offline_logs(settings.log_level, settings.log_format)
+    configure_logs(settings.log_level, settings.log_format)
     asyncio.run(_run(settings, archive_of(settings.archive)))
 
 

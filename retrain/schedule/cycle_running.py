@@ -67,11 +67,11 @@ class CycleProcess:
 
 
 def _work(settings: RetrainSettings, order: CycleOrder, sending: Connection) -> None:
-    from retrain.offline_logs import configure_offline_logs
+    from schemas.logs import configure_logs
 
     signal.signal(signal.SIGTERM, interrupted)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's, who stops this one
-    configure_offline_logs(settings.log_level, settings.log_format)
+    configure_logs(settings.log_level, settings.log_format)
     try:
         summary = _cycle(settings, order)
     except KeyboardInterrupt:

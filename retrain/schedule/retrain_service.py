@@ -19,7 +19,6 @@ from prometheus_client import CollectorRegistry
 from models.model_config import load_model_config
 from retrain.cycle.retrain_once import check_announcing
 from retrain.cycle.retrain_redis import asked, open_retrain_redis
-from retrain.offline_logs import configure_offline_logs
 from retrain.schedule.agenda import Agenda, Begin, LeaveOut, Reasons
 from retrain.schedule.cron_times import CronTimes
 from retrain.schedule.cycle_reasons import CycleReasons
@@ -29,6 +28,7 @@ from retrain.schedule.retrain_http import RetrainHttp
 from retrain.schedule.retrain_metrics import RetrainMetrics
 from retrain.settings import RetrainSettings
 from schemas.errors import MillraceError
+from schemas.logs import configure_logs
 
 LOOK_S = 0.5
 _LOGGER = logging.getLogger("millrace.retrain.schedule")
@@ -41,7 +41,7 @@ def serve_retrain(settings: RetrainSettings) -> None:
         UsageError: the port is in use, or a setting cannot work.
         Unavailable: Redis or Kafka does not answer.
     """
-    configure_offline_logs(settings.log_level, settings.log_format)
+    configure_logs(settings.log_level, settings.log_format)
     load_model_config(settings.retrain_config)
     check_announcing(settings)
     check_request_topic(settings)

@@ -6,11 +6,11 @@ import signal
 import typer
 from prometheus_client import CollectorRegistry, start_http_server
 
-from retrain.offline_logs import configure_offline_logs
 from retrain.side_index.side_index_building import build_side_indexes
 from retrain.side_index.side_index_metrics import SideIndexMetrics
 from retrain.side_index_settings import SideIndexSettings
 from schemas.errors import UsageError
+from schemas.logs import configure_logs
 
 
 def run_side_index(settings: SideIndexSettings) -> None:
@@ -19,7 +19,7 @@ def run_side_index(settings: SideIndexSettings) -> None:
     Raises:
         UsageError: the port is in use, a topic does not exist, or a setting cannot work.
     """
-    configure_offline_logs(settings.log_level, settings.log_format)
+    configure_logs(settings.log_level, settings.log_format)
     metrics = SideIndexMetrics(CollectorRegistry())
     host, port = settings.side_index_host, settings.side_index_port
     try:

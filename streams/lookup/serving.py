@@ -19,10 +19,10 @@ from redis.asyncio import Redis
 from models.release import ReleaseTables, load_tables
 from schemas.connections import kafka_arguments
 from schemas.errors import Unavailable, UsageError
+from schemas.logs import configure_logs
 from streams.announcement_topic import AnnouncementTopic
 from streams.availability import load_availability
 from streams.health import Health
-from streams.logs import configure_logs
 from streams.lookup.admission import Admission, listens_openly
 from streams.lookup.erase_producer import EraseProducer
 from streams.lookup.erasing import Erasing

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 import structlog
 
-from retrain.offline_logs import configure_offline_logs
+from schemas.logs import configure_logs
 
 
 @pytest.fixture(autouse=True)
@@ -22,7 +22,7 @@ def _restored_logging() -> Iterator[None]:
 
 
 def test_watch_and_cycle_write_json_lines_to_one_stream(capsys: pytest.CaptureFixture[str]) -> None:
-    configure_offline_logs("info", "json")
+    configure_logs("info", "json")
     structlog.get_logger("millrace.watch").error("release rolled back", to="r1")
     logging.getLogger("millrace.retrain.cycle").info("retrain cycle %s", "c1")
     said = capsys.readouterr()

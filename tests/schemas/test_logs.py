@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from streams.logs import configure_logs
+from schemas.logs import configure_logs
 
 
 @pytest.fixture(autouse=True)

@@ -1,4 +1,7 @@
-"""Structured logs: our own and the libraries', one line each, as text or JSON. Called once per process."""
+"""Structured logs of a long-running process, our own lines and the libraries', as text or JSON on stderr.
+
+Called once per process, by composition roots of both shells.
+"""
 
 import logging
 import sys
@@ -7,7 +10,7 @@ import structlog
 from structlog.typing import Processor
 
 from schemas.kafka_refusals import show_kafka_client_log
-from streams.repeated_lines import OnceAMinute
+from schemas.repeated_lines import OnceAMinute
 
 
 def configure_logs(level: str, log_format: str) -> None:

@@ -1,7 +1,7 @@
 """Log lines that a library repeats: of each kind the first, then one a minute with how many were left out.
 
 A kind is a logger and a message before its values are filled in. For the Kafka client, which writes a hundred
-lines a second while no broker answers. Caller: `streams.logs`.
+lines a second while no broker answers. Caller: `schemas.logs`.
 """
 
 import logging

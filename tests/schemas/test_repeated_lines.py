@@ -4,7 +4,7 @@ import logging
 
 import pytest
 
-from streams.repeated_lines import QUIET_S, OnceAMinute
+from schemas.repeated_lines import QUIET_S, OnceAMinute
 
 
 class Log:
