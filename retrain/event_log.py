@@ -14,7 +14,6 @@ from datetime import datetime
 from typing import NamedTuple, TypeVar
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.errors import KafkaConnectionError, KafkaError
 
 from retrain.archive.archive_store import ArchiveStore
 from retrain.archive.archived_log import NO_ARCHIVE, ArchivedLog
@@ -24,9 +23,8 @@ from retrain.event_recording import EventRecorder, RecordedEvents
 from retrain.log_cut import KafkaSpan, LogCut, cut_log
 from retrain.log_reading import read_past
 from retrain.time_lookup import offsets_at
-from retrain.topic_reading import groupless_consumer, topic_partitions
-from schemas.errors import Unavailable
-from schemas.kafka_refusals import kafka_unreachable
+from retrain.topic_reading import groupless_consumer, kafka_errors_told, topic_partitions
+from schemas.connections import kafka_arguments
 from schemas.release_manifest import LogRange
 from schemas.settings import SharedSettings
 from schemas.timestamps import to_epoch_ms
@@ -81,15 +79,9 @@ def read_erasures(settings: SharedSettings) -> Erasures:
 
 
 def _asking_kafka(settings: SharedSettings, reading: Coroutine[None, None, T]) -> T:
-    try:
+    remedy = f"is Kafka at {settings.kafka_bootstrap_servers} up?"
+    with kafka_errors_told(kafka_arguments(settings), settings.event_topics, remedy):
         return asyncio.run(reading)
-    except KafkaConnectionError as error:
-        raise Unavailable(kafka_unreachable(settings.kafka_bootstrap_servers)) from error
-    except (KafkaError, TimeoutError) as error:
-        raise Unavailable(
-            f"topic {', '.join(settings.event_topics)}: {str(error) or type(error).__name__}; is Kafka at "
-            f"{settings.kafka_bootstrap_servers} up?"
-        ) from error
 
 
 async def _read(
@@ -116,7 +108,7 @@ async def _recorded(
 ) -> tuple[EventRecorder, list[LogCut]]:
     """What Kafka has behind the archive."""
     partitions = await topic_partitions(settings, settings.event_topics)
-    consumer = groupless_consumer(settings)
+    consumer = groupless_consumer(kafka_arguments(settings))
     since_ms = None if since is None else to_epoch_ms(since)
     recorder = EventRecorder(settings.event_type_map, settings.max_clock_skew_s, since_ms)
     try:

@@ -1,17 +1,20 @@
-"""What every reading of topics without a group begins with: the partitions that Kafka has, and a consumer.
+"""What every reading of topics without a group has: Kafka's partitions, a consumer, what an error says.
 
 Callers: `retrain.event_log`, `retrain.archive.archiving`, `retrain.online_report.topic_ranges`,
-`retrain.side_index.followed_topics`, `retrain.schedule.new_events`.
+`retrain.side_index`, `retrain.schedule.new_events`, `retrain.releases.announcing`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import for_code
+from aiokafka.errors import KafkaConnectionError, KafkaError, for_code
 
 from schemas.connections import kafka_arguments
-from schemas.errors import UsageError
+from schemas.errors import Unavailable, UsageError
+from schemas.kafka_refusals import kafka_unreachable
 from schemas.settings import SharedSettings
 
 _REQUEST_TIMEOUT_MS = 10_000
@@ -42,14 +45,41 @@ async def topic_partitions(settings: SharedSettings, topics: Sequence[str]) -> l
     )
 
 
-def groupless_consumer(settings: SharedSettings) -> AIOKafkaConsumer:
-    """A consumer of committed messages that is given its partitions; not started."""
+def groupless_consumer(kafka: dict[str, Any], isolation_level: str = "read_committed") -> AIOKafkaConsumer:
+    """A consumer that is given its partitions; not started.
+
+    Args:
+        kafka: `schemas.connections.kafka_arguments`.
+        isolation_level: Kafka's, of committed messages alone or of all.
+    """
     return AIOKafkaConsumer(
-        **kafka_arguments(settings),
+        **kafka,
         group_id=None,
         enable_auto_commit=False,
         auto_offset_reset="earliest",
-        isolation_level="read_committed",
+        isolation_level=isolation_level,
         fetch_max_wait_ms=_FETCH_WAIT_MS,
         request_timeout_ms=_REQUEST_TIMEOUT_MS,
     )
+
+
+@contextmanager
+def kafka_errors_told(kafka: dict[str, Any], topics: Sequence[str], remedy: str) -> Iterator[None]:
+    """Within the context Kafka's errors are `Unavailable`, with the topics and what to look at.
+
+    Args:
+        kafka: `schemas.connections.kafka_arguments`.
+        topics: what is read or written.
+        remedy: a question, as in "is Kafka up?".
+
+    Raises:
+        Unavailable: Kafka does not answer in time, or refuses.
+    """
+    try:
+        yield
+    except KafkaConnectionError as error:
+        raise Unavailable(kafka_unreachable(kafka["bootstrap_servers"])) from error
+    except (KafkaError, TimeoutError) as error:
+        raise Unavailable(
+            f"topic {', '.join(topics)}: {str(error) or type(error).__name__}; {remedy}"
+        ) from error

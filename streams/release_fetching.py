@@ -2,7 +2,7 @@
 
 Owns the cache folder: `<cache>/<release_id>` is complete or absent; the copies that were wanted last are kept
 (`streams.release_cache`). Does not load anything of the release.
-Caller: `streams.release_watcher`.
+Callers: `streams.release_watcher`; `streams.side_index_fetching`, the folder or store alone.
 """
 
 import errno
@@ -38,7 +38,7 @@ def fetch_release(releases: str, release_id: ReleaseId, cache: Path) -> Path:
     _check_plain(release_id, "release id")
     if "://" not in releases:
         return _in_place(Path(releases), release_id)
-    files, root = _open_store(releases)
+    files, root = open_store(releases)
     if "file" in files.protocol:
         return _in_place(Path(root), release_id)
     source = f"{root}/{release_id}"
@@ -72,16 +72,31 @@ def may_pass(error: Exception) -> bool:
     return isinstance(error, Unavailable | OSError | MemoryError)
 
 
-def _in_place(releases: Path, release_id: ReleaseId) -> Path:
+def local_folder(releases: Path) -> Path:
+    """The folder of releases itself.
+
+    Raises:
+        Unavailable: it is not there.
+    """
     if not releases.is_dir():
         raise Unavailable(f"{releases} is no folder on this machine; mount it, or set MILLRACE_RELEASES")
-    folder = releases / release_id
+    return releases
+
+
+def _in_place(releases: Path, release_id: ReleaseId) -> Path:
+    folder = local_folder(releases) / release_id
     if not (folder / MANIFEST_FILE).is_file():
         raise InvalidRelease(f"{folder} is no release: it has no {MANIFEST_FILE}")
     return folder
 
 
-def _open_store(releases: str) -> tuple[Any, str]:
+def open_store(releases: str) -> tuple[Any, str]:
+    """The file system of an fsspec URL, and the path of the releases in it, without a slash at its end.
+
+    Raises:
+        Unavailable: the object store does not answer.
+        UsageError: the URL's protocol is not known or not installed.
+    """
     try:
         files, root = fsspec.core.url_to_fs(releases)
     except (ImportError, ValueError) as error:

@@ -7,15 +7,13 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
-
-import fsspec
 
 from models.side_index import SIDE_FILES
-from schemas.errors import InvalidRelease, Unavailable, UsageError
+from schemas.errors import InvalidRelease, Unavailable
 from schemas.ids import ReleaseId
 from schemas.release_manifest import MANIFEST_FILE
 from schemas.side_index_manifest import side_index_folder
+from streams.release_fetching import local_folder, open_store
 
 
 @contextmanager
@@ -34,9 +32,7 @@ def fetched_side_index(releases: str, release_id: ReleaseId, version: int) -> It
     """
     below = side_index_folder(release_id, version)
     if "://" not in releases:
-        if not Path(releases).is_dir():
-            raise Unavailable(f"{releases} is no folder on this machine; mount it, or set MILLRACE_RELEASES")
-        yield Path(releases) / below
+        yield local_folder(Path(releases)) / below
         return
     with tempfile.TemporaryDirectory(prefix="millrace-side-index-") as name:
         _copy(releases, below, Path(name))
@@ -44,7 +40,7 @@ def fetched_side_index(releases: str, release_id: ReleaseId, version: int) -> It
 
 
 def _copy(releases: str, below: str, folder: Path) -> None:
-    files, root = _open_store(releases)
+    files, root = open_store(releases)
     for name in (MANIFEST_FILE, *SIDE_FILES):
         source = f"{root}/{below}/{name}"
         try:
@@ -53,13 +49,3 @@ def _copy(releases: str, below: str, folder: Path) -> None:
             raise InvalidRelease(f"{source} is missing, so that there is no such side index") from error
         except Exception as error:  # each object store's client raises errors of its own classes
             raise Unavailable(f"{source}: {error}") from error
-
-
-def _open_store(releases: str) -> tuple[Any, str]:
-    try:
-        files, root = fsspec.core.url_to_fs(releases)
-    except (ImportError, ValueError) as error:
-        raise UsageError(f"MILLRACE_RELEASES={releases}: {error}") from error
-    except Exception as error:  # a client that connects when it is made raises errors of its own classes
-        raise Unavailable(f"{releases}: {error}") from error
-    return files, str(root).rstrip("/")

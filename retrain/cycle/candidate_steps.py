@@ -18,11 +18,12 @@ from retrain.cycle.incumbent_steps import check_store
 from retrain.cycle.judging import judged_manifest, refusal_lines
 from retrain.event_split import test_events
 from retrain.releases.publishing import publish_release
+from retrain.releases.release_building import write_manifest
 from retrain.runs.recorded_training import train_recorded
 from retrain.runs.run_recording import RunRecorder
 from retrain.training.training_resources import Resources
 from schemas.ids import ReleaseId
-from schemas.release_manifest import MANIFEST_FILE, ReleaseManifest, encode_release_manifest
+from schemas.release_manifest import MANIFEST_FILE, ReleaseManifest
 from schemas.retrain_cycle import CycleRecord
 
 
@@ -55,9 +56,7 @@ def judge(parts: CycleParts, record: CycleRecord, run: RunRecorder | None) -> Cy
         report = parts.judge(folder, incumbent, slice_, parts.settings.gate_rules(), show)
     manifest = judged_manifest(read_manifest(folder), report)
     complete = replace(manifest, data=replace(manifest.data, log_ranges=record.ranges))
-    unfinished = folder / f".{MANIFEST_FILE}"
-    unfinished.write_bytes(encode_release_manifest(complete))
-    unfinished.rename(folder / MANIFEST_FILE)
+    write_manifest(folder, complete)
     if run is not None:
         run.trained(complete)
     return replace(record, metrics=complete.metrics, refusals=refusal_lines(report))

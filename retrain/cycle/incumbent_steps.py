@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from models.release import read_manifest
 from retrain.cycle.cycle_parts import CycleParts
-from retrain.releases.announcing import read_announcements, running_announcement
+from retrain.releases.announcing import read_running
 from retrain.releases.release_copying import local_release
 from retrain.releases.release_store import open_store
 from schemas.connections import kafka_arguments
@@ -51,7 +51,7 @@ def fetch_incumbent(parts: CycleParts, record: CycleRecord) -> CycleRecord:
         Unavailable: Kafka or the store of releases does not answer.
     """
     settings = parts.settings
-    running = running_announcement(read_announcements(kafka_arguments(settings), settings.releases_topic))
+    running = read_running(kafka_arguments(settings), settings.releases_topic)
     if running is None:
         return record
     check_store(settings.releases)

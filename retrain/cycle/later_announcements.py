@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from retrain.cycle.cycle_parts import CycleParts
 from retrain.release_watch.going_back import is_rollback_of
-from retrain.releases.announcing import read_announcements, running_announcement
+from retrain.releases.announcing import read_running
 from schemas.connections import kafka_arguments
 from schemas.cycle_status import RunningRelease
 from schemas.ids import ReleaseId
@@ -28,8 +28,7 @@ def now_announced(parts: CycleParts) -> ReleaseAnnouncement | None:
     Raises:
         Unavailable: Kafka does not answer.
     """
-    kafka = kafka_arguments(parts.settings)
-    return running_announcement(read_announcements(kafka, parts.settings.releases_topic))
+    return read_running(kafka_arguments(parts.settings), parts.settings.releases_topic)
 
 
 def overtaken(parts: CycleParts, record: CycleRecord, running: ReleaseAnnouncement | None) -> CycleRecord:

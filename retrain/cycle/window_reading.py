@@ -14,8 +14,8 @@ from retrain.event_log import read_event_log
 from retrain.event_split import read_log
 from retrain.runs.recorded_training import file_source
 from retrain.settings import RetrainSettings
-from schemas.errors import UsageError
 from schemas.run_record import RunSource
+from schemas.timestamps import moment_given
 
 Progress = Callable[[int, int], None]
 
@@ -77,10 +77,4 @@ def window_start(settings: RetrainSettings, since: str | None, now: datetime) ->
     """
     if since is None:
         return now - timedelta(hours=settings.retrain_window_h) if settings.retrain_window_h else None
-    try:
-        start = datetime.fromisoformat(since)
-    except ValueError as error:
-        raise UsageError(f"--since {since}: give RFC 3339, as in 2026-01-31T00:00:00Z") from error
-    if start.tzinfo is None:
-        raise UsageError(f"--since {since}: the zone is missing; give Z or an offset, as in {since}Z")
-    return start
+    return moment_given("--since", since)

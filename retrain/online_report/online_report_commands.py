@@ -64,24 +64,13 @@ def _range(since: str | None, until: str | None) -> tuple[datetime, datetime]:
     from datetime import UTC
 
     from schemas.errors import UsageError
+    from schemas.timestamps import moment_given
 
-    end = datetime.now(UTC) if until is None else _moment("--until", until)
-    begin = end - timedelta(hours=24) if since is None else _moment("--since", since)
+    end = datetime.now(UTC) if until is None else moment_given("--until", until)
+    begin = end - timedelta(hours=24) if since is None else moment_given("--since", since)
     if begin >= end:
         raise UsageError(f"--since {begin.isoformat()}: not before --until {end.isoformat()}")
     return begin, end
-
-
-def _moment(option: str, text: str) -> datetime:
-    from schemas.errors import UsageError
-
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise UsageError(f"{option} {text}: give RFC 3339, as in 2026-01-31T00:00:00Z") from error
-    if moment.tzinfo is None:
-        raise UsageError(f"{option} {text}: the zone is missing; give Z or an offset, as in {text}Z")
-    return moment
 
 
 def _described(report: "OnlineReport") -> str:

@@ -11,13 +11,11 @@ from itertools import count
 from typing import NamedTuple
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.errors import KafkaConnectionError, KafkaError
 
 from retrain.log_reading import Record, read_past
 from retrain.time_lookup import offsets_at
-from retrain.topic_reading import groupless_consumer, topic_partitions
-from schemas.errors import Unavailable
-from schemas.kafka_refusals import kafka_unreachable
+from retrain.topic_reading import groupless_consumer, kafka_errors_told, topic_partitions
+from schemas.connections import kafka_arguments
 from schemas.settings import SharedSettings
 
 _FETCH_WAIT_MS = 200
@@ -57,15 +55,9 @@ def read_topics(
         UsageError: a topic does not exist.
         Unavailable: Kafka does not answer.
     """
-    try:
+    remedy = f"is Kafka at {settings.kafka_bootstrap_servers} up?"
+    with kafka_errors_told(kafka_arguments(settings), topics, remedy):
         asyncio.run(_read(settings, topics, wanted, take, progress))
-    except KafkaConnectionError as error:
-        raise Unavailable(kafka_unreachable(settings.kafka_bootstrap_servers)) from error
-    except (KafkaError, TimeoutError) as error:
-        raise Unavailable(
-            f"topic {', '.join(topics)}: {str(error) or type(error).__name__}; is Kafka at "
-            f"{settings.kafka_bootstrap_servers} up?"
-        ) from error
 
 
 async def _read(
@@ -76,7 +68,7 @@ async def _read(
     progress: Progress,
 ) -> None:
     partitions = await topic_partitions(settings, topics)
-    consumer = groupless_consumer(settings)
+    consumer = groupless_consumer(kafka_arguments(settings))
     try:
         await consumer.start()
         consumer.assign(partitions)

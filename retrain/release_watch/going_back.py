@@ -7,7 +7,7 @@ promotion at the same moment one counts, by the log. Writer: through `retrain.re
 
 from datetime import UTC, datetime
 
-from retrain.releases.announcing import claim_generation, read_announcements, running_announcement
+from retrain.releases.announcing import claim_generation, read_running
 from retrain.releases.release_catalogue import verify_release
 from schemas.connections import kafka_arguments
 from schemas.ids import ReleaseId
@@ -37,7 +37,7 @@ def go_back(
         Unavailable: Kafka or the object store does not answer.
     """
     kafka = kafka_arguments(settings)
-    running = running_announcement(read_announcements(kafka, settings.releases_topic))
+    running = read_running(kafka, settings.releases_topic)
     if running is not None and is_rollback_of(running, release_id, generation, previous):
         return running  # of a try before, of which the answer was lost
     if running is None or (running.generation, running.release_id) != (generation, release_id):

@@ -10,14 +10,12 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple, TypeVar
 
 import msgspec
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
-from aiokafka.errors import KafkaConnectionError, KafkaError
+from aiokafka import AIOKafkaProducer, TopicPartition
 from msgspec.structs import replace
 
 from retrain.log_reading import read_past
-from schemas.errors import Unavailable
+from retrain.topic_reading import groupless_consumer, kafka_errors_told
 from schemas.ids import ReleaseId
-from schemas.kafka_refusals import kafka_unreachable
 from schemas.release_announcement import (
     RELEASE_LINE,
     ReleaseAnnouncement,
@@ -26,10 +24,10 @@ from schemas.release_announcement import (
 )
 
 T = TypeVar("T")
-_FETCH_WAIT_MS = 200  # the embedded broker holds every empty fetch for so long
 _REQUEST_TIMEOUT_MS = 10_000
 _POLL_MS = 1000
 _TIMEOUT_S = 60.0
+_REMEDY = "is Kafka up, and were the topics created?"
 
 
 class Announced(NamedTuple):
@@ -95,6 +93,15 @@ def running_announcement(announced: Sequence[Announced]) -> ReleaseAnnouncement 
     return max((one.announcement for one in announced), key=lambda one: one.generation, default=None)
 
 
+def read_running(kafka: dict[str, Any], topic: str) -> ReleaseAnnouncement | None:
+    """The announcement that workers follow now; None where there is none.
+
+    Raises:
+        Unavailable: Kafka does not answer, or the topic is missing.
+    """
+    return running_announcement(read_announcements(kafka, topic))
+
+
 async def _announce(kafka: dict[str, Any], topic: str, what: ReleaseAnnouncement) -> ReleaseAnnouncement:
     """Two announcers at once may claim the same generation; the later one in the log takes the next."""
     while True:
@@ -135,14 +142,7 @@ def _previous(before: ReleaseAnnouncement | None, release_id: ReleaseId) -> Rele
 
 async def _read(kafka: dict[str, Any], topic: str) -> list[Announced]:
     partition = TopicPartition(topic, 0)
-    consumer = AIOKafkaConsumer(
-        group_id=None,
-        enable_auto_commit=False,
-        auto_offset_reset="earliest",
-        fetch_max_wait_ms=_FETCH_WAIT_MS,
-        request_timeout_ms=_REQUEST_TIMEOUT_MS,
-        **kafka,
-    )
+    consumer = groupless_consumer(kafka, "read_uncommitted")
     consumer.assign([partition])
     announced = []
     try:
@@ -166,11 +166,5 @@ def _run(work: Coroutine[Any, Any, T], kafka: dict[str, Any], topic: str) -> T:
         async with asyncio.timeout(_TIMEOUT_S):
             return await work
 
-    try:
+    with kafka_errors_told(kafka, [topic], _REMEDY):
         return asyncio.run(in_time())
-    except KafkaConnectionError as error:
-        raise Unavailable(kafka_unreachable(kafka["bootstrap_servers"])) from error
-    except (KafkaError, TimeoutError) as error:
-        raise Unavailable(
-            f"topic {topic}: {str(error) or type(error).__name__}; is Kafka up, and were the topics created?"
-        ) from error

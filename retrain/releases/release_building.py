@@ -99,12 +99,18 @@ def build_release(
         files=_digests(folder),
         lineage=model.lineage,
     )
-    write_probes(folder, manifest, sessions)
-    manifest = msgspec.structs.replace(manifest, files=_digests(folder))
+    probes = write_probes(folder, manifest, sessions)
+    files = {**manifest.files, probes.name: _digest(probes)}
+    complete = msgspec.structs.replace(manifest, files=dict(sorted(files.items())))
+    write_manifest(folder, complete)
+    return complete
+
+
+def write_manifest(folder: Path, manifest: ReleaseManifest) -> None:
+    """Write the manifest of a release that is not published yet, whole or not at all."""
     unfinished = folder / f".{MANIFEST_FILE}"
     unfinished.write_bytes(encode_release_manifest(manifest))
     unfinished.rename(folder / MANIFEST_FILE)
-    return manifest
 
 
 def describe_data(events: pl.DataFrame, sessions: Sessions) -> DataRange:
@@ -154,8 +160,11 @@ def _write_files(
 
 
 def _digests(folder: Path) -> dict[str, FileDigest]:
-    files = sorted(folder.iterdir())
-    return {path.name: FileDigest(sha256=sha256_of(path), bytes=path.stat().st_size) for path in files}
+    return {path.name: _digest(path) for path in sorted(folder.iterdir())}
+
+
+def _digest(path: Path) -> FileDigest:
+    return FileDigest(sha256=sha256_of(path), bytes=path.stat().st_size)
 
 
 def _time(time_ms: object) -> datetime | None:

@@ -16,7 +16,7 @@ from retrain.cycle.live_workers import live_workers
 from retrain.cycle.retrain_redis import Client
 from retrain.cycle.status_board import Board, read_board
 from retrain.cycle.work_folder import WorkFolder
-from retrain.releases.announcing import read_announcements, running_announcement
+from retrain.releases.announcing import read_running
 from retrain.releases.release_catalogue import read_release_manifest
 from retrain.schedule.agenda import Reasons
 from retrain.schedule.cron_times import CronTimes
@@ -151,7 +151,7 @@ class CycleReasons:
     def _ranges(self) -> list[LogRange]:
         """What the running release was made from; nothing where that is not known."""
         settings = self._settings
-        running = running_announcement(read_announcements(kafka_arguments(settings), settings.releases_topic))
+        running = read_running(kafka_arguments(settings), settings.releases_topic)
         if running is None:
             return []
         try:

@@ -10,6 +10,7 @@ from aiokafka import TopicPartition
 from aiokafka.errors import KafkaConnectionError, KafkaError
 
 from retrain.topic_reading import groupless_consumer, topic_partitions
+from schemas.connections import kafka_arguments
 from schemas.errors import Unavailable, UsageError
 from schemas.kafka_refusals import kafka_unreachable
 from schemas.release_manifest import LogRange
@@ -26,7 +27,7 @@ async def count_new_events(settings: SharedSettings, ranges: Iterable[LogRange])
     Raises:
         Unavailable: Kafka does not answer, or a topic is missing.
     """
-    consumer = groupless_consumer(settings)
+    consumer = groupless_consumer(kafka_arguments(settings))
     try:
         partitions = await topic_partitions(settings, settings.event_topics)
         await consumer.start()

@@ -14,6 +14,7 @@ from aiokafka.errors import KafkaConnectionError, KafkaError
 from retrain.log_reading import Record, read_past
 from retrain.time_lookup import offsets_at
 from retrain.topic_reading import groupless_consumer, topic_partitions
+from schemas.connections import kafka_arguments
 from schemas.errors import Unavailable
 from schemas.kafka_refusals import kafka_unreachable
 from schemas.settings import SharedSettings
@@ -85,7 +86,7 @@ async def follow_topics(settings: SharedSettings) -> AsyncIterator[FollowedTopic
         UsageError: a topic does not exist.
         Unavailable: Kafka does not answer.
     """
-    consumer = groupless_consumer(settings)
+    consumer = groupless_consumer(kafka_arguments(settings))
     try:
         async with asyncio.timeout(_OPEN_TIMEOUT_S):
             followed = [*settings.event_topics, settings.items_topic, settings.releases_topic]

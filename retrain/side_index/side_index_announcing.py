@@ -7,29 +7,27 @@ this module alone writes the topic. Readers: the same, `streams.side_index_topic
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any
 
 import msgspec
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
-from aiokafka.errors import KafkaConnectionError, KafkaError
 
 from retrain.log_reading import read_past
-from schemas.errors import Unavailable
+from retrain.topic_reading import groupless_consumer, kafka_errors_told
 from schemas.ids import ReleaseId
-from schemas.kafka_refusals import kafka_unreachable
 from schemas.side_index_announcement import (
     SideIndexAnnouncement,
     decode_side_index_announcement,
     encode_side_index_announcement,
 )
 
-_FETCH_WAIT_MS = 200  # the embedded broker holds every empty fetch for so long
 _REQUEST_TIMEOUT_MS = 10_000
 _POLL_MS = 1000
 _TIMEOUT_S = 60.0
+_REMEDY = "is Kafka up, and were the topics created?"
 
 
 class SideIndexTopicWriter:
@@ -109,36 +107,16 @@ async def open_topic(kafka: dict[str, Any], topic: str) -> AsyncIterator[SideInd
         Unavailable: Kafka does not answer, or the topic is missing.
     """
     producer = AIOKafkaProducer(acks="all", request_timeout_ms=_REQUEST_TIMEOUT_MS, **kafka)
-    consumer = AIOKafkaConsumer(
-        group_id=None,
-        enable_auto_commit=False,
-        auto_offset_reset="earliest",
-        fetch_max_wait_ms=_FETCH_WAIT_MS,
-        request_timeout_ms=_REQUEST_TIMEOUT_MS,
-        **kafka,
-    )
+    consumer = groupless_consumer(kafka, "read_uncommitted")
     consumer.assign([TopicPartition(topic, 0)])
     try:
-        with _told(kafka, topic):
+        with kafka_errors_told(kafka, [topic], _REMEDY):
             async with asyncio.timeout(_TIMEOUT_S):
                 await producer.start()
                 await consumer.start()
                 await consumer.seek_to_beginning(TopicPartition(topic, 0))
-        with _told(kafka, topic):
+        with kafka_errors_told(kafka, [topic], _REMEDY):
             yield SideIndexTopicWriter(topic, consumer, producer)
     finally:
         await consumer.stop()
         await producer.stop()
-
-
-@contextmanager
-def _told(kafka: dict[str, Any], topic: str) -> Iterator[None]:
-    """Kafka's errors as `Unavailable`."""
-    try:
-        yield
-    except KafkaConnectionError as error:
-        raise Unavailable(kafka_unreachable(kafka["bootstrap_servers"])) from error
-    except (KafkaError, TimeoutError) as error:
-        raise Unavailable(
-            f"topic {topic}: {str(error) or type(error).__name__}; is Kafka up, and were the topics created?"
-        ) from error
