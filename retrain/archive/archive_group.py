@@ -23,7 +23,10 @@ class ArchiveGroup(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka
         """The generation and its partitions; none between a revocation and the next assignment."""
         return self.generation, self._partitions
 
-    async def on_partitions_revoked(self, revoked: Collection[TopicPartition]) -> None:  # noqa: ARG002
+    async def on_partitions_revoked(
+        self,
+        revoked: Collection[TopicPartition],  # noqa: ARG002  # the signature of aiokafka
+    ) -> None:
         """Kafka takes the partitions away, to give them out anew: all of them, whichever it names."""
         self.generation += 1
         self._partitions = frozenset()

@@ -108,7 +108,9 @@ class _Builder:
             self._new_items = NewItems(release, self._kinds, self._limits)
         except InvalidRelease as error:
             reason = str(error)
-            log.error("no side index for this release", release_id=wanted.release_id, reason=reason)  # noqa: TRY400
+            log.error(  # noqa: TRY400  # a refusal is no bug: one line
+                "no side index for this release", release_id=wanted.release_id, reason=reason
+            )
             self._refused, self._new_items = wanted.generation, None
             return
         except Unavailable as error:
