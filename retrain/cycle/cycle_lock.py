@@ -29,14 +29,18 @@ local token = redis.call('INCR', KEYS[2])
 redis.call('SET', KEYS[1], token .. ' ' .. ARGV[1], 'PX', ARGV[2])
 return {token, '', 0}
 """
-# Where the lock has expired and nobody has taken it since, the counter still shows the holder's token.
+# Where the lock has expired and nobody has taken it since, the counter still shows the holder's token; where a
+# failover lost what its replica had not yet, it shows the token before, or none.
 _RENEW = """
 local held = redis.call('GET', KEYS[1])
 if held == ARGV[1] then
   redis.call('PEXPIRE', KEYS[1], ARGV[3])
   return 1
 end
-if not held and redis.call('GET', KEYS[2]) == ARGV[2] then
+if held then return 0 end
+local counter = tonumber(redis.call('GET', KEYS[2])) or 0
+if counter == tonumber(ARGV[2]) or counter == ARGV[2] - 1 or counter == 0 then
+  redis.call('SET', KEYS[2], ARGV[2])
   redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[3])
   return 1
 end
@@ -74,7 +78,8 @@ class CycleLock:
         if not self._renewed():
             raise Unavailable(
                 f"the lock of the retrain cycle was lost (token {self.token}): it was not renewed for "
-                f"{self._ttl_s:g} s (MILLRACE_RETRAIN_LOCK_TTL_S), and another process has taken it"
+                f"{self._ttl_s:g} s (MILLRACE_RETRAIN_LOCK_TTL_S), or Redis lost it, and another process has "
+                "taken it"
             )
 
     def give_back(self) -> None:

@@ -35,7 +35,7 @@ class WatchedRedis:
             more = {"--replicaof": f"127.0.0.1 {self._ports[0]}"} if number else {}
             more |= {"--repl-diskless-sync-delay": "0"}
             self._redis.append(start_redis(children, server, port, folder / f"redis-{number}", more=more))
-        self._redis[1].wait_until(lambda: self._replica_says("master_link_status", "up"), DEADLINE_S)
+        self._redis[0].wait_until(self._streams_to_the_replica, DEADLINE_S)
         port = free_port()
         self._sentinel = redis.Redis(port=port, password=PASSWORD, decode_responses=True)
         config = folder / "sentinel.conf"
@@ -61,6 +61,11 @@ class WatchedRedis:
     def _replica_says(self, field: str, value: str) -> bool:
         with redis.Redis(port=self._ports[1]) as client:
             return bool(client.info("replication").get(field) == value)
+
+    def _streams_to_the_replica(self) -> bool:
+        with redis.Redis(port=self._ports[0]) as client:
+            replica = client.info("replication").get("slave0", {})
+            return bool(replica.get("state") == "online")
 
     def _knows_the_replica(self) -> bool:
         try:

@@ -135,6 +135,22 @@ def test_redis_that_forgot_everything_hands_nobody_the_lock_of_another(redis: Cl
         one.give_back()
 
 
+@pytest.mark.parametrize("left", [None, 4])
+def test_lock_that_a_failover_lost_is_held_again_and_the_tokens_go_on(redis: Client, left: int | None) -> None:
+    redis.set(CYCLE_FENCE, 4)
+    lock = take(redis)
+    redis.delete(CYCLE_LOCK, CYCLE_FENCE)
+    if left is not None:
+        redis.set(CYCLE_FENCE, left)
+    lock.check()
+    with pytest.raises(UsageError, match="runs already"):
+        take(redis, "other")
+    lock.give_back()
+    other = take(redis, "other")
+    assert other.token == lock.token + 1
+    other.give_back()
+
+
 def test_who_lost_the_lock_writes_nothing_on_the_board(redis: Client) -> None:
     lock = take(redis)
     board = StatusBoard(redis, lock.value, kept=5)
@@ -205,6 +221,7 @@ def test_lock_follows_the_sentinels_to_the_next_master(tmp_path: Path) -> None:
         deadline = time.monotonic() + DEADLINE_S
         while not held(lock):
             assert time.monotonic() < deadline
+            time.sleep(0.05)
         lock.give_back()
         redis.close()
 
