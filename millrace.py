@@ -94,7 +94,7 @@ def show_config(
 
 def _wrong_model_config() -> list[tuple[str, str]]:
     """What is wrong with the file that a variable names, as `wrong_values` has it."""
-    from models.model_config import load_model_config
+    from models.model_config_file import load_model_config
     from retrain.settings import RetrainSettings
     from schemas.settings import read_settings
 

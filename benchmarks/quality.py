@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
-from models.model_config import PRESETS
+from models.model_config_file import PRESETS
 from retrain.evaluation.evaluation_report import EvaluationReport, read_evaluation_report
 
 SEEDS = "--seeds 5"

@@ -1,14 +1,11 @@
 """ModelConfig: everything that changes the model, as it goes into training and into the release manifest.
 
 What changes a run and not the model (paths, filters, list length) lives in settings and command options.
-Callers: `retrain` (train, release_building); tests.
+Not owned: reading one from a file (`models.model_config_file`). Callers: `retrain` (training, releases).
 """
 
 import re
-import tomllib
-from collections.abc import Mapping
-from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import msgspec
 
@@ -22,23 +19,9 @@ InitialEmbeddings = Literal["cooccurrence", "random"]
 RepeatBias = Literal["auto", "on", "off"]
 MAX_STATE_SIZE = 512
 """Values of an encoder state: one KiB in float16."""
-_SUBJECT = "model config"
+SUBJECT = "model config"
 """How messages begin."""
 _FINAL_ACTIVATION = re.compile(r"linear|relu|selu|tanh|elu(-\d*\.?\d+)?|leaky-\d*\.?\d+")
-
-PRESETS: dict[str, dict[str, int | float]] = {
-    "fast": {"epochs": 1, "n_negatives": 512, "hidden_dropout": 0.1},
-    "small": {},
-    "large": {
-        "hidden_size": 224,
-        "n_negatives": 2048,
-        "batch_size": 128,
-        "epochs": 3,
-        "hidden_dropout": 0.3,
-    },
-    "pair": {"hidden_size": 128, "members": 2, "epochs": 3, "hidden_dropout": 0.3},
-}
-"""Fields by the name of a configuration that can be given in place of a file; the others are the defaults."""
 
 
 class ModelConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -149,21 +132,21 @@ class ModelConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         for name, (least, greatest) in RANGES.items():
             value = getattr(self, name)
             if not least <= value <= greatest:
-                raise UsageError(f"{_SUBJECT}: {name} is {value}; use {least} to {greatest}")
+                raise UsageError(f"{SUBJECT}: {name} is {value}; use {least} to {greatest}")
         if not _FINAL_ACTIVATION.fullmatch(self.final_activation):
             raise UsageError(
-                f"{_SUBJECT}: final_activation is {self.final_activation!r}; use linear, elu, elu-0.5, "
+                f"{SUBJECT}: final_activation is {self.final_activation!r}; use linear, elu, elu-0.5, "
                 "leaky-0.1, relu, selu or tanh"
             )
         if self.hidden_size * self.layers * self.members > MAX_STATE_SIZE:
             raise UsageError(
-                f"{_SUBJECT}: hidden_size {self.hidden_size} * layers {self.layers} * members "
+                f"{SUBJECT}: hidden_size {self.hidden_size} * layers {self.layers} * members "
                 f"{self.members} is more than {MAX_STATE_SIZE}, which is what the state of a session has "
                 "room for; lower one of them"
             )
         if self.als_factors * self.als_last_items > MAX_STATE_SIZE:
             raise UsageError(
-                f"{_SUBJECT}: als_factors {self.als_factors} * als_last_items {self.als_last_items} is "
+                f"{SUBJECT}: als_factors {self.als_factors} * als_last_items {self.als_last_items} is "
                 f"more than {MAX_STATE_SIZE}, for which the state of a session has room; lower one of them"
             )
 
@@ -206,55 +189,3 @@ RANGES: dict[str, tuple[float, float]] = {
     "seed": (0, 2**32 - 1),
 }
 """Least and greatest value."""
-
-
-def load_model_config(path: Path | None, overrides: Mapping[str, Any] | None = None) -> ModelConfig:
-    """The configuration from a file and from the command line.
-
-    Args:
-        path: a `.toml` or `.json` file with fields of `ModelConfig`, or a name in `PRESETS`; None for the
-            defaults.
-        overrides: options of the command line, named as the fields that they win over; None values are left
-            out.
-
-    Raises:
-        UsageError: the file cannot be read, a field is not known, or a value has a wrong type or range.
-    """
-    given = {name: value for name, value in (overrides or {}).items() if value is not None}
-    _check_options(given)
-    fields = ({} if path is None else _named(path)) | given
-    where = f"{_SUBJECT} {path}" if path else _SUBJECT
-    try:
-        return msgspec.convert(fields, ModelConfig)
-    except msgspec.ValidationError as error:
-        known = ", ".join(ModelConfig.__struct_fields__)
-        raise UsageError(f"{where}: {error}; the fields are {known}") from error
-    except UsageError as error:
-        raise UsageError(f"{where}{str(error).removeprefix(_SUBJECT)}") from error
-
-
-def _check_options(given: Mapping[str, Any]) -> None:
-    """Name the option where it is an option that is wrong, not a field of the file."""
-    for name in given.keys() & RANGES.keys():
-        least, greatest = RANGES[name]
-        if not least <= given[name] <= greatest:
-            raise UsageError(f"--{name.replace('_', '-')} {given[name]}: use {least} to {greatest}")
-
-
-def _named(path: Path) -> dict[str, Any]:
-    return dict(PRESETS[str(path)]) if str(path) in PRESETS else _read(path)
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        if path.suffix == ".toml":
-            return tomllib.loads(path.read_text())
-        if path.suffix == ".json":
-            return msgspec.json.decode(path.read_bytes(), type=dict[str, Any])
-    except OSError as error:
-        raise UsageError(f"{_SUBJECT} {path}: cannot be read ({error.strerror})") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, msgspec.DecodeError) as error:
-        raise UsageError(f"{_SUBJECT} {path}: {error}") from error
-    raise UsageError(
-        f"{_SUBJECT} {path}: the name must end in .toml or .json, or be one of {', '.join(PRESETS)}"
-    )

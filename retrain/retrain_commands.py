@@ -85,7 +85,7 @@ def once(
     """Run one cycle, or go on with the one that was killed: train, judge, publish, announce, wait, watch."""
     from datetime import UTC, datetime
 
-    from models.model_config import load_model_config
+    from models.model_config_file import load_model_config
     from retrain.cycle.cycle_display import TerminalDisplay
     from retrain.cycle.cycle_opening import CyclePlan
     from retrain.cycle.interruption import interrupted_by_sigterm

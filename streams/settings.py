@@ -6,7 +6,8 @@ from typing import Literal
 from pydantic import Field, field_validator
 
 from schemas.item_event import EVENT_TYPES
-from schemas.settings import CommaSeparated, SharedSettings
+from schemas.setting_types import CommaSeparated
+from schemas.settings import SharedSettings
 
 
 class WorkerSettings(SharedSettings):

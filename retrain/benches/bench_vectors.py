@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from index.index_measuring import MAX_QUERIES
-from models.model_config import load_model_config
+from models.model_config_file import load_model_config
 from models.release import Release, load_release
 from retrain.event_split import read_log, train_events
 from retrain.releases.index_building import newest_queries

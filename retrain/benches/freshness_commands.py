@@ -35,7 +35,7 @@ def bench_freshness_commands(
     """Replay a log hour by hour and measure what retraining more often is worth."""
     from tempfile import TemporaryDirectory
 
-    from models.model_config import load_model_config
+    from models.model_config_file import load_model_config
     from retrain.benches.bench_freshness import hour_rows, policy_rows
     from retrain.benches.freshness_chart import write_freshness_chart
     from retrain.benches.freshness_policies import policies_named

@@ -26,7 +26,7 @@ def bench_new_items_command(
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the figures here as well.")] = None,
 ) -> None:
     """Measure the side index: Recall@20 on new items and on all, with and without, hour by hour."""
-    from models.model_config import load_model_config
+    from models.model_config_file import load_model_config
     from retrain.benches.bench_new_items import Replay, bench_new_items
     from retrain.event_split import read_log
     from retrain.training.training_display import progress_bar

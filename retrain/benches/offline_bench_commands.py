@@ -37,7 +37,7 @@ def bench_train_command(
     json_file: JsonOption = None,
 ) -> None:
     """Measure whole trainings: events a second, seconds, memory, and the quality that came out."""
-    from models.model_config import load_model_config
+    from models.model_config_file import load_model_config
     from retrain.benches.bench_train import BenchData, bench_train
     from schemas.bench_report import new_report, report_text, write_report
     from schemas.output_paths import check_output_file

@@ -12,7 +12,8 @@ from typing import Any, Literal, NamedTuple
 import msgspec
 import polars as pl
 
-from models.model_config import PRESETS, ModelConfig, load_model_config
+from models.model_config import ModelConfig
+from models.model_config_file import PRESETS, load_model_config
 from models.release import load_release
 from retrain.evaluation.evaluation_protocol import ModelDescription
 from retrain.evaluation.evaluation_workshop import Workshop

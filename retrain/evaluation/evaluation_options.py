@@ -10,7 +10,8 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from models.model_config import ModelConfig, load_model_config
+from models.model_config import ModelConfig
+from models.model_config_file import load_model_config
 from models.release import read_manifest
 from models.session_rule import EVENT_TYPE_CODES
 from retrain.evaluation.all_item_ranks import TIES, Ties

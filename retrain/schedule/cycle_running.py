@@ -94,7 +94,7 @@ def _say(sending: Connection, *values: bytes) -> None:
 def _cycle(settings: RetrainSettings, order: CycleOrder) -> CycleSummary:
     from contextlib import nullcontext
 
-    from models.model_config import load_model_config
+    from models.model_config_file import load_model_config
     from retrain.cycle.cycle_display import NoDisplay
     from retrain.cycle.cycle_opening import CyclePlan
     from retrain.cycle.retrain_once import CycleTools, retrain_once

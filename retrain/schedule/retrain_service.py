@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 import typer
 from prometheus_client import CollectorRegistry
 
-from models.model_config import load_model_config
+from models.model_config_file import load_model_config
 from retrain.cycle.retrain_once import check_announcing
 from retrain.cycle.retrain_redis import asked, open_retrain_redis
 from retrain.schedule.agenda import Agenda, Begin, LeaveOut, Reasons

@@ -77,7 +77,7 @@ def train_command(
     Learns from the rows with split=train; in a file without a split from all sessions but the last tenth.
     A folder beside the releases keeps the run: its config, seed, data, code, machine, history and figures.
     """
-    from models.model_config import load_model_config
+    from models.model_config_file import load_model_config
     from models.release import read_manifest
     from retrain.event_split import hold_out_validation as held_out
     from retrain.event_split import read_log

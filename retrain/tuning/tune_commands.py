@@ -64,7 +64,7 @@ def tune_command(
     Six in ten trials are coarse: they learn from a share of the sessions. The others search finely around
     the best of these, and learn from all sessions unless they are pruned. What is stopped goes on later.
     """
-    from models.model_config import load_model_config
+    from models.model_config_file import load_model_config
     from retrain.event_split import read_log
     from retrain.runs.config_toml import config_toml
     from retrain.runs.recorded_training import RUNS, file_source

@@ -6,7 +6,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from models.model_config import ModelConfig, load_model_config
+from models.model_config import ModelConfig
+from models.model_config_file import load_model_config
 from schemas.errors import UsageError
 
 

@@ -10,7 +10,8 @@ from pydantic import Field, model_validator
 from schemas.errors import UsageError
 from schemas.item_event import DEFAULT_EVENT_TYPE_MAP
 from schemas.redis_address import ALLOWED
-from schemas.settings import SharedSettings, parse_event_type_map, read_settings, unknown_variables
+from schemas.setting_types import parse_event_type_map
+from schemas.settings import SharedSettings, read_settings, unknown_variables
 from schemas.settings_table import describe_settings, settings_markdown, settings_table
 from streams.settings import LookupSettings, WorkerSettings
 

@@ -7,7 +7,8 @@ import polars as pl
 import pytest
 
 from millrace import run
-from models.model_config import ModelConfig, load_model_config
+from models.model_config import ModelConfig
+from models.model_config_file import load_model_config
 from retrain.evaluation.evaluation_report import EvaluationReport, read_evaluation_report
 from retrain.runs.run_folder import read_run
 from retrain.training.training_run import train_release

@@ -13,7 +13,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from models.model_config import ModelConfig, load_model_config
+from models.model_config import ModelConfig
+from models.model_config_file import load_model_config
 from retrain.runs.run_folder import read_run
 from retrain.runs.run_recording import RunRecorder, recorded_run
 from retrain.runs.run_tracking import COLUMNS, chosen_trackers

@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from millrace import run
-from models.model_config import load_model_config
+from models.model_config_file import load_model_config
 from retrain.runs.run_folder import read_run
 from streams.dev.child_processes import ChildProcesses
 from tests.retrain.planted_sessions import ring_events
