@@ -2,7 +2,7 @@
 
 Owns the positions of the worker's partitions: takes them over from the watermarks, moves them behind what was
 handed to the agent, and goes back to the watermark when a batch was refused. Commits to Kafka what was
-applied, for lag monitoring only. Made in `streams.worker`, run as a service of the Faust app.
+applied, for lag monitoring only. Made in `streams.event_path`, run as a service of the Faust app.
 """
 
 import asyncio
