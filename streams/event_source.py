@@ -1,8 +1,8 @@
 """The event source: one poll = one micro-batch, several batches in flight.
 
 Owns the loop, and its life from joining the group to leaving it: positions move behind what was handed to
-the agent; where they begin, and begin again, is `streams.position_seeking`. Commits to Kafka what was applied,
-for lag monitoring only. Made in `streams.event_path`, run as a service of the Faust app.
+the agent; where they begin, and begin again, is `streams.position_seeking`. Commits to Kafka what was
+applied, for lag monitoring only. Made in `streams.event_path`, run as a service of the Faust app.
 """
 
 import asyncio
