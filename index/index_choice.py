@@ -1,8 +1,8 @@
 """Choosing an index: build what may suit, measure it on a release's vectors and queries, take the best.
 
-Owns the rule: the fastest in batches that surely finds enough within the budget; a simpler one, or one that
-finds more, in its place where it costs little more, so that noise of the clock does not decide. Callers:
-`retrain.releases.release_building`, `retrain.benches.bench_index`.
+Owns the order: everything is measured by searches for the 100 best, what is good enough also by those that a
+worker makes. By which rules: `index.index_rules`. Callers: `retrain.releases.index_building`,
+`retrain.benches.bench_index`.
 """
 
 import time
@@ -15,37 +15,18 @@ from numpy.typing import NDArray
 from index.exact_index import ExactIndex
 from index.index_candidates import searches, structures
 from index.index_measuring import CUTOFFS, Recall, Trial, microseconds, recall_of
+from index.index_rules import Candidate, IndexRules, best, frontier_of, near_fastest
 from index.item_index import ItemIndex
 from index.pq_index import PqIndex, build_pq_index
-from schemas.index_measurement import IndexMeasurement
+from index.served_search import served_by
+from schemas.index_measurement import IndexMeasurement, ServedSearch
 
 BATCHES = 1, 256
 """Queries at once: of a worker that waits for events, and of one that is busy, when time counts."""
-SLACK = 1.15
-"""So much longer than the fastest may a search take that is simpler or finds more."""
 _FOUND_ALL = 0.999
 """From here on dearer searches of the same codes are not looked at."""
 _LEAST_RECALL = 0.95
 """What finds less is not timed."""
-
-
-@dataclass(frozen=True)
-class IndexRules:
-    """What an index must keep to."""
-
-    least_recall: float = 0.99
-    """Of the 20 and of the 100 best."""
-    budget_us: float = 1000.0
-    """Microseconds a query, in batches."""
-
-
-@dataclass(frozen=True, eq=False)
-class Candidate:
-    """An index and what was measured of it."""
-
-    index: ItemIndex
-    recall: Recall
-    measured: IndexMeasurement
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,6 +35,8 @@ class Choice:
 
     index: ItemIndex
     chosen: IndexMeasurement
+    served: ServedSearch
+    """The search of a worker in it; what it fetches is among the index's parameters alone."""
     exact: IndexMeasurement
     """What an exact search costs."""
     frontier: list[IndexMeasurement]
@@ -71,7 +54,7 @@ class _Found:
 def choose_index(
     vectors: NDArray[np.float32],
     queries: NDArray[np.float32],
-    rules: IndexRules = IndexRules(),
+    rules: IndexRules,
     batches: Sequence[int] = BATCHES,
     clock: Callable[[], float] = time.process_time,
 ) -> Choice:
@@ -88,27 +71,9 @@ def choose_index(
     trial = Trial(queries, exact.search(queries, CUTOFFS[-1])[0])
     found = [_Found(exact, Recall(1, 1, 1), 0, _megabytes(vectors)), *_worth_timing(vectors, trial)]
     candidates = _timed(found, queries, batches, clock)
-    chosen = best(candidates, rules)
-    return Choice(chosen.index, chosen.measured, candidates[0].measured, frontier_of(candidates))
-
-
-def best(candidates: list[Candidate], rules: IndexRules) -> Candidate:
-    """The candidate that the rules choose; at least one finds everything. Simpler ones come first."""
-    enough = [one for one in candidates if one.recall.surely >= rules.least_recall]
-    within = [one for one in enough if _us(one.measured) <= rules.budget_us] or enough
-    limit = SLACK * min(_us(one.measured) for one in within)
-    near = [one for one in within if _us(one.measured) <= limit]
-    simplest = [one for one in near if _shape(one) == _shape(near[0])]
-    return max(simplest, key=lambda one: one.recall.surely)
-
-
-def frontier_of(candidates: list[Candidate]) -> list[IndexMeasurement]:
-    """The measurements that no other beats in both time and recall, the fastest first."""
-    frontier: list[Candidate] = []
-    for one in sorted(candidates, key=lambda one: (_us(one.measured), -_recall(one))):
-        if not frontier or _recall(one) > _recall(frontier[-1]):
-            frontier.append(one)
-    return [one.measured for one in frontier]
+    taken = best(served_by(near_fastest(candidates, rules), trial, rules, batches, clock))
+    exactly, chosen = candidates[0].measured, taken.candidate.measured
+    return Choice(taken.index, chosen, taken.served, exactly, frontier_of(candidates))
 
 
 def _worth_timing(vectors: NDArray[np.float32], trial: Trial) -> Iterator[_Found]:
@@ -161,20 +126,6 @@ def _timed(
         )
         for at, one in enumerate(found)
     ]
-
-
-def _us(measured: IndexMeasurement) -> float:
-    """The time in the largest batches."""
-    return measured.us_per_query[max(measured.us_per_query, key=int)]
-
-
-def _recall(candidate: Candidate) -> float:
-    return min(candidate.recall.at_20, candidate.recall.at_100)
-
-
-def _shape(candidate: Candidate) -> tuple[str, bool]:
-    """What is simpler than what: an exact search than codes, codes than codes in lists."""
-    return candidate.measured.kind, bool(candidate.measured.parameters.get("nlist", 0))
 
 
 def _megabytes(vectors: NDArray[np.float32]) -> float:

@@ -2,7 +2,8 @@
 
 Owns recall and time as the choice of an index and the bench understand them. Time is that of the process's
 processor, the least of several rounds, taken in turn: neighbours on the machine disturb it little. Callers:
-`index.index_choice`, `retrain.benches.bench_index`.
+`index.index_choice`, `index.served_search`,
+`retrain.benches.bench_index`.
 """
 
 import time
@@ -56,9 +57,9 @@ def recall_of(search: Search, trial: Trial) -> Recall:
         wanted = trial.exact[:, :cutoff]
         with one_thread():
             found, _ = search(trial.queries, wanted.shape[1])
-        shares = _shares(found, wanted)
+        shares = shares_found(found, wanted)
         means.append(float(shares.mean()))
-        lows.append(means[-1] - float(shares.std()) / np.sqrt(len(shares)))
+        lows.append(surely(shares))
     return Recall(means[0], means[1], min(lows))
 
 
@@ -68,8 +69,9 @@ def microseconds(
     batch: int,
     clock: Callable[[], float] = time.process_time,
     rounds: int = _ROUNDS,
+    wanted: int = CUTOFFS[-1],
 ) -> dict[Name, float]:
-    """Time of one query, for the 100 best, on one core.
+    """Time of one query on one core.
 
     Args:
         searches: what is measured, in turn.
@@ -77,6 +79,7 @@ def microseconds(
         batch: queries at once.
         clock: seconds.
         rounds: of each; the least time counts.
+        wanted: how many are searched for.
     """
     calls = max(1, _LEAST_QUERIES_A_ROUND // batch)
     least = dict.fromkeys(searches, np.inf)
@@ -87,13 +90,18 @@ def microseconds(
                 started = clock()
                 for call in range(calls):
                     start = (begin + call * batch) % (len(queries) - batch + 1)
-                    search(queries[start : start + batch], CUTOFFS[-1])
+                    search(queries[start : start + batch], wanted)
                 least[name] = min(least[name], (clock() - started) / (calls * batch))
     return {name: 1e6 * seconds for name, seconds in least.items()}
 
 
-def _shares(found: NDArray[np.int32], wanted: NDArray[np.int32]) -> NDArray[np.float64]:
+def shares_found(found: NDArray[np.int32], wanted: NDArray[np.int32]) -> NDArray[np.float64]:
     """Float64 [batch]: the share of the wanted rows that were found."""
     hits = (wanted[:, :, None] == found[:, None, :]).any(axis=2)
     shares: NDArray[np.float64] = hits.mean(axis=1)
     return shares
+
+
+def surely(shares: NDArray[np.float64]) -> float:
+    """The mean less its standard error: other queries would likely have it too."""
+    return float(shares.mean() - shares.std() / np.sqrt(len(shares)))

@@ -53,7 +53,8 @@ class PqIndex:
         Args:
             codes: over the vectors.
             vectors: float32 [items, dim]; not copied.
-            parameters: `refine`, and where there are lists `nlist` and `nprobe`; `dims_a_code`.
+            parameters: `refine`, and where there are lists `nlist` and `nprobe`; `dims_a_code`; where
+                searches for up to `served` items need less than `refine` fetches, `served` and `fetched`.
         """
         self._codes = codes
         self._vectors = vectors.view(np.ndarray)
@@ -64,7 +65,7 @@ class PqIndex:
             self._visits.nprobe = parameters["nprobe"]
 
     def with_search(self, parameters: Mapping[str, int]) -> "PqIndex":
-        """The same codes, searched with another `refine` or `nprobe`."""
+        """The same codes with other parameters of the search: `refine`, `nprobe`, `served`, `fetched`."""
         return PqIndex(self._codes, self._vectors, {**self.parameters, **parameters})
 
     @property
@@ -81,7 +82,7 @@ class PqIndex:
         """The n items with the greatest inner product among those fetched; see `ItemIndex.search`."""
         assert n >= 1
         items = len(self._vectors)
-        fetched = self.parameters["refine"] * max(n, _LEAST_WANTED)
+        fetched = self._fetched(n)
         if not len(queries):
             candidates = np.empty((0, min(fetched, items)), dtype=np.int64)
         elif 2 * fetched < items:
@@ -89,6 +90,12 @@ class PqIndex:
         else:  # a scan leaves out too few, and drops some that it finds worst
             candidates = np.broadcast_to(np.arange(items), (len(queries), items))
         return best_found(candidates, self._exact_scores(queries, candidates), n, items)
+
+    def _fetched(self, wanted: int) -> int:
+        """How many candidates are fetched for a search for so many items."""
+        if wanted <= self.parameters.get("served", 0):
+            return self.parameters["fetched"]
+        return self.parameters["refine"] * max(wanted, _LEAST_WANTED)
 
     def _exact_scores(
         self, queries: NDArray[np.float32], candidates: NDArray[np.int64]

@@ -31,6 +31,11 @@ CANDIDATES_PER_ITEM = 2
 displace; more are fetched for lists that the filters leave short."""
 
 
+def candidates_for(k: int) -> int:
+    """How many candidates are retrieved at first for a list of k."""
+    return CANDIDATES_PER_ITEM * k + RECENCIES
+
+
 def untimed(_: str) -> AbstractContextManager[None]:
     """The stage of nobody's interest."""
     return nullcontext()
@@ -53,7 +58,7 @@ class ListRanker:
         self._k = k
         self._excluded_types = excluded_types
         self._unavailable = unavailable
-        self._candidates = CANDIDATES_PER_ITEM * k + RECENCIES
+        self._candidates = candidates_for(k)
         self._searches = SearchMemory(release.index, self._candidates, release.manifest.items)
         self.items = JointRows(release, None)
 

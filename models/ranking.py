@@ -118,10 +118,8 @@ def top_allowed(
         allowed: bool [batch, n].
         k: the cutoff; a list is shorter where fewer are allowed.
     """
-    if allowed[:, :k].all():
-        return [RankedRows(*ranked) for ranked in zip(rows[:, :k], scores[:, :k], strict=True)]
-    ranked = []
-    for at in range(len(rows)):
+    ranked = [RankedRows(*one) for one in zip(rows[:, :k], scores[:, :k], strict=True)]
+    for at in np.flatnonzero(~allowed[:, :k].all(axis=1)).tolist():
         keep = np.flatnonzero(allowed[at])[:k]
-        ranked.append(RankedRows(rows[at, keep], scores[at, keep]))
+        ranked[at] = RankedRows(rows[at, keep], scores[at, keep])
     return ranked

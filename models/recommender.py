@@ -2,28 +2,24 @@
 
 Pure; the same code in the worker and in evaluation.
 
-Owns the order of the steps of one batch. Callers: `streams.recommend_agent`,
-`retrain.evaluation.served_release`.
-
-A batch goes in waves: the first event of every session, then the second, and so on, so that each encoder step
-serves many sessions and each event still sees the one before it.
+Owns the order of the steps of one batch, and what it is told of: sessions advance (`models.session_advance`),
+lists are ranked (`models.list_ranker`). Callers: `streams.isolation`, `retrain.evaluation.served_release`.
 """
 
 from collections.abc import Collection, Mapping, Sequence
 from copy import copy
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from models.encoding import StateEncoder
 from models.joint_rows import JointRows
 from models.list_ranker import ListRanker, Stage, untimed
 from models.ranking import RankedRows
 from models.release import Release
 from models.repeat_bias import LastItems
-from models.session_rule import APART, append_event, is_repeat, pause_ms
+from models.session_advance import Advanced, SessionAdvance, superseded
 from models.side_index import SideIndex
 from schemas.ids import EventId, SessionId
 from schemas.item_event import EraseSession, ItemEvent
@@ -86,21 +82,6 @@ class EncodedEvents(NamedTuple):
     """float32 [events, RECENCIES], the scores that they have."""
 
 
-@dataclass(eq=False)
-class _Pending:
-    """The events of a batch on their way from state to query."""
-
-    states: list[SessionState]
-    """After each event; the empty session where one is erased."""
-    repeats: list[EventId | None]
-    pauses_ms: list[int]
-    queries: NDArray[np.float32]
-    known: NDArray[np.bool_] = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.known = np.zeros(len(self.states), dtype=np.bool_)
-
-
 class Recommender:
     """One release and the policy under which it is served; immutable."""
 
@@ -128,7 +109,7 @@ class Recommender:
         self.k = k
         self._stage = stage
         self._latest_only = latest_only
-        self._encoder = StateEncoder(release)
+        self._sessions = SessionAdvance(release)
         self._ranker = ListRanker(release, k, excluded_types, unavailable, stage)
 
     def with_items(self, unavailable: NDArray[np.bool_] | None, side: SideIndex | None) -> "Recommender":
@@ -162,14 +143,14 @@ class Recommender:
             A list an event and the changed sessions. Nothing of `states` is changed.
         """
         with self._stage("encode"):
-            pending, changed = self._encode(states, events)
-        superseded = _superseded(events) if self._latest_only else frozenset()
-        ranked = self._rank(pending, superseded)
+            advanced, changed = self._sessions.advance(states, events)
+        skipped = superseded(events) if self._latest_only else frozenset()
+        ranked = self._rank(advanced, skipped)
         recommendations = [
-            None if at in superseded else self._outcome(at, event, pending, ranked)
+            None if at in skipped else self._outcome(at, event, advanced, ranked)
             for at, event in enumerate(events)
         ]
-        return Recommended(recommendations, changed, pending.pauses_ms)
+        return Recommended(recommendations, changed, advanced.pauses_ms)
 
     def encode(self, events: Sequence[SessionEvent]) -> EncodedEvents:
         """What the lists of events of new sessions are made from.
@@ -177,112 +158,33 @@ class Recommender:
         Args:
             events: in log order, none that erases.
         """
-        pending, _ = self._encode({}, events)
-        last, scores = self._ranker.last_items(pending.queries, pending.states)
-        return EncodedEvents(pending.queries, pending.known, last, scores)
+        advanced, _ = self._sessions.advance({}, events)
+        last, scores = self._ranker.last_items(advanced.queries, advanced.states)
+        return EncodedEvents(advanced.queries, advanced.known, last, scores)
 
     def follow(
         self, states: Mapping[SessionId, SessionState | None], events: Sequence[SessionEvent]
     ) -> Followed:
         """Advance the sessions as `recommend` does, and rank nothing; arguments as there."""
-        pending, changed = self._encode(states, events)
-        return Followed(pending.queries, pending.known, [one is not None for one in pending.repeats], changed)
-
-    def _encode(
-        self, states: Mapping[SessionId, SessionState | None], events: Sequence[SessionEvent]
-    ) -> tuple[_Pending, dict[SessionId, SessionState | None]]:
-        """Advance the sessions, wave by wave: the queries, and the changed sessions."""
-        current = {item.event.session_id: states.get(item.event.session_id) for item in events}
-        stored = self._encoder.rebuild({key: state for key, state in current.items() if state is not None})
-        current.update(stored)
-        changed: dict[SessionId, SessionState | None] = {}
-        pending = _Pending(
-            states=[SessionState()] * len(events),
-            repeats=[None] * len(events),
-            pauses_ms=[APART] * len(events),
-            queries=np.zeros((len(events), self.release.manifest.encoder.index_dim), dtype=np.float32),
+        advanced, changed = self._sessions.advance(states, events)
+        return Followed(
+            advanced.queries, advanced.known, [one is not None for one in advanced.repeats], changed
         )
-        for wave in _waves(events):
-            self._advance(wave, events, current, changed, pending)
-        return pending, changed
 
-    def _advance(
-        self,
-        wave: list[int],
-        events: Sequence[SessionEvent],
-        current: dict[SessionId, SessionState | None],
-        changed: dict[SessionId, SessionState | None],
-        pending: _Pending,
-    ) -> None:
-        """One event for each of several sessions: history, encoder step, query."""
-        steps: list[tuple[int, SessionState, ItemEvent | None]] = []
-        for at in wave:
-            event = events[at].event
-            if isinstance(event, EraseSession):
-                current[event.session_id] = changed[event.session_id] = None
-                continue
-            before = current[event.session_id] or SessionState()
-            if event.consent and is_repeat(before, event.event_id):
-                pending.repeats[at] = event.event_id
-                steps.append((at, before, None))
-            else:
-                history = before if event.consent else SessionState()
-                after = append_event(
-                    history, event, events[at].partition, self.release.manifest.session_gap_s
-                )
-                steps.append((at, after, event))
-                if event.consent:
-                    pending.pauses_ms[at] = pause_ms(before, after, event)
-        if not steps:
-            return
-        ats = [at for at, _, _ in steps]
-        after_states, queries, known = self._encoder.step(
-            [state for _, state, _ in steps], [event for _, _, event in steps]
-        )
-        pending.queries[ats], pending.known[ats] = queries, known
-        for (at, _, step), state in zip(steps, after_states, strict=True):
-            pending.states[at] = state
-            if step is not None and step.consent:
-                current[step.session_id] = changed[step.session_id] = state
-
-    def _rank(self, pending: _Pending, superseded: Collection[int]) -> dict[int, RankedRows]:
-        ranked = [at for at in np.flatnonzero(pending.known).tolist() if at not in superseded]
-        states = [pending.states[at] for at in ranked]
-        return dict(zip(ranked, self._ranker.rank(pending.queries[ranked], states), strict=True))
+    def _rank(self, advanced: Advanced, skipped: Collection[int]) -> dict[int, RankedRows]:
+        ranked = [at for at in np.flatnonzero(advanced.known).tolist() if at not in skipped]
+        states = [advanced.states[at] for at in ranked]
+        return dict(zip(ranked, self._ranker.rank(advanced.queries[ranked], states), strict=True))
 
     def _outcome(
-        self, at: int, item: SessionEvent, pending: _Pending, ranked: dict[int, RankedRows]
+        self, at: int, item: SessionEvent, advanced: Advanced, ranked: dict[int, RankedRows]
     ) -> Recommendation | None:
         if isinstance(item.event, EraseSession):
             return None
         by_model = ranked.get(at)
         return Recommendation(
-            ranked=by_model if by_model is not None else self._ranker.popular(pending.states[at]),
+            ranked=by_model if by_model is not None else self._ranker.popular(advanced.states[at]),
             strategy=self.release.manifest.strategy if by_model is not None else "popular",
-            repeat_of=pending.repeats[at],
+            repeat_of=advanced.repeats[at],
             stored=item.event.consent,
         )
-
-
-def _superseded(events: Sequence[SessionEvent]) -> frozenset[int]:
-    """Places of the events that a later one of their session follows; those without consent stand alone."""
-    kept = [
-        at for at, item in enumerate(events) if isinstance(item.event, EraseSession) or item.event.consent
-    ]
-    last = {events[at].event.session_id: at for at in kept}
-    return frozenset(at for at in kept if last[events[at].event.session_id] != at) - {
-        at for at in kept if isinstance(events[at].event, EraseSession)
-    }
-
-
-def _waves(events: Sequence[SessionEvent]) -> list[list[int]]:
-    """Places of the events such that each wave holds at most one event of a session, in order."""
-    waves: list[list[int]] = []
-    count: dict[SessionId, int] = {}
-    for at, item in enumerate(events):
-        depth = count.get(item.event.session_id, 0)
-        count[item.event.session_id] = depth + 1
-        if depth == len(waves):
-            waves.append([])
-        waves[depth].append(at)
-    return waves

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from index.item_index import ItemIndex, load_index
 from models.encoder import OnnxEncoder
 from models.ranking import SCORED_ROW
-from models.repeat_bias import SERVED_SHAPE
+from models.repeat_bias import load_repeat_bias
 from models.servable_model import index_vectors
 from models.trainable_weights import WEIGHTS_FILE
 from models.vocabulary import Vocabulary, load_vocabulary
@@ -165,19 +165,10 @@ def assemble_release(folder: Path, manifest: ReleaseManifest, threads: int = 1) 
             index_vectors(item_vectors, manifest.encoder.index_dim),
             manifest.index.parameters,
         ),
-        repeat_bias=_repeat_bias(folder, manifest),
+        repeat_bias=load_repeat_bias(folder / REPEAT_BIAS_FILE)
+        if REPEAT_BIAS_FILE in manifest.files
+        else None,
     )
-
-
-def _repeat_bias(folder: Path, manifest: ReleaseManifest) -> NDArray[np.float32] | None:
-    if REPEAT_BIAS_FILE not in manifest.files:
-        return None
-    table: NDArray[np.float32] = np.load(folder / REPEAT_BIAS_FILE)
-    if table.shape != SERVED_SHAPE or table.dtype != np.float32 or not np.isfinite(table).all():
-        raise InvalidRelease(
-            f"release {manifest.release_id}: {REPEAT_BIAS_FILE} is no finite float32 of shape {SERVED_SHAPE}"
-        )
-    return table
 
 
 def sha256_of(path: Path) -> str:

@@ -4,16 +4,18 @@ A recurrent state tells that a session likes a kind of item; whether its user go
 events ago, or has seen enough of it, it tells badly (Ren et al. 2019, RepeatNet, give repeats a network of
 their own). Here it is one number for each of 96 cases, learned with the other weights and added to the scores
 of the session's last items. Owns the cases, which items of a session have one, and the form that is served.
-Callers: `models.list_ranker`, `retrain.training.training_state`, the evaluation.
+Callers: `models.list_ranker`, `models.release`, `retrain.training.training_state`, the evaluation.
 """
 
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from models.vocabulary import UNKNOWN
+from schemas.errors import InvalidRelease
 
 RECENCIES = 8
 """Different items of a session that are remembered, the last ones."""
@@ -114,6 +116,18 @@ def served_table(biases: NDArray[np.float32], cosine_scale: float, shrinkage: fl
     share = shrinkage if cosine_scale else 0.0
     slopes = np.full_like(biases, 1 - share)
     return np.stack([slopes, biases + np.float32(share * _PIVOT * cosine_scale)])
+
+
+def load_repeat_bias(path: Path) -> NDArray[np.float32]:
+    """Read a release's table, float32, of `SERVED_SHAPE`.
+
+    Raises:
+        InvalidRelease: the file holds something else.
+    """
+    table: NDArray[np.float32] = np.load(path)
+    if table.shape != SERVED_SHAPE or table.dtype != np.float32 or not np.isfinite(table).all():
+        raise InvalidRelease(f"{path} is no finite float32 of shape {SERVED_SHAPE}")
+    return table
 
 
 def rescored(table: NDArray[np.float32], last: LastItems, scores: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -18,10 +18,11 @@ from numpy.typing import NDArray
 
 from schemas.ids import EventId, ItemId
 from schemas.item_event import EVENT_TYPES, ItemEvent
-from schemas.session_state import HASH_BYTES, MAX_ITEMS, TIME_BYTES, SessionState, hash_event_id
+from schemas.session_state import HASH_BYTES, MAX_ITEMS, TIME_BYTES, VERSION, SessionState, hash_event_id
 
 EVENT_TYPE_CODES: dict[str, int] = {name: code for code, name in enumerate(EVENT_TYPES)}
 """The code of each event type, in states, training data and the encoder's input."""
+_CODE_BYTES = {name: bytes((code,)) for name, code in EVENT_TYPE_CODES.items()}
 
 EARLIEST_MS = 631_152_000_000
 """1990, before the web and its shops: an event time before it is a clock or a unit that is wrong."""
@@ -96,15 +97,16 @@ def append_event(state: SessionState, event: ItemEvent, partition: int, session_
     event_hashes = state.event_hashes
     if event.event_id is not None:
         event_hashes = (event_hashes + hash_event_id(event.event_id))[-MAX_ITEMS * HASH_BYTES :]
-    return SessionState(
-        release_id=state.release_id,
-        item_ids=(*item_ids, event.item_id)[-MAX_ITEMS:],
-        event_types=(event_types + bytes((EVENT_TYPE_CODES[event.event_type],)))[-MAX_ITEMS:],
-        times_s=(times_s + time_s.to_bytes(TIME_BYTES, "little"))[-MAX_ITEMS * TIME_BYTES :],
-        event_hashes=event_hashes,
-        encoder_state=encoder_state,
-        last_event_at_ms=max(state.last_event_at_ms, event.occurred_at_ms),
-        home_partition=partition,
+    return SessionState(  # by position: half the time of by name
+        VERSION,
+        state.release_id,
+        (*item_ids, event.item_id)[-MAX_ITEMS:],
+        (event_types + _CODE_BYTES[event.event_type])[-MAX_ITEMS:],
+        (times_s + time_s.to_bytes(TIME_BYTES, "little"))[-MAX_ITEMS * TIME_BYTES :],
+        event_hashes,
+        encoder_state,
+        max(state.last_event_at_ms, event.occurred_at_ms),
+        partition,
     )
 
 

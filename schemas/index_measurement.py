@@ -22,3 +22,16 @@ class IndexMeasurement(msgspec.Struct, frozen=True, kw_only=True):
     """Seconds to build it, on all cores."""
     mb: float
     """Megabytes that a search reads from: vectors and, where there are any, codes."""
+
+
+class ServedSearch(msgspec.Struct, frozen=True, kw_only=True):
+    """The search of a worker in the chosen index, which wants less than the 100 best; likewise."""
+
+    candidates: int
+    """How many it searches for at first."""
+    us_per_query: dict[str, float]
+    """Microseconds of one core for so many, by the number of queries searched at once."""
+    recall_of_list: float
+    """Share of the 20 best that it finds: the list, where no filter takes of it."""
+    recall_of_candidates: float
+    """Share of as many best as it searches for."""

@@ -10,7 +10,7 @@ import msgspec
 
 from schemas.gate_report import GateReport
 from schemas.ids import ReleaseId
-from schemas.index_measurement import IndexMeasurement
+from schemas.index_measurement import IndexMeasurement, ServedSearch
 from schemas.recommendation_list import Strategy
 
 SCHEMA_VERSION = 1
@@ -47,6 +47,8 @@ class IndexSpec(msgspec.Struct, frozen=True, kw_only=True):
     frontier: list[IndexMeasurement] | msgspec.UnsetType = msgspec.UNSET
     """What was measured when the index was chosen, without what something else beats in both time and recall;
     not there where nothing was to be chosen."""
+    served: ServedSearch | msgspec.UnsetType = msgspec.UNSET
+    """The search of a worker in what was chosen; likewise."""
 
 
 class LogRange(msgspec.Struct, frozen=True, kw_only=True):

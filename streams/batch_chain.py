@@ -12,11 +12,11 @@ from collections.abc import Mapping, Sequence, Set
 from aiokafka import TopicPartition
 
 from schemas.ids import SessionId, UserId
-from schemas.redis_keys import bucket_of
 from schemas.session_state import SessionState
 from streams.dead_letters import DeadLetter
+from streams.due_events import due_events, due_letters
 from streams.event_decoding import DecodedEvent
-from streams.micro_batch import Abandoned, BatchOutcome, MicroBatch, Watermarks, highest
+from streams.micro_batch import Abandoned, BatchOutcome, MicroBatch, Watermarks
 from streams.session_store import UnitSave
 
 States = dict[SessionId, SessionState | None]
@@ -89,42 +89,12 @@ class ChainedBatch:
         return all(stored[bucket] in {marks[bucket] for marks in begins} for bucket in self.buckets[number])
 
     def due(self, events: list[DecodedEvent], buckets: int) -> list[DecodedEvent]:
-        """The events that are to be applied: not those of refused partitions.
-
-        Nor those below the watermark of their bucket where it is ahead of where the batch begins: they were
-        applied by a save that other buckets missed.
-
-        Args:
-            events: of the batch.
-            buckets: into how many sessions are hashed.
-        """
-        first = {one: records[0].offset for one, records in self.batch.records.items()}
-        ahead = {
-            one: marks
-            for unit in self.expected.values()
-            for one, marks in unit.items()
-            if one in first and any(mark is not None and mark > first[one] for mark in marks)
-        }
-        if not ahead and not self.refused:
-            return events
-        return [
-            one
-            for one in events
-            if one.partition not in self.refused
-            and (one.partition not in ahead or _is_due(one, ahead[one.partition], buckets))
-        ]
+        """The events that are to be applied; see `streams.due_events`."""
+        return due_events(events, self._begin, self.batch.records, self.refused, buckets)
 
     def due_letters(self, letters: list[DeadLetter]) -> list[DeadLetter]:
-        """The dead letters that are to be sent: not those of refused partitions.
-
-        Nor those below any bucket's watermark: what is saved was emitted, and all before it.
-        """
-        sent = {one: highest(marks) or 0 for unit in self.expected.values() for one, marks in unit.items()}
-        return [
-            one
-            for one in letters
-            if one.partition not in self.refused and one.record.offset >= sent[one.partition]
-        ]
+        """The dead letters that are to be sent; likewise."""
+        return due_letters(letters, self._begin, self.refused)
 
     def start(self, loaded: Mapping[SessionId, SessionState]) -> States:
         """The states that the batch starts from; the batches before it are let go.
@@ -184,6 +154,11 @@ class ChainedBatch:
         expected = {one: self.expected[one.partition][one] for one in self.refused}
         return BatchOutcome(applied, self.refused, expected)
 
+    @property
+    def _begin(self) -> Unit:
+        """Of each partition the watermarks at which the batch begins."""
+        return {one: marks for unit in self.expected.values() for one, marks in unit.items()}
+
     def _continued(self, number: int) -> list["ChainedBatch"]:
         """The unsaved batches whose watermarks of a unit lead to this one's, the nearest first."""
         continued: list[ChainedBatch] = []
@@ -195,8 +170,3 @@ class ChainedBatch:
                 continued.append(before)
                 begin = before.expected[number]
         return continued
-
-
-def _is_due(event: DecodedEvent, marks: Watermarks, buckets: int) -> bool:
-    mark = marks[bucket_of(event.session_id, buckets)]
-    return mark is None or event.record.offset >= mark

@@ -7,7 +7,7 @@ Faust loses what is in a channel in three ways, none of which may happen to a ba
   rebalances: batches are put as they are, not as Faust events;
 * a channel drops what it is given before an agent listens: a batch waits for that here.
 
-Caller: `streams.worker`.
+Caller: `streams.event_path`.
 """
 
 import asyncio

@@ -12,7 +12,7 @@ import numpy as np
 
 from models.joint_rows import JointRows
 from models.recommender import Recommendation
-from schemas.ids import SessionId
+from schemas.ids import ReleaseId, SessionId
 from schemas.item_event import EraseSession, ItemEvent
 from schemas.recommendation_list import RecommendationList, ScoredItem, Source, encode_recommendation_list
 from schemas.timestamps import from_epoch_ms
@@ -35,6 +35,15 @@ class Outgoing(NamedTuple):
     """A list each, where they are not superseded; a tombstone for an erased session."""
     latest: dict[SessionId, bytes]
     """The latest list of each session that keeps one."""
+
+
+class _OfBatch(NamedTuple):
+    """What all lists of a batch say alike."""
+
+    release_id: ReleaseId
+    produced_at: datetime
+    side_index_version: int | None
+    catalogue_version: int | None
 
 
 class BatchMessages:
@@ -60,11 +69,16 @@ class BatchMessages:
         """One message for each event, to the partition number of the event."""
         messages: list[OutgoingMessage] = []
         latest: dict[SessionId, bytes] = {}
-        produced_at = from_epoch_ms(int(time.time() * 1000))
+        batch = _OfBatch(
+            served.release_id,
+            from_epoch_ms(int(time.time() * 1000)),
+            served.side_index_version,
+            served.catalogue_version or None,
+        )
         items = _scored_items(served.recommender.items, isolated.recommendations)
         for event, recommendation in zip(isolated.events, isolated.recommendations, strict=True):
             if recommendation is not None:
-                made = _list(served, event, recommendation, next(items), produced_at)
+                made = _list(batch, event, recommendation, next(items))
                 value = encode_recommendation_list(made)
                 messages.append(self._message(event, value))
                 if recommendation.stored:
@@ -81,11 +95,7 @@ class BatchMessages:
 
 
 def _list(
-    served: Served,
-    decoded: DecodedEvent,
-    recommendation: Recommendation,
-    items: list[ScoredItem],
-    produced_at: datetime,
+    batch: _OfBatch, decoded: DecodedEvent, recommendation: Recommendation, items: list[ScoredItem]
 ) -> RecommendationList:
     record, event = decoded.record, decoded.event
     assert isinstance(event, ItemEvent), "an erasure has no list"
@@ -94,16 +104,16 @@ def _list(
         recommendation_id=source.recommendation_id,
         source=source,
         session_id=event.session_id,
-        release_id=served.recommender.release.release_id,
+        release_id=batch.release_id,
         strategy=recommendation.strategy,
         items=items,
         occurred_at=from_epoch_ms(event.occurred_at_ms),
-        produced_at=produced_at,
+        produced_at=batch.produced_at,
         user_id=event.user_id,
         event_id=event.event_id,
         repeat_of=recommendation.repeat_of,
-        side_index_version=served.side_index_version,
-        catalogue_version=served.catalogue_version or None,
+        side_index_version=batch.side_index_version,
+        catalogue_version=batch.catalogue_version,
     )
 
 

@@ -8,7 +8,7 @@ is refused whole, before anything of it is emitted or written.
 
 Several batches are processed at once, each at another step; a step takes them in the order in which they
 came. A batch thus starts from the states that the one before it computed, whether or not they are saved.
-Caller: the agent in `streams.worker`.
+Caller: the agent, `streams.recommend_agent`.
 """
 
 import asyncio

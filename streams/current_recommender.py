@@ -6,6 +6,7 @@ by one release and one side index under one catalogue).
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -40,6 +41,13 @@ class Served:
         """The version of the side index that is searched beside the release; None without one."""
         side = self.side_index
         return None if side is None else side.version
+
+
+class Prepared(NamedTuple):
+    """What may be served in the place of something."""
+
+    before: Served
+    after: Served
 
 
 class CurrentRecommender:
@@ -101,15 +109,25 @@ class CurrentRecommender:
         side = self._side_index_of(release)
         self.served = prepared if is_current and side is None else self._with_items(prepared, side)
 
-    def use_side_index(self, side: SideIndex) -> bool:
+    def with_side_index(self, side: SideIndex) -> Prepared | None:
+        """What is served with other new items, for `use_side_index`; may be called in another thread.
+
+        None where another release serves by now.
+        """
+        before = self.served
+        if before is None or before.release_id != side.release_id:
+            return None
+        return Prepared(before, self._with_items(before, side))
+
+    def use_side_index(self, prepared: Prepared) -> bool:
         """Search other new items from the next batch on.
 
         Returns:
-            Whether it is done; not where another release serves by now.
+            Whether it is done; not where release or catalogue are others than when it was prepared.
         """
-        if self.served is None or self.release_id != side.release_id:
+        if self.served is not prepared.before:
             return False
-        self.served = self._with_items(self.served, side)
+        self.served = prepared.after
         return True
 
     def use_availability(self, availability: Availability) -> None:

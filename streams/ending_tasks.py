@@ -1,5 +1,6 @@
-"""Ending a background task, and stopping a part that may hang, so that a process ends when it is told to.
+"""Ending background tasks and parts that may hang, so that a process ends when it is told to.
 
+And waiting for what a task brings about, which may end before it does.
 Callers: `streams.worker`, `streams.event_source`, `streams.release_watcher`.
 """
 
@@ -42,3 +43,20 @@ async def stop_in_time(part: str, stop: Callable[[], Awaitable[None]], limit_s: 
         stopping.result()
     else:
         log.warning("not stopped in time, left alone", part=part, limit_s=limit_s)
+
+
+async def reached(event: asyncio.Event, task: "asyncio.Task[None]") -> None:
+    """Wait for an event that a task brings about; should the task end before it, raise what ended it."""
+    waiter = asyncio.create_task(event.wait())
+    try:
+        await asyncio.wait({waiter, task}, return_when=asyncio.FIRST_COMPLETED)
+        if not event.is_set():
+            task.result()
+    finally:
+        waiter.cancel()
+
+
+async def first_of(*futures: "asyncio.Future[Any]") -> "asyncio.Future[Any]":
+    """Wait until one is done; that one, the first given where several are."""
+    await asyncio.wait(futures, return_when=asyncio.FIRST_COMPLETED)
+    return next(future for future in futures if future.done())

@@ -1,14 +1,14 @@
 """The event source: one poll = one micro-batch, several batches in flight.
 
-Owns the positions of the worker's partitions: takes them over from the watermarks, moves them behind what was
-handed to the agent, and goes back to the watermark when a batch was refused. Commits to Kafka what was
-applied, for lag monitoring only. Made in `streams.worker`, run as a service of the Faust app.
+Owns the loop, and its life from joining the group to leaving it: positions move behind what was handed to
+the agent; where they begin, and begin again, is `streams.position_seeking`. Commits to Kafka what was
+applied, for lag monitoring only. Made in `streams.event_path`, run as a service of the Faust app.
 """
 
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Collection
-from typing import Any, TypeVar
+from typing import Any
 
 from aiokafka import TopicPartition
 from mode import Service
@@ -19,14 +19,14 @@ from streams.ending_tasks import stop_in_time
 from streams.group_member import GroupMember
 from streams.health import Health
 from streams.message_polling import MessagePolling, PositionLost
-from streams.micro_batch import Abandoned, BatchOutcome, MicroBatch, Record, Watermarks
+from streams.micro_batch import Abandoned, BatchOutcome, MicroBatch, Record
 from streams.offset_commits import OffsetCommits
+from streams.position_seeking import PositionSeeking
 from streams.positions import Positions
-from streams.retrying import SLOW_S, until_available
-from streams.taking_over import Position, TakeOver
+from streams.retrying import until_available
+from streams.taking_over import TakeOver
 from streams.unreadable_records import UnreadableRecord
 
-T = TypeVar("T")
 IN_FLIGHT = 3
 """Batches in flight at most: one is loaded while one is computed and one is emitted and saved."""
 COMPARE_EVERY_S = 1.0
@@ -64,13 +64,14 @@ class EventSource(Service):
         super().__init__(**kwargs)
         self._member = member
         self._polling = polling
-        self._take_over = take_over
         self._health = health
         self._commits = commits
         self._patience_s = patience_s
         self._in_flight = BatchesInFlight(member, hand_over, self._follow)
         self._positions = Positions()
-        self._astray: dict[TopicPartition, Watermarks] = {}
+        self._seeking = PositionSeeking(
+            member, take_over, self._positions, commits, health, lambda: self._settle(0), self._is_draining
+        )
         self._running = False
         self._draining = False
         self._compare_at_s = 0.0
@@ -127,10 +128,10 @@ class EventSource(Service):
 
     async def _step(self) -> None:
         await self._settle(IN_FLIGHT - 1)
-        if self._astray:
-            await self._turn_back()
+        if self._seeking.astray:
+            await self._seeking.turn_back()
         if new := self._member.assignment - set(self._positions):
-            await self._take(new)
+            await self._seeking.take(new)
         if time.monotonic() >= self._compare_at_s:
             await self._compare()
             return
@@ -148,42 +149,26 @@ class EventSource(Service):
 
     def _give_up(self) -> None:
         self._in_flight.give_up()
-        self._void_positions()
+        self._seeking.void()
 
     async def _poll(self) -> dict[TopicPartition, list[Record]]:
         """The next messages; after an error all positions are void, for the client may have dropped some."""
         try:
             return await self._polling.poll(self._positions.among(self._member.assignment))
         except (UnreadableRecord, PositionLost):
-            self._void_positions()
+            self._seeking.void()
             return {}
         except Unavailable:
-            self._void_positions()
+            self._seeking.void()
             raise
-
-    def _void_positions(self) -> None:
-        self._member.pause(frozenset(self._positions))
-        self._positions.clear()
-
-    async def _take(self, partitions: Collection[TopicPartition]) -> None:
-        """Read the positions of partitions and go there; they stay paused until then."""
-        self._member.pause(partitions)
-        await self._settle(0)  # the watermarks may be about to move
-        found = await self._patiently("redis", lambda: self._take_over.positions(partitions))
-        for partition, position in found.items():
-            self._go_to(partition, position)
 
     async def _compare(self) -> None:
         """See that Redis answers and where it stands, also where no event comes.
 
         A Redis that went back or lost everything is caught up at once.
         """
-        idle = [one for one in self._positions if one not in self._in_flight]
-        stored = await self._patiently("redis", lambda: self._take_over.stored(idle))
-        for partition, marks in stored.items():
-            if partition in self._positions and marks != self._positions.expected(partition):
-                self._astray.setdefault(partition, self._positions.expected(partition))
-        if not self._astray and (catching_up := self._positions.catching_up()):
+        await self._seeking.compare(one for one in self._positions if one not in self._in_flight)
+        if not self._seeking.astray and (catching_up := self._positions.catching_up()):
             await self._launch(catching_up)
         self._compare_at_s = time.monotonic() + COMPARE_EVERY_S
 
@@ -198,29 +183,7 @@ class EventSource(Service):
         """Note what was applied, and which partitions are not where they were expected."""
         self._commits.note(outcome.applied)
         for partition in self._positions.among(outcome.refused):
-            self._astray.setdefault(partition, outcome.expected[partition])
-
-    async def _turn_back(self) -> None:
-        """The store has other watermarks than expected: another worker went on, or Redis went back."""
-        self._member.pause(self._astray)
-        await self._settle(0)
-        astray, self._astray = self._astray, {}
-        gone = {one: marks for one, marks in astray.items() if self._positions.forget(one)}
-        for partition, expected in gone.items():
-            position = await self._patiently(
-                "redis",
-                lambda: self._take_over.position(partition, expected),  # noqa: B023
-            )
-            self._go_to(partition, position)
-
-    def _go_to(self, partition: TopicPartition, position: Position) -> None:
-        if self._member.seek(partition, position.offset):
-            self._positions.start(partition, position)
-            self._commits.start_at(partition, position.offset)
-
-    async def _patiently(self, part: str, operation: Callable[[], Awaitable[T]]) -> T:
-        waiting = until_available(operation, part, self._health, self._is_draining, slow_s=SLOW_S)
-        return await self._member.alive(asyncio.ensure_future(waiting), self._is_draining)
+            self._seeking.go_astray(partition, outcome.expected[partition])
 
     def _is_draining(self) -> bool:
         return self._draining

@@ -1,6 +1,6 @@
 """A warning at the start where Redis may evict watermarks: states without their watermark are advanced twice.
 
-Caller: `streams.worker`.
+Caller: `streams.starting_checks`.
 """
 
 import structlog

@@ -1,7 +1,7 @@
 """Whether Kafka lets a worker read its topics and join its groups, asked before it starts.
 
 Later refusals reach Faust's consumer too, which ends without a line that a user can read. Writing is not
-asked: the first list tells. Caller: `streams.worker`.
+asked: the first list tells. Caller: `streams.starting_checks`.
 """
 
 import asyncio

@@ -1,6 +1,7 @@
 """Positions: where the worker's partitions stand, and the batches that move them.
 
-Owns that the positions are behind what was handed to the agent. Caller: `streams.event_source`.
+Owns that the positions are behind what was handed to the agent. Callers: `streams.event_source`,
+`streams.position_seeking`.
 """
 
 import asyncio

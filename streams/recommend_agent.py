@@ -1,6 +1,6 @@
 """The agent `recommend`: a Faust agent over micro-batches. Resolves the outcome of each, whatever happens.
 
-Caller: `streams.worker`.
+Caller: `streams.event_path`.
 """
 
 import asyncio

@@ -17,7 +17,7 @@ from schemas.ids import ReleaseId
 from schemas.release_announcement import ReleaseAnnouncement
 from streams.announcement_topic import AnnouncementTopic
 from streams.backoff import Backoff
-from streams.ending_tasks import end_task
+from streams.ending_tasks import end_task, reached
 from streams.health import Health
 from streams.release_candidates import Candidates
 from streams.release_fetching import fetch_release, may_pass
@@ -104,11 +104,12 @@ class ReleaseWatcher(Generic[T]):
             UsageError: the setting of where releases are cannot work.
         """
         self._task = asyncio.create_task(self._follow(), name="release-watcher")
-        await self._until(self._caught_up)
+        await reached(self._caught_up, self._task)
 
     async def wait_for_release(self) -> T:
         """What is served, as soon as there is a release."""
-        await self._until(self._served)
+        assert self._task is not None, "start the watcher first"
+        await reached(self._served, self._task)
         assert self._running is not None
         return self._running.value
 
@@ -116,17 +117,6 @@ class ReleaseWatcher(Generic[T]):
         """Stop following; what is served stays readable."""
         if self._task is not None:
             await end_task(self._task)
-
-    async def _until(self, event: asyncio.Event) -> None:
-        """Wait for the event; should the following end before it, raise what ended it."""
-        assert self._task is not None, "start the watcher first"
-        waiter = asyncio.create_task(event.wait())
-        try:
-            await asyncio.wait({waiter, self._task}, return_when=asyncio.FIRST_COMPLETED)
-            if not event.is_set():
-                self._task.result()
-        finally:
-            waiter.cancel()
 
     async def _follow(self) -> None:
         """Catch up, follow, and again where Kafka fails."""

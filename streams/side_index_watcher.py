@@ -108,11 +108,22 @@ class SideIndexWatcher:
             self._put_off(wanted, error)
             return
         say = log.debug if self._current.side_index_version else log.info  # each version would be many lines
-        if self._current.use_side_index(side):
+        if await self._search(side):
             self._announced_at = wanted.announced_at.timestamp()
             self._backoff.reset()
             self._health.recover(PART)
             say("searching side index", release_id=side.release_id, version=side.version, items=len(side))
+
+    async def _search(self, side: SideIndex) -> bool:
+        """Swap to it, unless another release serves by now.
+
+        What is swapped to is made in a thread, for that looks through the whole catalogue; and made anew
+        where what it was made of is not served any more.
+        """
+        while (prepared := await asyncio.to_thread(self._current.with_side_index, side)) is not None:
+            if self._current.use_side_index(prepared):
+                return True
+        return False
 
     def _load(self, wanted: SideIndexAnnouncement, release: Release) -> SideIndex:
         with fetched_side_index(self._releases, wanted.release_id, wanted.version) as folder:

@@ -1,7 +1,7 @@
 """Taking over a partition: from which offset to go on, and which watermarks to expect.
 
 The truth is the watermark in Redis; Kafka's committed offset only helps where Redis has none. Caller:
-`streams.event_source`.
+`streams.position_seeking`.
 """
 
 import time

@@ -1,6 +1,6 @@
 """Topics: creating them, and checking at a worker's start that they are as the flow needs them.
 
-Callers: `millrace topics create`, `streams.worker`, the demo.
+Callers: `millrace topics create`, `streams.starting_checks`, the demo.
 """
 
 from collections.abc import AsyncIterator, Collection

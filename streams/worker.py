@@ -1,7 +1,6 @@
 """The worker process: every part is made here, started in order, and stopped in the reverse order.
 
-Composition root of `millrace worker`. Events flow: event source -> batch channel -> agent `recommend` ->
-batch processor.
+Composition root of `millrace worker`. What an event goes through: `streams.event_path`.
 """
 
 import asyncio
@@ -12,7 +11,6 @@ from collections.abc import Coroutine
 from contextlib import AsyncExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 import structlog
 import uvloop
@@ -20,42 +18,28 @@ from prometheus_client import CollectorRegistry
 from redis.asyncio import Redis
 
 from schemas.connections import kafka_arguments
-from schemas.errors import Unavailable, UsageError
 from schemas.logs import configure_logs
 from streams import kafka_clients
-from streams.batch_channel import BatchChannel
-from streams.batch_computation import BatchComputation
-from streams.batch_counts import BatchCounts
-from streams.batch_messages import BatchMessages
-from streams.batch_processor import BatchProcessor
 from streams.catalogue import Catalogue
 from streams.catalogue_agent import add_catalogue_agent
 from streams.catalogue_refresh import CatalogueRefresh
-from streams.current_recommender import CurrentRecommender
 from streams.emitter import Emitter
-from streams.ending_tasks import end_task, stop_in_time
-from streams.event_decoding import EventDecoder
+from streams.ending_tasks import end_task, first_of, stop_in_time
+from streams.event_path import Surroundings, event_path
 from streams.event_source import EventSource
-from streams.eviction_warning import warn_of_eviction
 from streams.faust_app import build_app
-from streams.group_member import GroupMember
 from streams.health import Health
 from streams.instance_claim import InstanceClaim
-from streams.kafka_permissions import check_permissions
 from streams.log_watch import LogWatch
-from streams.message_polling import MessagePolling
 from streams.metrics import WorkerMetrics
-from streams.offset_commits import OffsetCommits
 from streams.online_counts import OnlineCounter
-from streams.recommend_agent import add_recommend_agent
 from streams.redis_clients import open_redis
 from streams.redis_session_store import RedisSessionStore
 from streams.retrying import until_available
 from streams.settings import WorkerSettings
 from streams.side_index_topic import SideIndexTopic
 from streams.side_index_watcher import SideIndexWatcher
-from streams.taking_over import TakeOver
-from streams.topic_admin import check_topics
+from streams.starting_checks import check_surroundings
 from streams.topic_metadata import TopicMetadata
 from streams.topic_watch import TopicWatch
 from streams.worker_http import WorkerHttp
@@ -96,7 +80,7 @@ class _Worker:
         async with AsyncExitStack() as stack:
             self._health.fail("start", "the worker is starting")
             serving = asyncio.create_task(self._serve(stack))
-            if await _first_of(serving, stopped) is serving:
+            if await first_of(serving, stopped) is serving:
                 serving.result()
             self._health.fail("stop", "the worker is stopping")
             await end_task(serving)
@@ -108,12 +92,12 @@ class _Worker:
         redis = await self._open_redis(stack)
         topics = self._topic_watch(stack)
         store = RedisSessionStore(redis, self._settings.redis_buckets, self._settings.state_ttl_s, topics.ids)
-        await self._check(redis, store)
+        await check_surroundings(self._settings, redis, store)
         releases = WorkerReleases(self._settings, redis, self._health, self._metrics, self._online)
         await self._watch_releases(stack, releases)
         claims = await self._claim_name(stack, redis)
         source = await self._start(stack, redis, store, topics, releases)
-        (await _first_of(source.ended, *claims, *self._endless)).result()
+        (await first_of(source.ended, *claims, *self._endless)).result()
 
     def _serve_http(self, stack: AsyncExitStack) -> None:
         http = WorkerHttp(
@@ -135,16 +119,6 @@ class _Worker:
         stack.push_async_callback(stop_in_time, "topic watch", metadata.stop)
         return TopicWatch(metadata.ask, settings.event_topics, settings.recommendations_topic, self._health)
 
-    async def _check(self, redis: "Redis", store: RedisSessionStore) -> None:
-        """What must be there at the start; later absences are waited for."""
-        try:
-            await store.check()
-        except Unavailable as error:
-            raise UsageError(f"{error}; start Redis or correct MILLRACE_REDIS_URL") from error
-        await warn_of_eviction(redis)
-        await check_topics(self._settings)
-        await check_permissions(self._settings)
-
     async def _watch_releases(self, stack: AsyncExitStack, releases: WorkerReleases) -> None:
         """Tell what is served from now on, and wait until there is a release to serve."""
         stack.push_async_callback(releases.heartbeat.farewell)
@@ -164,9 +138,9 @@ class _Worker:
         settings, catalogue, current = self._settings, Catalogue(redis), releases.current
         stack.push_async_callback(stop_in_time, "emitter", self._emitter.stop)
         app = build_app(settings, Path(stack.enter_context(TemporaryDirectory(prefix="millrace-faust-"))))
-        channel = BatchChannel(app)
-        processor = self._processor(store, current)
-        add_recommend_agent(app, channel, processor)
+        consumer = kafka_clients.event_consumer(settings)
+        surroundings = Surroundings(settings, current, self._health, self._metrics, self._online)
+        path = event_path(app, consumer, store, topics, self._emitter, surroundings)
         add_catalogue_agent(app, settings.items_topic, catalogue, self._health, self._metrics)
         refresh = CatalogueRefresh(
             redis,
@@ -174,26 +148,14 @@ class _Worker:
             current,
             functools.partial(kafka_clients.reader, settings, settings.items_topic),
         )
-        consumer = kafka_clients.event_consumer(settings)
-        member = GroupMember(consumer, settings.event_topics)
-        commits = OffsetCommits(member, self._metrics)
-        source = EventSource(
-            member,
-            MessagePolling(consumer, settings.max_batch_events),
-            channel.hand_over,
-            TakeOver(consumer, store, topics, current.session_gap_s, self._metrics, settings.start_at),
-            self._health,
-            commits,
-            patience_s=settings.rebalance_timeout_s / 2,
-        )
         stack.push_async_callback(stop_in_time, "Faust", app.stop)
-        stack.push_async_callback(source.drain)
-        await app.add_runtime_dependency(source)  # before the app starts: both groups are joined at once
+        stack.push_async_callback(path.source.drain)
+        await app.add_runtime_dependency(path.source)  # before the app starts: both groups are joined at once
         starting = asyncio.create_task(app.start())
-        joined = asyncio.create_task(member.joined.wait())
-        if await _first_of(starting, joined, source.ended) is starting:
+        joined = asyncio.create_task(path.member.joined.wait())
+        if await first_of(starting, joined, path.source.ended) is starting:
             starting.result()
-        logs = LogWatch(member, self._health, commits)
+        logs = LogWatch(path.member, self._health, path.commits)
         side_indexes = SideIndexWatcher(
             settings.releases,
             SideIndexTopic(kafka_arguments(settings), settings.side_index_topic),
@@ -201,11 +163,13 @@ class _Worker:
             self._health,
             self._metrics,
         )
-        self._keep_running(stack, refresh.run(), topics.run(), commits.run(), logs.run(), side_indexes.run())
+        self._keep_running(
+            stack, refresh.run(), topics.run(), path.commits.run(), logs.run(), side_indexes.run()
+        )
         self._health.recover("start")
         gc.freeze()  # what is there now stays: it need not be looked through again and again
         log.info("serving", release_id=current.release_id, topics=settings.event_topics)
-        return source
+        return path.source
 
     async def _claim_name(self, stack: AsyncExitStack, redis: "Redis") -> list["asyncio.Future[None]"]:
         """What ends when another worker takes this one's name in the group; nothing where it has none."""
@@ -218,30 +182,9 @@ class _Worker:
         stack.push_async_callback(end_task, watching)
         return [watching]
 
-    def _processor(self, store: RedisSessionStore, current: CurrentRecommender) -> BatchProcessor:
-        settings, counts = self._settings, BatchCounts(self._metrics, self._online)
-        messages = BatchMessages(settings.recommendations_topic, settings.dead_letter_topic)
-        return BatchProcessor(
-            EventDecoder(
-                settings.event_type_map, settings.require_key, settings.max_clock_skew_s, self._metrics
-            ),
-            store,
-            BatchComputation(current, messages, counts, settings.attribution_window_s),
-            self._emitter,
-            messages,
-            self._health,
-            counts,
-        )
-
     def _keep_running(self, stack: AsyncExitStack, *endless: Coroutine[None, None, None]) -> None:
         """Run what never ends; where it fails all the same, the worker does."""
         for one in endless:
             task = asyncio.create_task(one)
             self._endless.append(task)
             stack.push_async_callback(end_task, task)
-
-
-async def _first_of(*futures: "asyncio.Future[Any]") -> "asyncio.Future[Any]":
-    """Wait until one is done; that one, the first given where several are."""
-    await asyncio.wait(futures, return_when=asyncio.FIRST_COMPLETED)
-    return next(future for future in futures if future.done())

@@ -6,10 +6,12 @@ queries. Caller: `retrain.benches.offline_bench_commands`.
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
 
 from index.exact_index import ExactIndex
-from index.index_choice import IndexRules, choose_index
+from index.index_choice import Choice, choose_index
 from index.index_measuring import CUTOFFS, Trial, microseconds, recall_of
+from index.index_rules import IndexRules
 from retrain.benches.bench_vectors import Searched
 from retrain.benches.reference_indexes import REFERENCES
 from schemas.bench_report import Row
@@ -20,14 +22,23 @@ _JUDGED_QUERIES = 256
 _REFERENCE_ROUNDS = 2
 
 
+class IndexFigures(NamedTuple):
+    """What was measured at one size of the catalogue; of each a line for each batch."""
+
+    rows: list[Row]
+    """The references, the exact search and the frontier."""
+    served: list[Row]
+    """The search of a worker in what was chosen."""
+
+
 def bench_index(
     searched: Searched,
     batches: Sequence[int],
     references: Sequence[str],
     rules: IndexRules,
     clock: Callable[[], float] = time.process_time,
-) -> Iterator[Row]:
-    """Measure the references, the exact search and the frontier; a row for each and each batch.
+) -> IndexFigures:
+    """Measure the references, the exact search and the frontier, and what a worker asks of the chosen one.
 
     Args:
         searched: vectors and queries.
@@ -39,13 +50,15 @@ def bench_index(
     rising = sorted(batches)
     exact = ExactIndex(searched.vectors).search(searched.queries[:_JUDGED_QUERIES], CUTOFFS[-1])[0]
     trial = Trial(searched.queries[:_JUDGED_QUERIES], exact)
+    rows: list[Row] = []
     for name in references:
-        yield from _rows(searched, _of_reference(name, searched, trial, rising, clock), chosen=False)
+        rows += _rows(searched, _of_reference(name, searched, trial, rising, clock), chosen=False)
     choice = choose_index(searched.vectors, searched.queries, rules, rising, clock)
     every = [choice.exact, *choice.frontier, choice.chosen]
     for at, one in enumerate(every):
         if one not in every[:at]:
-            yield from _rows(searched, one, chosen=one == choice.chosen)
+            rows += _rows(searched, one, chosen=one == choice.chosen)
+    return IndexFigures(rows, list(_served(searched, choice)))
 
 
 def _of_reference(
@@ -84,4 +97,20 @@ def _rows(searched: Searched, measured: IndexMeasurement, *, chosen: bool) -> It
             "build_s": round(measured.build_s, 2),
             "mb": round(measured.mb, 1),
             "chosen": chosen,
+        }
+
+
+def _served(searched: Searched, choice: Choice) -> Iterator[Row]:
+    """A row for each batch."""
+    served = choice.served
+    for batch, us in served.us_per_query.items():
+        yield {
+            "items": len(searched.vectors),
+            "kind": choice.chosen.kind,
+            "candidates": served.candidates,
+            "fetched": choice.index.parameters.get("fetched", served.candidates),
+            "batch": int(batch),
+            "us_per_query": us,
+            "recall_of_list": round(served.recall_of_list, 4),
+            "recall_of_candidates": round(served.recall_of_candidates, 4),
         }

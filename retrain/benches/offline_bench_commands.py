@@ -80,8 +80,8 @@ def bench_index_command(
     json_file: JsonOption = None,
 ) -> None:
     """Measure the kinds of index, on one core: time, recall, build, memory, and which one a release gets."""
-    from index.index_choice import IndexRules
     from index.index_measuring import MAX_QUERIES
+    from index.index_rules import IndexRules
     from retrain.benches.bench_index import bench_index
     from retrain.benches.bench_vectors import drawn_vectors, grown
     from retrain.benches.reference_indexes import REFERENCES
@@ -98,9 +98,16 @@ def bench_index_command(
     else:
         tables = (grown(trained, size) for size in sizes or [len(trained.vectors)])
     rules = IndexRules(least_recall=recall)
-    rows = [row for table in tables for row in bench_index(table, at_once, references, rules)]
+    measured = [bench_index(table, at_once, references, rules) for table in tables]
     report = new_report(
-        "index", rows, [note, "us_per_query: of one core, for the 100 best; build_s: wall clock"]
+        "index",
+        [row for one in measured for row in one.rows],
+        [
+            note,
+            "us_per_query: of one core, for the 100 best; build_s: wall clock",
+            "served: what a worker searches for in the chosen index, the candidates of a list of 20",
+        ],
+        {"served": [row for one in measured for row in one.served]},
     )
     typer.echo(report_text(report))
     if json_file:

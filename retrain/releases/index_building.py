@@ -7,10 +7,12 @@ Owns which queries those are, and when nothing is measured. Callers: `retrain.re
 import numpy as np
 from numpy.typing import NDArray
 
-from index.index_choice import BATCHES, IndexRules, choose_index
-from index.index_measuring import MAX_QUERIES
+from index.index_choice import BATCHES, choose_index
+from index.index_measuring import CUTOFFS, MAX_QUERIES
+from index.index_rules import IndexRules
 from index.item_index import EXACT_ITEMS, ItemIndex, build_index
 from models.encoder import OnnxEncoder
+from models.list_ranker import candidates_for
 from models.model_config import ModelConfig
 from models.servable_model import index_vectors
 from retrain.training.sessionize import Sessions
@@ -40,11 +42,13 @@ def build_measured_index(
     if config.index == "auto" and len(vectors) > EXACT_ITEMS:
         queries = newest_queries(item_vectors, encoder, sessions)
         if len(queries) >= BATCHES[-1]:
-            rules = IndexRules(config.index_recall, config.index_budget_us)
+            rules = IndexRules(config.index_recall, config.index_budget_us, candidates_for(CUTOFFS[0]))
             choice = choose_index(vectors, queries, rules)
-            parameters = choice.index.parameters
             return choice.index, IndexSpec(
-                kind=choice.index.kind, parameters=parameters, frontier=choice.frontier
+                kind=choice.index.kind,
+                parameters=choice.index.parameters,
+                frontier=choice.frontier,
+                served=choice.served,
             )
     index = build_index(config.index, vectors)
     return index, IndexSpec(kind=index.kind, parameters=index.parameters)

@@ -6,9 +6,12 @@ import numpy as np
 import pytest
 
 from index.exact_index import ExactIndex
-from index.index_choice import Candidate, IndexRules, best, choose_index, frontier_of
+from index.index_choice import choose_index
 from index.index_measuring import Recall, Trial, microseconds, recall_of
-from schemas.index_measurement import IndexMeasurement
+from index.index_rules import Candidate, IndexRules, Serving, best, frontier_of, near_fastest
+from index.pq_index import build_pq_index
+from index.served_search import served_by
+from schemas.index_measurement import IndexMeasurement, ServedSearch
 from tests.index.planted_vectors import planted
 
 ONE_ITEM = ExactIndex(np.ones((1, 1), dtype=np.float32))
@@ -31,33 +34,80 @@ def candidate(us: float, recall: float, nlist: int | None = None, surely: float 
     )
 
 
-def test_fastest_that_finds_enough_is_chosen() -> None:
+def serving(one: Candidate, us: float) -> Serving:
+    """A candidate in which the search of a worker takes so long."""
+    search = ServedSearch(
+        candidates=48, us_per_query={"1": 2 * us, "256": us}, recall_of_list=1, recall_of_candidates=1
+    )
+    return Serving(one, one.index, search)
+
+
+def test_fastest_that_finds_enough_is_near() -> None:
     exact, codes, lists = candidate(90, 1), candidate(30, 0.992, 0), candidate(20, 0.98, 64)
-    assert best([exact, codes, lists], IndexRules(least_recall=0.99)) is codes
-    assert best([exact, codes, lists], IndexRules(least_recall=0.98)) is lists
-    assert best([exact, codes, lists], IndexRules(least_recall=0.999)) is exact
+    assert near_fastest([exact, codes, lists], IndexRules(least_recall=0.99)) == [codes]
+    assert near_fastest([exact, codes, lists], IndexRules(least_recall=0.98)) == [lists]
+    assert near_fastest([exact, codes, lists], IndexRules(least_recall=0.999)) == [exact]
 
 
-def test_what_finds_enough_by_chance_alone_is_not_chosen() -> None:
+def test_what_finds_enough_by_chance_alone_is_not_near() -> None:
     exact, lucky = candidate(90, 1), candidate(30, 0.991, 0, surely=0.989)
-    assert best([exact, lucky], IndexRules(least_recall=0.99)) is exact
+    assert near_fastest([exact, lucky], IndexRules(least_recall=0.99)) == [exact]
+
+
+def test_over_budget_the_fastest_that_finds_enough_is_near() -> None:
+    exact, codes, lists = candidate(900, 1), candidate(300, 0.995, 0), candidate(20, 0.9, 64)
+    assert near_fastest([exact, codes, lists], IndexRules(budget_us=50)) == [codes]
+
+
+def test_of_what_is_near_the_search_of_a_worker_decides() -> None:
+    exact, codes = serving(candidate(31, 1), 28), serving(candidate(30, 0.992, 0), 20)
+    assert best([exact, codes]) is codes
 
 
 def test_simpler_index_is_chosen_where_it_is_hardly_slower() -> None:
-    exact, codes, lists = candidate(100, 1), candidate(95, 0.995, 0), candidate(90, 0.995, 64)
-    assert best([exact, codes, lists], IndexRules()) is exact
-    assert best([codes, lists, candidate(200, 1)], IndexRules()) is codes
-    assert best([candidate(150, 1), codes, candidate(70, 0.995, 64)], IndexRules()).measured.parameters
+    exact, codes, lists = (
+        serving(candidate(100, 1), 50),
+        serving(candidate(95, 0.995, 0), 49),
+        serving(candidate(90, 0.995, 64), 45),
+    )
+    assert best([exact, codes, lists]) is exact
+    assert best([codes, lists, serving(candidate(100, 1), 90)]) is codes
+    assert best([codes, serving(candidate(90, 0.995, 64), 30)]).candidate.measured.parameters
 
 
 def test_more_is_found_where_that_is_hardly_slower() -> None:
-    slower, faster = candidate(33, 0.998, 0), candidate(30, 0.992, 0)
-    assert best([candidate(90, 1), faster, slower], IndexRules()) is slower
+    slower, faster = serving(candidate(33, 0.998, 0), 20), serving(candidate(30, 0.992, 0), 20)
+    assert best([faster, slower]) is slower
 
 
-def test_over_budget_the_fastest_that_finds_enough_is_chosen() -> None:
-    exact, codes, lists = candidate(900, 1), candidate(300, 0.995, 0), candidate(20, 0.9, 64)
-    assert best([exact, codes, lists], IndexRules(budget_us=50)) is codes
+def test_worker_fetches_the_least_that_finds_enough() -> None:
+    vectors, queries = planted(items=11_000, dim=12, queries=256)
+    trial = Trial(queries, ExactIndex(vectors).search(queries, 100)[0])
+    codes = build_pq_index(vectors, {"refine": 8, "dims_a_code": 1})
+    found = candidate(30, 1, 0)
+    near = [Candidate(codes, found.recall, found.measured)]
+    fetched = []
+    for least in (0.6, 0.9, 0.99):
+        (one,) = served_by(near, trial, IndexRules(least_recall=least), [64], clock=lambda: 0.0)
+        fetched.append(one.index.parameters["fetched"])
+        rows, _ = one.index.search(queries, 48)
+        hits = (rows[:, :, None] == trial.exact[:, None, :48]).any(axis=2)
+        assert hits.mean() == pytest.approx(one.served.recall_of_candidates, abs=1e-5)
+        assert one.served.recall_of_list >= least
+        assert one.served.recall_of_candidates >= 1 - 2 * (1 - least)
+        # what is wanted beyond that is fetched as before
+        np.testing.assert_array_equal(one.index.search(queries, 49)[0], codes.search(queries, 49)[0])
+    assert fetched == sorted(fetched)
+    assert fetched[0] < 8 * 64
+
+
+def test_worker_searches_as_is_done_for_more_where_less_does_not_find_enough() -> None:
+    vectors, queries = planted(items=11_000, dim=12, queries=64)
+    blind = Trial(queries, np.full((64, 100), -2, dtype=np.int32))
+    codes, found = build_pq_index(vectors, {"refine": 2}), candidate(30, 1, 0)
+    near = [Candidate(codes, found.recall, found.measured)]
+    (one,) = served_by(near, blind, IndexRules(), [64], clock=lambda: 0.0)
+    assert one.index is codes
 
 
 def test_frontier_has_what_no_other_beats_in_time_and_recall() -> None:
@@ -72,7 +122,8 @@ def test_index_is_chosen_by_measuring_and_says_what_it_was_measured_at() -> None
     ticks = count()
     choice = choose_index(vectors, queries, IndexRules(least_recall=0.95), clock=lambda: float(next(ticks)))
     assert choice.chosen.kind == choice.index.kind
-    assert choice.chosen.parameters == choice.index.parameters
+    assert choice.chosen.parameters == choice.index.parameters  # the exact one has none for a worker
+    assert choice.served.us_per_query == choice.chosen.us_per_query
     recall = recall_of(choice.index.search, Trial(queries, ExactIndex(vectors).search(queries, 100)[0]))
     assert choice.chosen.recall_at_100 == pytest.approx(recall.at_100, abs=1e-4)
     assert min(recall.at_20, recall.at_100) >= 0.95

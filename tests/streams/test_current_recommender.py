@@ -51,10 +51,31 @@ def new_items(current: CurrentRecommender, version: int) -> SideIndex:
     return SideIndex(items.vocabulary, items.vectors, items.popular, current.release_id, version)
 
 
+def search_beside(current: CurrentRecommender, side: SideIndex) -> None:
+    """Swap to a side index."""
+    prepared = current.with_side_index(side)
+    assert prepared is not None
+    assert current.use_side_index(prepared)
+
+
+def test_side_index_prepared_with_what_serves_no_more_is_not_served(
+    current: CurrentRecommender, tmp_path: Path
+) -> None:
+    prepared = current.with_side_index(new_items(current, 4))
+    assert prepared is not None
+    current.use_availability(Availability(7, frozenset([ItemId("n0")])))
+    assert not current.use_side_index(prepared)
+    assert current.served is not None
+    assert (current.served.catalogue_version, current.side_index_version) == (7, None)
+    of_r1 = new_items(current, 4)
+    current.use_release(a_release(tmp_path, release_id="r2"))
+    assert current.with_side_index(of_r1) is None
+
+
 def test_release_that_is_announced_once_more_keeps_its_side_index_under_the_present_catalogue(
     current: CurrentRecommender, tmp_path: Path
 ) -> None:
-    current.use_side_index(new_items(current, 4))
+    search_beside(current, new_items(current, 4))
     current.use_release(load_release(tmp_path / "r1"))
     assert current.side_index_version == 4
     prepared = current.prepared(load_release(tmp_path / "r1"))
@@ -67,7 +88,7 @@ def test_release_that_is_announced_once_more_keeps_its_side_index_under_the_pres
 def test_side_index_goes_with_another_release_also_under_the_same_name(
     current: CurrentRecommender, tmp_path: Path
 ) -> None:
-    current.use_side_index(new_items(current, 4))
+    search_beside(current, new_items(current, 4))
     current.use_release(a_release(tmp_path / "mended", [*ITEMS, "n0"]))
     assert (current.release_id, current.side_index_version) == ("r1", None)
 

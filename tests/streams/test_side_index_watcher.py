@@ -1,23 +1,24 @@
 """The side index watcher serves the newest version of the running release once, and waits for no other."""
 
 import asyncio
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 import pytest
-from prometheus_client import CollectorRegistry
 from structlog.testing import capture_logs
 
-from schemas.ids import ReleaseId
+from schemas.ids import ItemId, ReleaseId
+from schemas.release_manifest import MANIFEST_FILE
 from schemas.side_index_announcement import SideIndexAnnouncement
-from streams.current_recommender import CurrentRecommender
-from streams.health import Health
-from streams.metrics import WorkerMetrics
+from streams.availability import Availability
+from streams.micro_batch import BucketMarks
 from streams.side_index_topic import SideIndexTopic
 from streams.side_index_watcher import PART, SideIndexWatcher
 from tests.side_index_builder import some_side_items, write_side_index
-from tests.streams.processors import ITEMS, a_release
+from tests.streams.processors import ITEMS, Workbench, a_batch, a_release
+from tests.streams.records import event_record
 
 
 class Watching:
@@ -25,30 +26,29 @@ class Watching:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.metrics = WorkerMetrics(CollectorRegistry())
-        self.health = Health(self.metrics.ready)
-        self.current = CurrentRecommender(3, frozenset(), self.metrics)
-        self.current.use_release(a_release(folder / "releases"))
-        self._watcher = SideIndexWatcher(
+        self.bench = Workbench(a_release(folder / "releases"))
+        self.metrics, self.health, self.current = self.bench.metrics, self.bench.health, self.bench.current
+        self.watcher = SideIndexWatcher(
             str(folder / "releases"), SideIndexTopic({}, "t"), self.current, self.health, self.metrics
         )
 
-    def announce(self, version: int, items: int) -> None:
-        """Publish a version of so many items and tell the watcher."""
-        write_side_index(
+    def announce(self, version: int, items: int) -> Path:
+        """Publish a version of so many items and tell the watcher; the version's folder."""
+        folder = write_side_index(
             self.folder / "releases",
             ReleaseId("r1"),
             version,
             some_side_items(np.ones((items, len(ITEMS)), "f4")),
         )
         now = datetime.now(UTC)
-        self._watcher.take(
+        self.watcher.take(
             [SideIndexAnnouncement(release_id=ReleaseId("r1"), version=version, announced_at=now, ready=True)]
         )
+        return folder
 
     def look(self) -> None:
         """Let the watcher look once."""
-        asyncio.run(self._watcher.look())
+        asyncio.run(self.watcher.look())
 
 
 @pytest.fixture
@@ -68,6 +68,32 @@ def test_version_without_items_is_loaded_once_and_lists_name_it(watching: Watchi
     watching.look()
     assert watching.current.served is served
     assert watching.metrics.registry.get_sample_value("millrace_side_index_version") == 2
+
+
+async def test_events_are_answered_while_a_version_loads_and_what_becomes_unavailable_then_is_not_shown(
+    watching: Watching,
+) -> None:
+    manifest = watching.announce(1, items=2) / MANIFEST_FILE
+    whole = manifest.read_bytes()
+    manifest.unlink()
+    os.mkfifo(manifest)  # reading it waits for who writes
+    looking = asyncio.create_task(watching.watcher.look())
+    marks = BucketMarks((None,))
+    try:
+        for offset, item in enumerate("abc"):
+            await watching.bench.processor.process(a_batch(event_record("s", item, offset), marks=marks))
+        assert [one.side_index_version for one in watching.bench.emitter.lists()] == [None] * 3
+        assert not looking.done()
+        watching.current.use_availability(Availability(7, frozenset([ItemId("n0")])))
+    finally:
+        await asyncio.to_thread(manifest.write_bytes, whole)
+        await looking
+    await watching.bench.processor.process(a_batch(event_record("s", "d", 3), marks=marks))
+    last = watching.bench.emitter.lists()[-1]
+    assert (last.side_index_version, last.catalogue_version) == (1, 7)
+    shown = {one.item_id for one in last.items}
+    assert "n1" in shown
+    assert "n0" not in shown
 
 
 def test_only_the_first_version_beside_a_release_is_worth_a_line(watching: Watching) -> None:

@@ -10,8 +10,8 @@ import pytest
 
 import millrace
 from index.exact_index import ExactIndex
-from index.index_choice import IndexRules
 from index.index_measuring import MAX_QUERIES
+from index.index_rules import IndexRules
 from retrain.benches.bench_index import bench_index
 from retrain.benches.bench_vectors import Searched, drawn_vectors, grown
 from retrain.benches.reference_indexes import REFERENCES, numpy_search
@@ -21,11 +21,11 @@ from tests.successor_release import write_successor_release
 PROMISED = {"items", "kind", "us_per_query", "recall_at_20", "recall_at_100", "build_s", "mb", "chosen"}
 
 
-def measured(tmp_path: Path, *arguments: str) -> list[dict[str, Any]]:
+def measured(tmp_path: Path, *arguments: str, table: str = "rows") -> list[dict[str, Any]]:
     """The rows that the bench wrote."""
     report = tmp_path / "report.json"
     assert millrace.run(["bench", "index", *arguments, "--json", str(report)]) == 0
-    rows: list[dict[str, Any]] = json.loads(report.read_bytes())["rows"]
+    rows: list[dict[str, Any]] = json.loads(report.read_bytes())[table]
     return rows
 
 
@@ -41,6 +41,15 @@ def test_one_kind_is_chosen_at_every_size_and_all_are_reported(
         assert len({(row["kind"], row["parameters"]) for row in of_size if row["chosen"]}) == 1
         assert all(0 < row["recall_at_100"] <= 1 for row in of_size)
     assert "recall_at_100" in capsys.readouterr().out
+
+
+def test_search_of_a_worker_is_reported_beside_them(tmp_path: Path) -> None:
+    served = measured(tmp_path, "--items", "0.3k,1200", "--batches", "8", "--beside", "", table="served")
+    assert [(row["items"], row["batch"], row["candidates"]) for row in served] == [
+        (300, 8, 48),
+        (1200, 8, 48),
+    ]
+    assert all(row["recall_of_list"] >= 0.99 and row["recall_of_candidates"] >= 0.98 for row in served)
 
 
 def test_vectors_of_a_release_are_searched_and_copied_to_the_size_asked_for(tmp_path: Path) -> None:
@@ -78,11 +87,14 @@ def test_numpy_finds_what_the_exact_index_finds() -> None:
 
 def test_time_of_a_query_is_that_of_its_batch_shared_out() -> None:
     ticks = count()
-    rows = list(
-        bench_index(drawn_vectors(30), [256], ["numpy"], IndexRules(), clock=lambda: float(next(ticks)))
+    rows, served = bench_index(
+        drawn_vectors(30), [256], ["numpy"], IndexRules(), clock=lambda: float(next(ticks))
     )
     assert {row["us_per_query"] for row in rows} == {round(1e6 / 256, 1)}
     assert [row["kind"] for row in rows if row["chosen"]] == ["exact"]
+    assert [(row["kind"], row["us_per_query"], row["recall_of_list"]) for row in served] == [
+        ("exact", round(1e6 / 256, 1), 1)
+    ]
 
 
 def test_drawn_vectors_have_neighbours_like_trained_ones() -> None:
