@@ -66,7 +66,7 @@ class Erasures:
         return Erasures(_furthest(pl.concat([self.sessions, *found])), self.users)
 
     def in_partition(self, partition: Partition) -> pl.DataFrame:
-        """How far erasures reach there: columns `session_id`, `before_offset`, `until_ms`, null where none does.
+        """How far erasures reach there: columns `session_id`, `before_offset`, `until_ms`; one may be null.
 
         Args:
             partition: topic and number.

@@ -150,7 +150,7 @@ def read(log: Sequence[Message], ranges: list[LogRange], to: TakesRecords) -> No
             to.add(message.record)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(LOGS, CUTS, CUTS, st.none() | st.integers(NOON_MS - 3, NOON_MS + 3))
 def test_erasure_counts_whatever_the_window_and_the_cut(
     log: list[Message], cuts: tuple[float, float], kept: tuple[float, float], since_ms: int | None
@@ -160,7 +160,7 @@ def test_erasure_counts_whatever_the_window_and_the_cut(
     assert learned(store, log, first, since_ms) == expected(log, since_ms)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(LOGS, CUTS, CUTS)
 def test_scrubbing_takes_out_what_is_erased_and_nothing_comes_back(
     log: list[Message], cuts: tuple[float, float], later: tuple[float, float]
