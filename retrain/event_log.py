@@ -17,11 +17,11 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from retrain.archive.archive_store import ArchiveStore
 from retrain.archive.archived_log import NO_ARCHIVE, ArchivedLog
-from retrain.archive.erasures import Erasures
+from retrain.archive.erasures import Erasures, no_erasures
 from retrain.archive_settings import ArchivedLogSettings
-from retrain.event_recording import EventRecorder, RecordedEvents
+from retrain.event_recording import EventRecorder, RecordedEvents, UserSightings
 from retrain.log_cut import KafkaSpan, LogCut, cut_log
-from retrain.log_reading import read_past
+from retrain.log_range_reading import read_ranges
 from retrain.time_lookup import offsets_at
 from retrain.topic_reading import groupless_consumer, kafka_errors_told, topic_partitions
 from schemas.connections import kafka_arguments
@@ -31,9 +31,6 @@ from schemas.timestamps import to_epoch_ms
 
 log = logging.getLogger("millrace.event_log")
 T = TypeVar("T")
-_LOOK_S = 0.01
-_STALL_S = 30.0
-"""No position has moved for so long: it will not."""
 
 
 class EventLog(NamedTuple):
@@ -44,6 +41,15 @@ class EventLog(NamedTuple):
     """What was read, from the archive or from Kafka, by topic and partition; empty partitions too."""
     warnings: tuple[str, ...] = ()
     """What is missing in the ranges, a line for each partition that has a gap."""
+
+
+class _Read(NamedTuple):
+    """What Kafka has behind the archive."""
+
+    recorder: EventRecorder
+    cuts: list[LogCut]
+    sighted: Erasures
+    """Of erased users, with their sessions that only records before the window tell."""
 
 
 def read_event_log(
@@ -88,16 +94,16 @@ async def _read(
     settings: SharedSettings, since: datetime | None, progress: Callable[[int, int], None]
 ) -> EventLog:
     archived = archived_log(settings)
-    recorder, cuts = await _recorded(settings, archived, since, progress)
+    recorder, cuts, sighted = await _recorded(settings, archived, since, progress)
     warnings = tuple(line for cut in cuts if (line := cut.warning))
     for line in warnings:
         log.warning(line)
-    return EventLog(recorder.recorded(archived), [cut.whole for cut in cuts], warnings)
+    return EventLog(recorder.recorded(archived, sighted), [cut.whole for cut in cuts], warnings)
 
 
 async def _read_erasures(settings: SharedSettings) -> Erasures:
-    recorder, _ = await _recorded(settings, archived_log(settings), None, lambda _done, _total: None)
-    return recorder.erasures()
+    read = await _recorded(settings, archived_log(settings), None, _untold)
+    return read.recorder.erasures()
 
 
 async def _recorded(
@@ -105,8 +111,7 @@ async def _recorded(
     archived: ArchivedLog,
     since: datetime | None,
     progress: Callable[[int, int], None],
-) -> tuple[EventRecorder, list[LogCut]]:
-    """What Kafka has behind the archive."""
+) -> _Read:
     partitions = await topic_partitions(settings, settings.event_topics)
     consumer = groupless_consumer(kafka_arguments(settings))
     since_ms = None if since is None else to_epoch_ms(since)
@@ -115,10 +120,15 @@ async def _recorded(
         await consumer.start()
         consumer.assign(partitions)
         cuts = cut_log(archived, await _kafka_spans(consumer, partitions, since_ms), since_ms)
-        await _record(consumer, [cut.from_kafka for cut in cuts], recorder, progress)
+        await read_ranges(consumer, [cut.from_kafka for cut in cuts], recorder, progress)
+        unread = [cut.unread for cut in cuts if cut.unread.first_offset < cut.unread.next_offset]
+        known = archived.survey().erasures + recorder.erasures() if unread else no_erasures()
+        sightings = UserSightings(known, settings.event_type_map)
+        if not known.users.is_empty():
+            await read_ranges(consumer, unread, sightings, _untold)
     finally:
         await consumer.stop()
-    return recorder, cuts
+    return _Read(recorder, cuts, sightings.erasures())
 
 
 def archived_log(settings: SharedSettings) -> ArchivedLog:
@@ -141,39 +151,5 @@ async def _kafka_spans(
     return {one: KafkaSpan(first[one], min(wanted[one], end[one]), end[one]) for one in partitions}
 
 
-async def _record(
-    consumer: AIOKafkaConsumer,
-    ranges: list[LogRange],
-    recorder: EventRecorder,
-    progress: Callable[[int, int], None],
-) -> None:
-    """Read each range to its end; a partition that has reached it is paused."""
-    open_ranges = {TopicPartition(one.topic, one.partition): one for one in ranges}
-    for partition, one in open_ranges.items():
-        consumer.seek(partition, one.first_offset)
-    total = sum(one.next_offset - one.first_offset for one in ranges)
-    left = total
-    while left:
-        async with asyncio.timeout(_STALL_S):
-            left = await _read_on(consumer, open_ranges, recorder, left)
-        progress(total - left, total)
-
-
-async def _read_on(
-    consumer: AIOKafkaConsumer,
-    open_ranges: dict[TopicPartition, LogRange],
-    recorder: EventRecorder,
-    left: int,
-) -> int:
-    """Read until a position moves; how many offsets are left then."""
-    while True:
-        for partition, one in open_ranges.items():
-            for record in await read_past(consumer, partition, 0):
-                if record.offset < one.next_offset:
-                    recorder.add(record)
-        positions = {partition: await consumer.position(partition) for partition in open_ranges}
-        consumer.pause(*(at for at, one in open_ranges.items() if positions[at] >= one.next_offset))
-        now_left: int = sum(max(0, one.next_offset - positions[at]) for at, one in open_ranges.items())
-        if now_left != left:
-            return now_left
-        await asyncio.sleep(_LOOK_S)
+def _untold(_done: int, _total: int) -> None:
+    """Progress that nobody is told."""

@@ -14,6 +14,8 @@ from retrain.archive.erasures import ERASE_COLUMNS, Erasures, erased_by_rows, no
 from retrain.archive.log_rows import LogRows, Record
 from retrain.log_assembly import NEEDED, AssembledEvents, LogAssembly
 
+_SIGHTED_AT_ONCE = 100_000
+
 
 @dataclass(frozen=True, eq=False)
 class RecordedEvents(AssembledEvents):
@@ -48,19 +50,23 @@ class EventRecorder:
             self._rows[partition] = LogRows(self._event_type_map)
         self._rows[partition].add(record)
 
-    def recorded(self, archived: ArchivedLog = NO_ARCHIVE) -> RecordedEvents:
+    def recorded(self, archived: ArchivedLog = NO_ARCHIVE, beside: Erasures | None = None) -> RecordedEvents:
         """All that was taken, behind what the archive has of each partition, as one log; once.
+
+        Args:
+            archived: the archive.
+            beside: what is erased beside what archive and records say.
 
         Raises:
             Unavailable: the archive does not answer.
         """
-        survey = archived.survey(self._since_ms)
-        erasures = (survey.erasures + self.erasures()).with_sessions_of_users(self._pieces(ERASE_COLUMNS))
-        assembly = LogAssembly(
-            archived.with_sessions_of_users(erasures).session_ids, self._since_ms, self._max_clock_skew_s
-        )
+        survey = archived.survey()
+        erasures = survey.erasures + self.erasures() + (beside or no_erasures())
+        erasures = erasures.with_sessions_of_users(self._pieces(ERASE_COLUMNS))
+        erasures = archived.with_sessions_of_users(erasures)
+        assembly = LogAssembly(erasures, self._since_ms, self._max_clock_skew_s)
         for partition in sorted({*archived.partitions, *self._rows}):
-            assembly.begin_partition()
+            assembly.begin_partition((partition.topic, partition.partition))
             for piece in archived.rows(partition, NEEDED, self._since_ms):
                 assembly.add(piece)
             if partition in self._rows:
@@ -80,16 +86,42 @@ class EventRecorder:
         """What the erase events that were taken erase."""
         erasures = no_erasures()
         for rows in self._pieces(ERASE_COLUMNS):
-            erasures += erased_by_rows(_since(rows, self._since_ms))
+            erasures += erased_by_rows(rows)
         return erasures
 
     def _pieces(self, columns: list[str]) -> Iterator[pl.DataFrame]:
         return (_frame(rows, columns) for rows in self._rows.values())
 
 
+class UserSightings:
+    """Takes records that are before the window, to see only which sessions of erased users are in them."""
+
+    def __init__(self, erased: Erasures, event_type_map: Mapping[str, str]) -> None:
+        """Begin with nothing.
+
+        Args:
+            erased: whose users are looked for.
+            event_type_map: other names of event types.
+        """
+        self._erased = erased
+        self._event_type_map = event_type_map
+        self._rows = LogRows(event_type_map)
+
+    def add(self, record: Record) -> None:
+        """Take one record, whatever is in it."""
+        self._rows.add(record)
+        if len(self._rows) >= _SIGHTED_AT_ONCE:
+            self._look()
+
+    def erasures(self) -> Erasures:
+        """What is erased, with the users' sessions in the records."""
+        self._look()
+        return self._erased
+
+    def _look(self) -> None:
+        self._erased = self._erased.with_sessions_of_users([_frame(self._rows, ERASE_COLUMNS)])
+        self._rows = LogRows(self._event_type_map)
+
+
 def _frame(rows: LogRows, columns: list[str]) -> pl.DataFrame:
     return pl.DataFrame(rows.table().select(columns))
-
-
-def _since(rows: pl.DataFrame, since_ms: int | None) -> pl.DataFrame:
-    return rows if since_ms is None else rows.filter(pl.col("logged_at_ms") >= since_ms)

@@ -14,11 +14,13 @@ import polars as pl
 from numpy.typing import NDArray
 
 from models.session_rule import EARLIEST_MS
+from retrain.archive.archive_files import Partition
+from retrain.archive.erasures import Erasures, is_erased
 from retrain.repeated_events import event_keys, repeats
 from schemas.item_event import EVENT_TYPES
 
 EVENT_COLUMNS = ["session_id", "item_id", "event_type", "occurred_at_ms"]
-NEEDED = [*EVENT_COLUMNS, "event_id", "logged_at_ms"]
+NEEDED = [*EVENT_COLUMNS, "event_id", "offset", "logged_at_ms"]
 """The columns of rows that are looked at."""
 _AT_ONCE = 10_000_000
 
@@ -40,15 +42,16 @@ class AssembledEvents:
 class LogAssembly:
     """Takes rows partition by partition, each by offset."""
 
-    def __init__(self, erased_sessions: pl.Series, since_ms: int | None, max_clock_skew_s: float) -> None:
+    def __init__(self, erasures: Erasures, since_ms: int | None, max_clock_skew_s: float) -> None:
         """Begin with nothing.
 
         Args:
-            erased_sessions: strings, of the sessions that nothing may be learned from.
+            erasures: what nothing may be learned from.
             since_ms: what the log took before is left out, epoch milliseconds; None: nothing is.
             max_clock_skew_s: see `models.session_rule.credible_time_ms`.
         """
-        self._erased_sessions = erased_sessions
+        self._erasures = erasures
+        self._reaching: pl.DataFrame | None = None
         self._since_ms = since_ms
         self._max_clock_skew_s = max_clock_skew_s
         self._sessions = pl.Categorical(pl.Categories.random())
@@ -57,14 +60,16 @@ class LogAssembly:
         self._latest_ms: int | None = None
         self._erased = self._skewed = 0
 
-    def begin_partition(self) -> None:
-        """The next rows are of another partition."""
+    def begin_partition(self, partition: Partition) -> None:
+        """The next rows are of this partition, all of them."""
         self._latest_ms = None
+        self._reaching = self._erasures.in_partition(partition)
 
     def add(self, rows: pl.DataFrame) -> None:
         """Take the next rows of the partition, columns `NEEDED`."""
         in_window = rows.filter(pl.col("event_type").is_in(EVENT_TYPES), *self._window())
-        kept = in_window.filter(~pl.col("session_id").is_in(self._erased_sessions.implode()))
+        assert self._reaching is not None, "a partition was begun"
+        kept = in_window.filter(~is_erased(in_window, self._reaching))
         self._erased += len(in_window) - len(kept)
         if kept.is_empty():
             return
@@ -109,7 +114,7 @@ class LogAssembly:
 
 
 _NOTHING = pl.DataFrame(
-    schema={name: pl.Int64 if name.endswith("_ms") else pl.String for name in NEEDED}
+    schema={name: pl.Int64 if name == "offset" or name.endswith("_ms") else pl.String for name in NEEDED}
 )  # fmt: skip
 
 

@@ -30,6 +30,8 @@ class LogCut(NamedTuple):
     whole: LogRange
     from_kafka: LogRange
     """Its last part; what is before lies in the archive."""
+    unread: LogRange
+    """What Kafka has before the window and the archive has not."""
     lost: int
     """Offsets of the range that neither has."""
 
@@ -66,14 +68,17 @@ def cut_log(
     for one, span in sorted(spans.items()):
         meeting, lost = meeting_point((one.topic, one.partition), ends, span.first, span.end, archived.url)
         first_archived = archived.first_offset(one, since_ms)
-        tail = LogRange(
-            topic=one.topic,
-            partition=one.partition,
-            first_offset=max(meeting, span.wanted),
-            next_offset=span.end,
-        )
-        first = tail.first_offset if first_archived is None else first_archived
-        whole = LogRange(topic=one.topic, partition=one.partition, first_offset=first, next_offset=span.end)
-        is_missed = first_archived is not None  # what is lost before the window is not missed
-        cuts.append(LogCut(whole, tail, (lost + gaps.get(one, 0)) if is_missed else 0))
+        is_archived = first_archived is not None
+        # A clock that went back may have put an erase event before the window, behind what it erases in it.
+        tail_from = meeting if is_archived else max(meeting, span.wanted)
+        whole = _range(one, tail_from if first_archived is None else first_archived, span.end)
+        missed = lost + gaps.get(one, 0) if is_archived else 0  # what is lost before the window is not missed
+        tail, unread = _range(one, tail_from, span.end), _range(one, meeting, tail_from)
+        cuts.append(LogCut(whole, tail, unread, missed))
     return cuts
+
+
+def _range(partition: TopicPartition, first: int, behind: int) -> LogRange:
+    return LogRange(
+        topic=partition.topic, partition=partition.partition, first_offset=first, next_offset=behind
+    )

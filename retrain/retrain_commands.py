@@ -133,14 +133,25 @@ def status(
 
     from retrain.cycle.live_workers import live_workers
     from retrain.cycle.retrain_redis import open_retrain_redis
-    from retrain.cycle.status_board import read_board
+    from retrain.cycle.status_board import read_board, running_now
     from retrain.cycle.status_report import print_board
+    from retrain.releases.announcing import read_running
     from retrain.settings import RetrainSettings
+    from schemas.connections import kafka_arguments
+    from schemas.errors import Unavailable
     from schemas.settings import read_settings
 
-    redis = open_retrain_redis(read_settings(RetrainSettings))
+    settings = read_settings(RetrainSettings)
+    redis = open_retrain_redis(settings)
     board, workers = read_board(redis), live_workers(redis)
     shown = board._replace(history=board.history[:last])
+    try:
+        announced = read_running(kafka_arguments(settings), settings.releases_topic)
+        shown = shown._replace(running=running_now(board.running, announced))
+    except Unavailable as error:
+        typer.echo(
+            f"shown is what was marked running last; what is announced is not known: {error}", err=True
+        )
     if as_json:
         everything = {**shown._asdict(), "workers": workers}
         typer.echo(msgspec.json.format(msgspec.json.encode(everything), indent=2))

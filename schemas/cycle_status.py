@@ -51,12 +51,14 @@ class CycleSummary(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
 
 
 class RunningRelease(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The release that every live worker has reported."""
+    """The release that workers follow."""
 
     release_id: ReleaseId
     generation: int
-    cycle_id: str
     marked_at: datetime
+    """When every live worker had reported it; where no cycle has marked it, when it was announced."""
+    cycle_id: str = ""
+    """The cycle that has marked it; empty: none, it was announced by hand or by a rollback."""
     newest_event_at: datetime | None = None
     """The time of the newest event that it was made from."""
     schema_version: int = 1

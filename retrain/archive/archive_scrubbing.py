@@ -3,7 +3,8 @@
 Readers leave erased sessions out at once (`erasures`); this is for the bytes. Owns the order: the file
 without them is written as the next revision, whole, then the old one is deleted; of one range readers take
 the last revision. A file that another process has merged or written from old ones meanwhile is found in the
-next pass, or by the next run. Erase events stay: they are what keeps later events of the session out.
+next pass, or by the next run. Erase events stay: they are what keeps out what is archived later. So is known
+of a user's sessions what the archive forgets by this: that they were the user's.
 Callers: `millrace archive scrub`, `millrace archive erase`.
 """
 
@@ -16,10 +17,10 @@ import pyarrow as pa
 from retrain.archive.archive_files import ArchiveFile, superseded
 from retrain.archive.archive_store import ArchiveStore
 from retrain.archive.archived_log import ArchivedLog
-from retrain.archive.erasures import Erasures
+from retrain.archive.erasure_requests import ask
+from retrain.archive.erasures import REACHED_COLUMNS, Erasures, is_erased, sessions_to_ask_for
 from retrain.archive.parquet_files import open_parquet, read_facts, row_batches, write_rows
 from schemas.errors import Unavailable
-from schemas.item_event import EVENT_TYPES
 
 _PASSES = 10
 
@@ -53,20 +54,25 @@ def scrub(store: ArchiveStore, erased: Erasures) -> Scrubbed:
     store.sweep()
     files = rows = 0
     for _ in range(_PASSES):
-        sessions = _erased_sessions(store, erased)
-        taken = _scrub_once(store, sessions)
+        erasures = _all_erasures(store, erased)
+        taken = _scrub_once(store, erasures)
         if not taken:
-            return Scrubbed(len(sessions), files, rows)
+            return Scrubbed(erasures.sessions["session_id"].n_unique(), files, rows)
         files, rows = files + len(taken), rows + sum(taken)
     raise Unavailable(f"{store.url}: files with erased sessions come again and again; try again later")
 
 
-def _erased_sessions(store: ArchiveStore, erased: Erasures) -> pl.Series:
+def _all_erasures(store: ArchiveStore, erased: Erasures) -> Erasures:
+    """With the sessions of users, each kept as a request before the events go that say whose it was."""
     archived = ArchivedLog(store)
-    return archived.with_sessions_of_users(archived.survey().erasures + erased).session_ids
+    known = archived.survey().erasures + erased
+    erasures = archived.with_sessions_of_users(known)
+    for request in sessions_to_ask_for(erasures, known):
+        ask(store, request)
+    return erasures
 
 
-def _scrub_once(store: ArchiveStore, sessions: pl.Series) -> list[int]:
+def _scrub_once(store: ArchiveStore, erasures: Erasures) -> list[int]:
     """How many rows were taken out of each file that had to be rewritten."""
     taken = []
     files = store.files()
@@ -74,33 +80,29 @@ def _scrub_once(store: ArchiveStore, sessions: pl.Series) -> list[int]:
     for file in left_over:
         store.delete(file.path)
     for file in sorted({*files} - {*left_over}):
+        reaching = erasures.in_partition(file.source)
         try:
-            if erased_rows := _count_erased(store, file, sessions):
-                _rewrite(store, file, sessions)
+            if erased_rows := _count_erased(store, file, reaching):
+                _rewrite(store, file, reaching)
                 taken.append(erased_rows)
         except FileNotFoundError:  # it was merged meanwhile: the next pass finds what became of it
             taken.append(0)
     return taken
 
 
-def _count_erased(store: ArchiveStore, file: ArchiveFile, sessions: pl.Series) -> int:
+def _count_erased(store: ArchiveStore, file: ArchiveFile, reaching: pl.DataFrame) -> int:
     with open_parquet(store, file) as parquet:
-        batches = parquet.iter_batches(columns=["session_id", "event_type"])
-        return sum(int(pl.DataFrame(batch).select(_is_erased(sessions).sum()).item()) for batch in batches)
+        batches = parquet.iter_batches(columns=REACHED_COLUMNS)
+        return sum(int(is_erased(pl.DataFrame(batch), reaching).sum()) for batch in batches)
 
 
-def _rewrite(store: ArchiveStore, file: ArchiveFile, sessions: pl.Series) -> None:
+def _rewrite(store: ArchiveStore, file: ArchiveFile, reaching: pl.DataFrame) -> None:
     scrubbed = file._replace(revision=file.revision + 1)
-    write_rows(store, scrubbed, _without(store, file, sessions), read_facts(store, file))
+    write_rows(store, scrubbed, _without(store, file, reaching), read_facts(store, file))
     store.delete(file.path)
 
 
-def _without(store: ArchiveStore, file: ArchiveFile, sessions: pl.Series) -> Iterator[pa.Table]:
+def _without(store: ArchiveStore, file: ArchiveFile, reaching: pl.DataFrame) -> Iterator[pa.Table]:
     for table in row_batches(store, file, file.first_offset):
-        is_erased = pl.DataFrame(table.select(["session_id", "event_type"])).select(_is_erased(sessions))
-        yield table.filter((~is_erased.to_series()).to_arrow())
-
-
-def _is_erased(sessions: pl.Series) -> pl.Expr:
-    """Whether a row is an event of an erased session; erase events are none."""
-    return pl.col("event_type").is_in(EVENT_TYPES) & pl.col("session_id").is_in(sessions.implode())
+        erased = is_erased(pl.DataFrame(table.select(REACHED_COLUMNS)), reaching)
+        yield table.filter((~erased).to_arrow())

@@ -17,7 +17,7 @@ from typing import IO
 import fsspec
 
 from retrain.archive.archive_files import ArchiveFile, parse_path
-from retrain.lasting_files import to_disk
+from retrain.lasting_files import make_folder, to_disk
 from schemas.errors import Unavailable, UsageError
 
 ERASURES = "erasures"
@@ -158,7 +158,7 @@ class ArchiveStore:
     def _write_local(self, path: str, fill: Callable[[Path], None]) -> int:
         target = Path(self._root, path)
         unfinished = Path(self._root, f"{_UNFINISHED}{uuid.uuid4().hex}")
-        target.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(target.parent)
         try:
             fill(unfinished)
             to_disk(unfinished)
@@ -167,6 +167,7 @@ class ArchiveStore:
         finally:
             unfinished.unlink(missing_ok=True)
         to_disk(target.parent)
+        to_disk(Path(self._root))  # the folder of a day may be new
         return size
 
     def _rename(self, unfinished: Path, target: Path) -> None:

@@ -92,11 +92,8 @@ class ArchivedLog:
         missing = gaps(part for parts in self._parts.values() for part in parts)
         return {TopicPartition(*source): lost for source, lost in missing.items()}
 
-    def survey(self, since_ms: int | None = None) -> Survey:
+    def survey(self) -> Survey:
         """What is erased, and how much was left out when the files were written.
-
-        Args:
-            since_ms: erase events that Kafka took before are left out; None: none are. Requests always count.
 
         Raises:
             Unavailable: the store does not answer.
@@ -113,7 +110,7 @@ class ArchivedLog:
                         invalid + facts.invalid,
                         without_consent + facts.without_consent,
                     )
-                    for rows in row_pieces(parquet, part, ERASE_COLUMNS, since_ms) if facts.erasures else ():
+                    for rows in row_pieces(parquet, part, ERASE_COLUMNS, None) if facts.erasures else ():
                         erasures += erased_by_rows(rows)
         return Survey(erasures, invalid, without_consent)
 

@@ -1,6 +1,7 @@
 """The board: what retrain says of its cycles in Redis, for people and for other processes.
 
-Owns these keys and that only the holder of the lock writes them. Writer: of `schemas.redis_keys`
+Owns these keys and that only the holder of the lock writes them; and that what was marked running counts only
+as long as nothing else was announced. Writer: of `schemas.redis_keys`
 `CYCLE_CURRENT`, `CYCLE_HISTORY` and `RUNNING_RELEASE`. Readers: `millrace retrain status`,
 `retrain.schedule`. Caller: `retrain.cycle.run_cycle`.
 """
@@ -13,6 +14,7 @@ from retrain.cycle.retrain_redis import Client, asked
 from schemas.cycle_status import CycleStatus, CycleSummary, RunningRelease
 from schemas.errors import Unavailable
 from schemas.redis_keys import CYCLE_CURRENT, CYCLE_HISTORY, CYCLE_LOCK, RUNNING_RELEASE
+from schemas.release_announcement import ReleaseAnnouncement
 
 T = TypeVar("T")
 # Each begins alike: who does not hold the lock writes nothing.
@@ -40,6 +42,7 @@ class Board(NamedTuple):
     history: list[CycleSummary]
     """The newest first."""
     running: RunningRelease | None
+    """What a cycle has marked last; whether it still runs says `running_now`."""
 
 
 class StatusBoard:
@@ -99,6 +102,31 @@ def read_board(redis: Client) -> Board:
         current=_decoded(current, CycleStatus),
         history=sorted(history, key=lambda one: one.cycle_id, reverse=True),
         running=_decoded(running, RunningRelease),
+    )
+
+
+def running_now(
+    marked: RunningRelease | None, announced: ReleaseAnnouncement | None
+) -> RunningRelease | None:
+    """The release that workers follow, and what a cycle has marked of it.
+
+    The announcements say which: who promotes or rolls back by hand, or by a watch, marks nothing.
+
+    Args:
+        marked: what stands on the board.
+        announced: `retrain.releases.announcing.read_running`.
+    """
+    if announced is None:
+        return None
+    which = (announced.release_id, announced.generation)
+    if marked is not None and (marked.release_id, marked.generation) == which:
+        return marked
+    newest = marked.newest_event_at if marked and marked.release_id == announced.release_id else None
+    return RunningRelease(
+        release_id=announced.release_id,
+        generation=announced.generation,
+        marked_at=announced.announced_at,
+        newest_event_at=newest,
     )
 
 

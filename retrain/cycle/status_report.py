@@ -54,14 +54,19 @@ def _at(current: CycleStatus) -> str:
 def _running(board: Board) -> str:
     running = board.running
     if running is None:
-        return "no release is marked running"
+        return "no release is announced"
     since = _time(running.marked_at)
     newest = f", events until {_time(running.newest_event_at)}" if running.newest_event_at else ""
+    if not running.cycle_id:
+        return (
+            f"{running.release_id} is announced as generation {running.generation} since {since}{newest}; no "
+            "cycle has marked it running"
+        )
     return f"{running.release_id} runs as generation {running.generation} since {since}{newest}"
 
 
 def _workers(workers: Sequence[WorkerHeartbeat]) -> list[str]:
-    """What they serve, the newest first; after a rollback by hand that is another than was marked."""
+    """What they serve, the newest first."""
     if not workers:
         return ["no worker is live"]
     served = Counter((one.generation, one.release_id) for one in workers)

@@ -15,7 +15,7 @@ from pathlib import Path
 import msgspec
 import polars as pl
 
-from retrain.lasting_files import to_disk
+from retrain.lasting_files import make_folder, to_disk
 from schemas.errors import Unavailable, UsageError
 from schemas.retrain_cycle import CycleRecord, decode_cycle_record, encode_cycle_record
 
@@ -35,7 +35,7 @@ class WorkFolder:
         """
         self.path = path
         try:
-            path.mkdir(parents=True, exist_ok=True)
+            make_folder(path)
         except OSError as error:
             raise UsageError(
                 f"MILLRACE_RETRAIN_WORK={path}: the folder cannot be made ({error.strerror})"
@@ -115,6 +115,7 @@ class WorkFolder:
             events.write_parquet(unfinished)
             to_disk(unfinished)
             unfinished.replace(self.path / WINDOW_FILE)
+            to_disk(self.path)
         except OSError as error:
             raise self._unwritable(error) from error
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from models.release import read_manifest
-from retrain.lasting_files import to_disk
+from retrain.lasting_files import make_folder, rename_last, to_disk
 from retrain.releases.release_store import is_local, open_store
 from schemas.errors import Unavailable, UsageError
 from schemas.release_manifest import MANIFEST_FILE, ReleaseManifest
@@ -46,13 +46,12 @@ def _copy_to_folder(folder: Path, target: Path, manifest: ReleaseManifest) -> No
     """Copy; the manifest by a rename, so that nobody reads a part of it, after the rest is on the disc."""
     unfinished = target / f".{MANIFEST_FILE}"
     try:
-        target.mkdir(parents=True, exist_ok=True)
+        make_folder(target)
+        to_disk(target.parent)  # it may have been made by a process that was killed before this
         for name in manifest.files:
             _copy_lasting(folder / name, target / name)
-        _copy_lasting(folder / MANIFEST_FILE, unfinished)
-        unfinished.rename(target / MANIFEST_FILE)
-        to_disk(target)
-        to_disk(target.parent)
+        shutil.copyfile(folder / MANIFEST_FILE, unfinished)
+        rename_last(unfinished, target / MANIFEST_FILE)
     except OSError as error:
         raise UsageError(
             f"{target}: the release cannot be written ({error}); check MILLRACE_RELEASES"

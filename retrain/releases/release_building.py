@@ -31,6 +31,7 @@ from models.servable_model import ServableModel
 from models.similar_items import nearest_items
 from models.trainable_weights import WEIGHTS_FILE, save_weights
 from models.vocabulary import Vocabulary
+from retrain.lasting_files import rename_last, to_disk
 from retrain.releases.index_building import build_measured_index
 from retrain.releases.probe_writing import write_probes
 from retrain.training.sessionize import Sessions
@@ -107,10 +108,13 @@ def build_release(
 
 
 def write_manifest(folder: Path, manifest: ReleaseManifest) -> None:
-    """Write the manifest of a release that is not published yet, whole or not at all."""
+    """Write the manifest of a release that is not published yet, whole or not at all, after its files."""
     unfinished = folder / f".{MANIFEST_FILE}"
     unfinished.write_bytes(encode_release_manifest(manifest))
-    unfinished.rename(folder / MANIFEST_FILE)
+    for name in manifest.files:
+        to_disk(folder / name)
+    rename_last(unfinished, folder / MANIFEST_FILE)
+    to_disk(folder.parent)
 
 
 def describe_data(events: pl.DataFrame, sessions: Sessions) -> DataRange:

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from retrain.cycle.cycle_lock import is_locked
 from retrain.cycle.live_workers import live_workers
 from retrain.cycle.retrain_redis import Client
-from retrain.cycle.status_board import Board, read_board
+from retrain.cycle.status_board import Board, read_board, running_now
 from retrain.cycle.work_folder import WorkFolder
 from retrain.releases.announcing import read_running
 from retrain.releases.release_catalogue import read_release_manifest
@@ -27,6 +27,7 @@ from retrain.schedule.request_topic import RequestTopic
 from retrain.schedule.retrain_metrics import RetrainMetrics
 from retrain.settings import RetrainSettings
 from schemas.connections import kafka_arguments
+from schemas.cycle_status import RunningRelease
 from schemas.errors import InvalidRelease
 from schemas.release_manifest import LogRange
 from schemas.retrain_request import RetrainRequest
@@ -83,9 +84,9 @@ class CycleReasons:
         due = self._cron.due(self._due_times.taken(now), now) if self._cron else None
         if self._is_time_for_more(now, due, requests):
             board = await asyncio.to_thread(read_board, self._redis)
-            self._metrics.serves(board.running, board.history, self._clock)
+            running = await self._show(board)
             requests = await self._requests.look(_answered(board))
-            self._slow = await self._look_slowly(board)
+            self._slow = await self._look_slowly(running)
             self._looked = _Looked(now, due, _ids(requests))
         if locked:
             return None
@@ -111,7 +112,7 @@ class CycleReasons:
         poll = timedelta(seconds=self._settings.retrain_poll_s)
         if self._shown_at is None or now - self._shown_at >= poll:
             board = await asyncio.to_thread(read_board, self._redis)
-            self._metrics.serves(board.running, board.history, self._clock)
+            await self._show(board)
             self._shown_at = now
 
     async def take(self, due: datetime) -> bool:
@@ -138,24 +139,30 @@ class CycleReasons:
         self._looked = None
         self._slow = Reasons()
 
-    async def _look_slowly(self, board: Board) -> Reasons:
-        ranges = await asyncio.to_thread(self._ranges)
+    async def _show(self, board: Board) -> RunningRelease | None:
+        """The release that workers follow now, as the metrics then say too."""
+        settings = self._settings
+        announced = await asyncio.to_thread(read_running, kafka_arguments(settings), settings.releases_topic)
+        running = running_now(board.running, announced)
+        self._metrics.serves(running, board.history, self._clock)
+        return running
+
+    async def _look_slowly(self, running: RunningRelease | None) -> Reasons:
+        ranges = await asyncio.to_thread(self._ranges, running)
         new = await count_new_events(self._settings, ranges)
         self._metrics.new_events.set(new)
         fell = self._slow.hit_rate  # until a cycle begins, which may have to wait
-        if board.running is not None and self._settings.retrain_hit_rate_drop:
+        if running is not None and self._settings.retrain_hit_rate_drop:
             workers = await asyncio.to_thread(live_workers, self._redis)
-            fell = self._hit_rate.look(board.running.release_id, workers) or fell
+            fell = self._hit_rate.look(running.release_id, workers) or fell
         return Reasons(new_events=new, hit_rate=fell)
 
-    def _ranges(self) -> list[LogRange]:
+    def _ranges(self, running: RunningRelease | None) -> list[LogRange]:
         """What the running release was made from; nothing where that is not known."""
-        settings = self._settings
-        running = read_running(kafka_arguments(settings), settings.releases_topic)
         if running is None:
             return []
         try:
-            manifest = read_release_manifest(settings.releases, running.release_id)
+            manifest = read_release_manifest(self._settings.releases, running.release_id)
         except InvalidRelease:
             return []
         return manifest.data.log_ranges or []

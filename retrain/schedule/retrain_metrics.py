@@ -6,6 +6,7 @@ Cycles that were begun by hand count too where they are seen: what serves is rea
 from collections.abc import Callable
 from datetime import datetime
 from functools import partial
+from math import nan
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
@@ -42,13 +43,13 @@ class RetrainMetrics:
         )
         self.running_release = Gauge(
             "millrace_retrain_running_release",
-            "The generation of the release that every live worker has reported",
+            "The generation of the release that is announced",
             ["release_id"],
             registry=registry,
         )
         self.data_age = Gauge(
             "millrace_retrain_data_age_seconds",
-            "Since the newest event that the running release was made from",
+            "Since the newest event that the running release was made from; NaN: nobody knows",
             registry=registry,
         )
         self.new_events = Gauge(
@@ -85,7 +86,7 @@ class RetrainMetrics:
     def serves(
         self, running: RunningRelease | None, history: list[CycleSummary], now: Callable[[], datetime]
     ) -> None:
-        """What the board says of the running release."""
+        """What is known of the running release."""
         ends = [one.ended_at.timestamp() for one in history if one.outcome == "running"]
         if ends:
             self.last_success.set(max(ends))
@@ -93,8 +94,8 @@ class RetrainMetrics:
         if running is None:
             return
         self.running_release.labels(running.release_id).set(running.generation)
-        if running.newest_event_at is not None:
-            self.data_age.set_function(partial(_age_s, running.newest_event_at, now))
+        newest = running.newest_event_at
+        self.data_age.set_function(partial(_age_s, newest, now) if newest else lambda: nan)
 
 
 def _age_s(newest: datetime, now: Callable[[], datetime]) -> float:

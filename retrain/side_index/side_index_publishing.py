@@ -14,6 +14,7 @@ import fsspec
 
 from models.release import Release
 from models.side_index import SIDE_FILES, SideItems, write_side_files
+from retrain.lasting_files import make_folder, rename_last, to_disk
 from schemas.errors import Unavailable, UsageError
 from schemas.ids import ReleaseId
 from schemas.release_manifest import MANIFEST_FILE
@@ -113,14 +114,19 @@ class SideIndexStore:
 
     def _put(self, folder: Path, target: str) -> None:
         """Copy; the manifest last, in a folder by a rename, so that nobody reads a part of it."""
+        is_local = "file" in self._files.protocol
         try:
+            if is_local:
+                make_folder(Path(target))
             self._files.makedirs(target, exist_ok=True)
             for name in SIDE_FILES:
                 self._files.put_file(str(folder / name), f"{target}/{name}")
-            if "file" in self._files.protocol:
+            if is_local:
                 unfinished = f"{target}/.{MANIFEST_FILE}"
                 self._files.put_file(str(folder / MANIFEST_FILE), unfinished)
-                Path(unfinished).rename(f"{target}/{MANIFEST_FILE}")
+                for name in SIDE_FILES:
+                    to_disk(Path(target, name))
+                rename_last(Path(unfinished), Path(target, MANIFEST_FILE))
             else:
                 self._files.put_file(str(folder / MANIFEST_FILE), f"{target}/{MANIFEST_FILE}")
         except Exception as error:  # each object store's client raises errors of its own classes

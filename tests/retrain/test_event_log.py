@@ -70,6 +70,21 @@ async def test_only_what_kafka_took_since_then_is_read(
     assert (nothing.ranges[0].first_offset, nothing.ranges[0].next_offset) == (4, 4)
 
 
+async def test_session_that_named_its_erased_user_before_the_window_is_left_out_of_it(
+    settings: SharedSettings, topic: str, producer: AIOKafkaProducer
+) -> None:
+    named = msgspec.json.encode({**msgspec.json.decode(an_event("a", "s1")), "user_id": "u"})
+    erase = msgspec.json.encode(
+        {"session_id": "s9", "event_type": "erase", "occurred_at": 1, "user_id": "u", "whole_user": True}
+    )
+    values = [named, an_event("b", "s1"), an_event("c", "s2"), erase, an_event("d", "s1")]
+    for at, value in enumerate(values):
+        await producer.send_and_wait(topic, value, partition=at % 2, timestamp_ms=1000 * at)
+    log = await read(settings, datetime.fromtimestamp(1, UTC))
+    assert log.recorded.events["item_id"].to_list() == ["c", "d"]
+    assert log.recorded.erased == 1
+
+
 async def test_events_of_an_aborted_transaction_are_not_read(
     kafka: Kafka, settings: SharedSettings, topic: str
 ) -> None:

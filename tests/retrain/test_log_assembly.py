@@ -5,22 +5,24 @@ import polars as pl
 from hypothesis import given
 from hypothesis import strategies as st
 
+from retrain.archive.erasures import no_erasures
 from retrain.log_assembly import NEEDED, LogAssembly, _log_order
 from schemas.item_event import EVENT_TYPES
 
-NOBODY = pl.Series(dtype=pl.String)
+HERE = ("events", 0)
 
 
 def rows(*sessions: str, logged_at_ms: int = 5) -> pl.DataFrame:
-    fields = {"item_id": "a", "event_type": "view", "occurred_at_ms": 7, "event_id": None}
-    schema = {name: pl.Int64 if name.endswith("_ms") else pl.String for name in NEEDED}
+    fields = {"item_id": "a", "event_type": "view", "occurred_at_ms": 7, "event_id": None, "offset": 0}
+    schema = {name: pl.Int64 if name.endswith(("_ms", "offset")) else pl.String for name in NEEDED}
     return pl.DataFrame(
         [{"session_id": one, **fields, "logged_at_ms": logged_at_ms} for one in sessions], schema=schema
     )
 
 
 def test_ids_are_numbers_and_types_an_enumeration() -> None:
-    assembly = LogAssembly(NOBODY, None, 3600)
+    assembly = LogAssembly(no_erasures(), None, 3600)
+    assembly.begin_partition(HERE)
     assembly.add(rows("s1", "s2"))
     events = assembly.assembled().events
     assert isinstance(events.schema["session_id"], pl.Categorical)
@@ -29,12 +31,12 @@ def test_ids_are_numbers_and_types_an_enumeration() -> None:
 
 
 def test_pieces_of_a_partition_are_one_and_another_partition_is_merged_into_it() -> None:
-    assembly = LogAssembly(NOBODY, None, 3600)
-    assembly.begin_partition()
+    assembly = LogAssembly(no_erasures(), None, 3600)
+    assembly.begin_partition(HERE)
     assembly.add(rows("a", logged_at_ms=10))
     assembly.add(rows("b", logged_at_ms=3))  # its clock went back
     assembly.add(rows("d", logged_at_ms=30))
-    assembly.begin_partition()
+    assembly.begin_partition(("events", 1))
     assembly.add(rows("c", logged_at_ms=20))
     assert assembly.assembled().events["session_id"].to_list() == ["a", "b", "c", "d"]
 

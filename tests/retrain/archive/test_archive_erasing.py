@@ -1,5 +1,6 @@
 """Erased sessions and users: left out at once, and physically gone after scrubbing, whatever is killed."""
 
+from datetime import date
 from pathlib import Path
 
 import msgspec
@@ -13,7 +14,7 @@ from retrain.archive.archive_scrubbing import scrub
 from retrain.archive.archive_store import ArchiveStore
 from retrain.archive.archive_upkeep import retain
 from retrain.archive.archived_log import ArchivedLog
-from retrain.archive.erasure_requests import ErasureRequest, ask, read_requests
+from retrain.archive.erasure_requests import ErasureRequest, ask, forget_requests, read_requests
 from retrain.archive.erasures import erased_by_rows, no_erasures
 from retrain.event_recording import EventRecorder
 from schemas.ids import SessionId, UserId
@@ -75,8 +76,16 @@ def test_session_with_an_erase_event_is_left_out_and_gone_after_scrubbing(tmp_pa
 def test_erase_event_that_is_still_in_the_topic_counts(tmp_path: Path) -> None:
     store = write(tmp_path, an_event("gone"), an_event("kept"))
     in_topic = pl.DataFrame(
-        {"session_id": ["gone"], "event_type": ["erase"], "user_id": [None], "logged_at_ms": [NOON_MS]},
-        schema_overrides={"user_id": pl.String},
+        {
+            "session_id": ["gone"],
+            "event_type": ["erase"],
+            "user_id": [None],
+            "topic": ["events"],
+            "partition": [0],
+            "offset": [2],
+            "logged_at_ms": [NOON_MS],
+        },
+        schema_overrides={"user_id": pl.String, "partition": pl.Int32},
     )
     scrub(store, erased_by_rows(in_topic))
     assert sessions_in(store) == ["kept"]
@@ -120,6 +129,29 @@ def test_user_erased_by_the_lookup_is_gone_with_the_sessions_that_redis_had_forg
     assert learned(store) == ["other", "later"]
     scrub(store, no_erasures())
     assert sessions_in(store) == ["other", "later"]
+
+
+def test_session_that_goes_on_after_it_was_erased_is_new_as_it_is_online(tmp_path: Path) -> None:
+    store = write(tmp_path, an_event("s", "before"), an_erase("s"), an_event("s", "after"))
+    recorder = EventRecorder(DEFAULT_EVENT_TYPE_MAP, 3600)
+    assert recorder.recorded(ArchivedLog(store)).events["item_id"].to_list() == ["after"]
+    scrub(store, no_erasures())
+    assert (bytes_with(tmp_path, "before"), len(bytes_with(tmp_path, "after"))) == ([], 1)
+
+
+def test_erase_event_whose_clock_is_before_the_window_counts_in_it(tmp_path: Path) -> None:
+    store = write(tmp_path, an_event("gone"), an_event("kept"))
+    write(tmp_path, an_erase("gone"), at=2, logged_at_ms=NOON_MS - 1000)
+    recorder = EventRecorder(DEFAULT_EVENT_TYPE_MAP, 3600, since_ms=NOON_MS)
+    assert recorder.recorded(ArchivedLog(store)).events["session_id"].to_list() == ["kept"]
+
+
+def test_session_of_a_scrubbed_user_is_still_known_when_more_of_it_is_archived(tmp_path: Path) -> None:
+    store = write(tmp_path, an_event("s", user_id="u"), an_event("kept"))
+    assert erase(tmp_path, "--user", "u") == 0
+    assert bytes_with(tmp_path, "'u'") == []
+    write(tmp_path, an_event("s"), an_event("new"), at=2)  # from the topic's tail; it does not name the user
+    assert learned(store) == ["kept", "new"]
 
 
 def test_erase_event_of_one_session_leaves_the_users_others(tmp_path: Path) -> None:
@@ -203,6 +235,19 @@ def test_retention_deletes_whole_days_and_old_requests(tmp_path: Path) -> None:
     ask(store, ErasureRequest(asked_at_ms=NOON_MS, session_id="s"))
     assert retain(store, 0) == 0
     assert retain(store, 1) == 3
+    assert read_requests(store) == []
+
+
+def test_request_is_kept_for_what_lies_in_the_next_days_file(tmp_path: Path) -> None:
+    store = write(tmp_path, an_event("new"), logged_at_ms=NOON_MS + DAY_MS)
+    write(tmp_path, an_event("gone"), at=1, logged_at_ms=NOON_MS - 1)  # its clock went back
+    Path(tmp_path, "day=2026-01-01").rename(tmp_path / "day=2026-01-02-")
+    for path in Path(tmp_path, "day=2026-01-02-").iterdir():
+        path.rename(tmp_path / "day=2026-01-02" / path.name)
+    ask(store, ErasureRequest(asked_at_ms=NOON_MS, session_id="gone"))
+    forget_requests(store, 1, date(2026, 1, 3))
+    assert learned(store) == ["new"]
+    forget_requests(store, 1, date(2026, 1, 4))
     assert read_requests(store) == []
 
 

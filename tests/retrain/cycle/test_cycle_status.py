@@ -5,6 +5,7 @@ import json
 import pytest
 
 import millrace
+from retrain.releases.release_promotion import promote
 from schemas.ids import ReleaseId
 from schemas.redis_keys import CYCLE_HISTORY, CYCLE_LOCK
 from streams.dev.ports import free_port
@@ -16,22 +17,26 @@ def status(
     stage: CycleStage, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> "Status":
     monkeypatch.setenv("MILLRACE_REDIS_URL", stage.settings.redis_url)
+    monkeypatch.setenv("MILLRACE_KAFKA_BOOTSTRAP_SERVERS", stage.settings.kafka_bootstrap_servers)
+    monkeypatch.setenv("MILLRACE_RELEASES_TOPIC", stage.settings.releases_topic)
     return Status(capsys)
 
 
 class Status:
     def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
         self._capsys = capsys
+        self.said = ""
 
     def __call__(self, *options: str) -> str:
         self._capsys.readouterr()
         assert millrace.run(["retrain", "status", *options]) == 0
-        return self._capsys.readouterr().out
+        out, self.said = self._capsys.readouterr()
+        return out
 
 
 def test_nothing_has_run_yet(status: Status) -> None:
     assert status().splitlines() == [
-        "no cycle runs", "no release is marked running", "no worker is live", "no cycle is over yet",
+        "no cycle runs", "no release is announced", "no worker is live", "no cycle is over yet",
     ]  # fmt: skip
 
 
@@ -94,6 +99,26 @@ def test_history_tells_outcomes_durations_and_reasons(stage: CycleStage, status:
     assert "running" in rows[0]
     assert "train " in rows[0]
     assert first.cycle_id not in status("--last", "1")
+
+
+def test_release_promoted_or_gone_back_to_by_hand_is_what_runs(stage: CycleStage, status: Status) -> None:
+    first, second = stage.run(), stage.run()
+    assert second.generation == 2
+    promote(stage.settings, first.release_id or ReleaseId(""), "rolled back by hand")
+    (_, line, *_) = status().splitlines()
+    assert line.startswith(f"{first.release_id} is announced as generation 3 since 20")
+    assert line.endswith("; no cycle has marked it running")
+    running = json.loads(status("--json"))["running"]
+    assert (running["release_id"], running["generation"]) == (first.release_id, 3)
+
+
+def test_without_kafka_what_was_marked_is_shown_as_that(
+    stage: CycleStage, status: Status, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    summary = stage.run()
+    monkeypatch.setenv("MILLRACE_KAFKA_BOOTSTRAP_SERVERS", f"127.0.0.1:{free_port()}")
+    assert f"{summary.release_id} runs as generation 1" in status()
+    assert status.said.startswith("shown is what was marked running last; what is announced is not known: ")
 
 
 def test_json_has_all_of_it(stage: CycleStage, status: Status) -> None:

@@ -1,7 +1,9 @@
 """What the retrain process finds in Kafka, Redis, the releases and its work folder."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
+from math import isnan
 from pathlib import Path
 
 import msgspec
@@ -10,11 +12,13 @@ from prometheus_client import CollectorRegistry
 
 from retrain.cycle.retrain_redis import Client, open_retrain_redis
 from retrain.cycle.work_folder import WorkFolder
+from retrain.releases.announcing import announce
 from retrain.schedule.cron_times import CronTimes
 from retrain.schedule.cycle_reasons import CycleReasons
 from retrain.schedule.request_topic import RequestTopic
 from retrain.schedule.retrain_metrics import RetrainMetrics
 from retrain.settings import RetrainSettings
+from schemas.connections import kafka_arguments
 from schemas.cycle_status import RunningRelease
 from schemas.errors import UsageError
 from schemas.ids import ReleaseId
@@ -38,6 +42,10 @@ class Stage:
         self.requests = RequestTopic(settings, lambda _: None)
         cron = CronTimes("0 3 * * *", "UTC", 0, "test")
         self.reasons = CycleReasons(settings, self.redis, cron, self.requests, self.metrics, lambda: self.now)
+
+    async def announce(self, release_id: str) -> None:
+        kafka, topic = kafka_arguments(self.settings), self.settings.releases_topic
+        await asyncio.to_thread(announce, kafka, topic, ReleaseId(release_id))
 
     def beat(self, predictions: int, hits: int) -> None:
         counts = {ReleaseId("r1"): OnlineCounts(predictions=predictions, hits=hits)}
@@ -103,9 +111,10 @@ async def test_nothing_speaks_for_a_cycle_while_one_runs_elsewhere(stage: Stage)
 
 async def test_fallen_hit_rate_is_found_at_the_next_poll_until_a_cycle_begins(stage: Stage) -> None:
     running = RunningRelease(
-        release_id=ReleaseId("r1"), generation=3, cycle_id="c", marked_at=NOON, newest_event_at=NOON
+        release_id=ReleaseId("r1"), generation=1, cycle_id="c", marked_at=NOON, newest_event_at=NOON
     )
     stage.redis.set(RUNNING_RELEASE, _encoded(running))
+    await stage.announce("r1")
     told = []
     for look, (predictions, hits) in enumerate([(100, 50), (200, 60), (200, 60), (200, 60)]):
         stage.now = NOON + timedelta(seconds=[0, 30, 60, 61][look])
@@ -121,8 +130,22 @@ async def test_fallen_hit_rate_is_found_at_the_next_poll_until_a_cycle_begins(st
     assert found.hit_rate == ""
     labels = {"release_id": "r1"}
     value = stage.metrics.registry.get_sample_value
-    assert value("millrace_retrain_running_release", labels) == 3
+    assert value("millrace_retrain_running_release", labels) == 1
     assert value("millrace_retrain_data_age_seconds") == 61
+
+
+async def test_release_that_was_announced_by_hand_is_the_one_that_is_shown(stage: Stage) -> None:
+    running = RunningRelease(
+        release_id=ReleaseId("r1"), generation=1, cycle_id="c", marked_at=NOON, newest_event_at=NOON
+    )
+    stage.redis.set(RUNNING_RELEASE, _encoded(running))
+    value = stage.metrics.registry.get_sample_value
+    for release_id in ("r1", "r2"):
+        await stage.announce(release_id)
+    await stage.reasons.look()
+    assert value("millrace_retrain_running_release", {"release_id": "r1"}) is None
+    assert value("millrace_retrain_running_release", {"release_id": "r2"}) == 2
+    assert isnan(value("millrace_retrain_data_age_seconds") or 0)
 
 
 def _encoded(running: RunningRelease) -> bytes:

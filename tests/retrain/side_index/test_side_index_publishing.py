@@ -12,11 +12,13 @@ import pytest
 from fsspec.implementations.local import LocalFileSystem
 
 from models.release import Release, load_release
-from models.side_index import load_side_index
+from models.side_index import SIDE_FILES, load_side_index
 from retrain.side_index.side_index_publishing import KEPT_VERSIONS, SideIndexStore
 from schemas.errors import InvalidRelease, Unavailable, UsageError
+from schemas.release_manifest import MANIFEST_FILE
 from schemas.side_index_manifest import side_index_folder
 from streams.side_index_fetching import fetched_side_index
+from tests.lasting_calls import lost_at, recorded_calls
 from tests.side_index_builder import some_side_items
 from tests.successor_release import write_successor_release
 
@@ -129,6 +131,21 @@ def test_killed_on_the_way_of_removing_a_version_is_whole_or_no_side_index(
         load_side_index(folder, release)
     if (left[0] / "manifest.json").exists():
         load_side_index(left[0], release)
+
+
+def test_files_of_a_side_index_last_through_a_loss_of_power_before_its_manifest(
+    release: Release, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with recorded_calls(monkeypatch) as calls:
+        SideIndexStore(str(tmp_path / "shop")).publish(ITEMS, release, 3, NOW)
+    (moment,) = [
+        at for at, (name, _, to) in enumerate(calls) if name == "rename" and to.name == MANIFEST_FILE
+    ]
+    folder = calls[moment][2].parent
+    before = [of for name, of, _ in calls[:moment] if name == "fsync"]
+    assert {folder / name for name in SIDE_FILES} <= set(before)
+    assert before[-1] == folder
+    assert lost_at(calls, len(calls), tmp_path) == set()
 
 
 def test_old_versions_are_removed_and_the_last_ones_kept(release: Release, releases: str) -> None:
