@@ -30,6 +30,8 @@ from tests.streams.redis_kinds import client_to_look_in
 from tests.successor_release import write_successor_release
 
 DEADLINE_S = 60.0
+PATIENCE_S = 30.0
+"""With one answer of a process that may not get the processor for a while."""
 PARTITIONS = 8
 
 
@@ -50,7 +52,7 @@ class RunningWorker:
 
     def is_ready(self) -> bool:
         """Whether it says so now."""
-        return answers_ok(f"{self.url}/readyz")
+        return answers_ok(f"{self.url}/readyz", PATIENCE_S)
 
     def troubles(self) -> dict[str, str]:
         """What `/readyz` says is wrong."""
@@ -72,7 +74,7 @@ class RunningWorker:
 
     def _get(self, path: str) -> str:
         try:
-            with _direct.open(self.url + path, timeout=10) as response:
+            with _direct.open(self.url + path, timeout=PATIENCE_S) as response:
                 return str(response.read().decode())
         except urllib.error.HTTPError as error:
             with error:

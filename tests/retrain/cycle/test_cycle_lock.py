@@ -1,5 +1,6 @@
 """The lock of the cycle: one holder at a time, on every kind of Redis, also where Redis forgets."""
 
+import re
 import time
 from collections.abc import Iterator
 from datetime import datetime
@@ -82,7 +83,8 @@ def test_lock_that_is_renewed_is_not_waited_for(redis: Client) -> None:
     with pytest.raises(UsageError, match="first"):
         take_lock(redis, "me", TTL_S, said.append, clock=watch, sleep=renew)
     assert watch.now_s < 1
-    assert said == ["the lock is held by first; if it was killed, its lock expires in 60 s"]
+    (line,) = said
+    assert re.fullmatch(r"the lock is held by first; if it was killed, its lock expires in \d+ s", line)
     lock.give_back()
 
 
@@ -136,7 +138,9 @@ def test_redis_that_forgot_everything_hands_nobody_the_lock_of_another(redis: Cl
 
 
 @pytest.mark.parametrize("left", [None, 4])
-def test_lock_that_a_failover_lost_is_held_again_and_the_tokens_go_on(redis: Client, left: int | None) -> None:
+def test_lock_that_a_failover_lost_is_held_again_and_the_tokens_go_on(
+    redis: Client, left: int | None
+) -> None:
     redis.set(CYCLE_FENCE, 4)
     lock = take(redis)
     redis.delete(CYCLE_LOCK, CYCLE_FENCE)

@@ -23,7 +23,7 @@ from streams.dev.ports import free_port
 from tests.retrain.planted_sessions import ring_events
 
 _direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # no proxy before loopback
-START_S = 60.0
+START_S = 120.0
 PARTITIONS = 2
 
 
@@ -116,7 +116,7 @@ def retrain_stage(
         "MILLRACE_RUNS": str(folder / "runs"),
         "MILLRACE_RETRAIN_CONFIG": str(config),
         "MILLRACE_RETRAIN_WORK": str(folder / "work"),
-        "MILLRACE_RETRAIN_LOCK_TTL_S": "2",
+        "MILLRACE_RETRAIN_LOCK_TTL_S": "6",
         "MILLRACE_RETRAIN_COOLDOWN_S": "0",
         "MILLRACE_RETRAIN_BACKOFF_S": "0.5",
         "MILLRACE_RETRAIN_POLL_S": "0.5",
