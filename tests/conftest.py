@@ -1,4 +1,4 @@
-"""What every test may ask for: a real Kafka, a real Redis, names of its own.
+"""What every test may ask for: a real Kafka, a real Redis, names of its own; and how hypothesis runs.
 
 Kafka and Redis start once per run, when the first test asks for them, and end with it.
 """
@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from schemas.errors import UsageError
 from streams.dev.child_processes import ChildProcesses
@@ -19,6 +20,12 @@ from tests.services.redis_cluster import RedisCluster, running_redis_cluster
 from tests.services.redis_servers import PrivateRedis, RedisServer, running_redis
 
 NAME_LENGTH = 40
+
+# Before any test module is imported: what `@settings` leaves out, it takes from the profile of that moment.
+UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("searching", UNHURRIED)
+settings.register_profile("steady", UNHURRIED, derandomize=True)
+settings.load_profile("steady")
 
 
 @pytest.fixture(scope="session")

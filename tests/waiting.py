@@ -1,9 +1,9 @@
-"""Waiting on a condition with a deadline, in place of sleeping."""
+"""Waiting on a condition with a deadline, in place of sleeping; a deadline is for what never happens."""
 
 import asyncio
 from collections.abc import Callable
 
-DEADLINE_S = 20.0
+DEADLINE_S = 60.0
 _POLL_S = 0.02
 
 

@@ -3,6 +3,7 @@
 Caller: `jar_kafka`.
 """
 
+import fcntl
 import os
 import subprocess
 import tempfile
@@ -41,7 +42,7 @@ def cache_folder() -> Path:
 
 
 def fetch_jars(maven: Path, cache: Path) -> Path:
-    """The folder of Kafka's jars, downloaded unless it is there.
+    """The folder of Kafka's jars, downloaded unless it is there; of several processes one does it.
 
     Raises:
         UsageError: Maven could not get them; the message has the end of what it said.
@@ -50,6 +51,14 @@ def fetch_jars(maven: Path, cache: Path) -> Path:
     if jars.is_dir():
         return jars
     cache.mkdir(parents=True, exist_ok=True)
+    with (cache / "kafka.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not jars.is_dir():
+            _download(maven, cache, jars)
+    return jars
+
+
+def _download(maven: Path, cache: Path, jars: Path) -> None:
     with tempfile.TemporaryDirectory(dir=cache) as folder:
         pom, downloaded = Path(folder, "pom.xml"), Path(folder, "jars")
         pom.write_text(POM)
@@ -59,4 +68,3 @@ def fetch_jars(maven: Path, cache: Path) -> Path:
             said = "\n".join((done.stdout + done.stderr).splitlines()[-15:])
             raise UsageError(f"Maven could not get Kafka {KAFKA_VERSION}:\n{said}")
         downloaded.rename(jars)  # at once, so that a run that was cut short leaves no half of it
-    return jars

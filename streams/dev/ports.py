@@ -3,6 +3,7 @@
 Callers: `embedded_redis`, the demo, `millrace up`, tests.
 """
 
+import itertools
 import random
 import socket
 from dataclasses import dataclass
@@ -10,6 +11,9 @@ from dataclasses import dataclass
 # Below the range from which systems take the local ports of outgoing connections (32768 up on Linux): one of
 # those could take the port before the server does.
 LOWEST, HIGHEST = 10_240, 32_767
+# In turn from a random beginning: no port is given twice before its server has started, and the ports of two
+# processes hardly ever meet.
+_turns = itertools.count(random.randrange(HIGHEST - LOWEST))
 
 
 @dataclass(frozen=True)
@@ -29,7 +33,7 @@ def free_port(wanted: int = 0) -> int:
     if wanted and _is_free(wanted):
         return wanted
     while True:
-        port = random.randint(LOWEST, HIGHEST)
+        port = LOWEST + next(_turns) % (HIGHEST - LOWEST)
         with socket.socket() as probe:
             try:
                 probe.bind(("127.0.0.1", port))

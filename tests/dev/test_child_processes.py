@@ -14,6 +14,7 @@ import pytest
 
 from streams.dev.child_processes import ChildFailed, ChildProcesses, answers_ok
 from streams.dev.orphan_guard import read_orphans
+from tests.waiting import DEADLINE_S
 
 SLEEPER = [sys.executable, "-c", "import time; print('asleep', flush=True); time.sleep(600)"]
 STUBBORN = [
@@ -63,7 +64,7 @@ def test_term_is_enough_for_a_child_that_listens(children: ChildProcesses) -> No
 
 def test_child_that_ignores_term_is_killed(children: ChildProcesses) -> None:
     child = children.start("stubborn", STUBBORN)
-    child.wait_until(lambda: "deaf" in child.log_tail(), 10)
+    child.wait_until(lambda: "deaf" in child.log_tail(), DEADLINE_S)
     assert child.terminate(timeout_s=0.2) == -signal.SIGKILL
 
 
@@ -75,7 +76,7 @@ def test_stopped_child_is_ended_too(children: ChildProcesses) -> None:
 
 def test_kill_reaches_what_the_child_started(children: ChildProcesses) -> None:
     child = children.start("shell", ["bash", "-c", "sleep 600 & echo $!; wait"])
-    child.wait_until(lambda: child.log_tail().isdigit(), 10)
+    child.wait_until(lambda: child.log_tail().isdigit(), DEADLINE_S)
     grandchild = int(child.log_tail())
     child.kill()
     wait_until(lambda: not is_alive(grandchild))
@@ -84,18 +85,18 @@ def test_kill_reaches_what_the_child_started(children: ChildProcesses) -> None:
 def test_child_that_ends_before_it_is_ready_shows_the_end_of_its_log(children: ChildProcesses) -> None:
     child = children.start("loser", [sys.executable, "-c", "import sys; print('no luck'); sys.exit(3)"])
     with pytest.raises(ChildFailed, match="loser ended with exit code 3\nno luck"):
-        child.wait_until(lambda: False, 10)
+        child.wait_until(lambda: False, DEADLINE_S)
 
 
 def test_child_that_is_not_ready_in_time_shows_the_end_of_its_log(children: ChildProcesses) -> None:
     child = children.start("sleeper", SLEEPER)
-    child.wait_until(lambda: "asleep" in child.log_tail(), 10)
+    child.wait_until(lambda: "asleep" in child.log_tail(), DEADLINE_S)
     with pytest.raises(ChildFailed, match=r"sleeper was not ready after 0\.2 s\nasleep"):
         child.wait_until(lambda: False, 0.2)
 
 
 def test_wait_gives_the_exit_code(children: ChildProcesses) -> None:
-    assert children.start("quick", [sys.executable, "-c", "import sys; sys.exit(2)"]).wait(10) == 2
+    assert children.start("quick", [sys.executable, "-c", "import sys; sys.exit(2)"]).wait(DEADLINE_S) == 2
 
 
 def test_wait_for_a_child_that_does_not_end_is_refused(children: ChildProcesses) -> None:
@@ -108,13 +109,13 @@ def test_child_gets_its_variables_beside_ours(
 ) -> None:
     monkeypatch.setenv("OURS", "1")
     child = children.start("env", ["bash", "-c", "echo $OURS$THEIRS"], env={"THEIRS": "2"})
-    assert child.wait(10) == 0
+    assert child.wait(DEADLINE_S) == 0
     assert child.log_tail() == "12"
 
 
 def test_logs_stay_in_the_folder_given(tmp_path: Path) -> None:
     with ChildProcesses(tmp_path) as children:
-        children.start("hello", ["echo", "hello"]).wait(10)
+        children.start("hello", ["echo", "hello"]).wait(DEADLINE_S)
     assert (tmp_path / "hello-0.log").read_text() == "hello\n"
 
 
@@ -123,7 +124,7 @@ def test_service_is_ready_when_readyz_says_so(children: ChildProcesses, tmp_path
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), file_handler(tmp_path)) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         url = f"http://127.0.0.1:{server.server_port}"
-        children.start("sleeper", SLEEPER).wait_until_ready(url, timeout_s=10)
+        children.start("sleeper", SLEEPER).wait_until_ready(url, timeout_s=DEADLINE_S)
         assert not answers_ok(f"{url}/missing")
         server.shutdown()
     assert not answers_ok(f"{url}/readyz")
@@ -148,7 +149,7 @@ def is_alive(pid: int) -> bool:
         return False
 
 
-def wait_until(condition: Callable[[], bool], timeout_s: float = 20.0) -> None:
+def wait_until(condition: Callable[[], bool], timeout_s: float = DEADLINE_S) -> None:
     deadline = time.monotonic() + timeout_s
     while not condition():
         assert time.monotonic() < deadline, "the condition did not come true in time"

@@ -47,7 +47,7 @@ def test_demo_answers_every_event_and_agrees_with_the_offline_evaluation(
     demo.wait_until(lambda: "Still serving" in demo.log_tail(), RUN_TIMEOUT_S)
     url = re.search(r"(http://\S+)/popular", demo.log_tail())
     assert url
-    assert answers_ok(f"{url[1]}/popular?k=3")
+    assert answers_ok(f"{url[1]}/popular?k=3", timeout_s=30)
     demo.send_signal(signal.SIGINT)
     assert demo.wait(60) == 0, demo.log_tail(50)
 

@@ -10,6 +10,7 @@ from schemas.recommendation_list import RecommendationList, ScoredItem, Source, 
 from streams.dev.list_reader import UNREAD_BYTES, ListReader, reading
 from streams.pacing import MonotonicClock
 from tests.services.kafka_broker import Kafka
+from tests.waiting import DEADLINE_S
 
 
 def a_list(offset: int, item_ids: str = "ab", session_id: str = "s", partition: int = 0) -> bytes:
@@ -84,7 +85,7 @@ async def test_no_more_goes_out_than_lists_fit_into_the_broker() -> None:
 
     reader.add(a_record(a_list(1)))
 
-    await asyncio.wait_for(one_more, 5)
+    await asyncio.wait_for(one_more, DEADLINE_S)
 
 
 async def test_both_topics_are_read_from_their_beginnings(kafka: Kafka, prefix: str) -> None:

@@ -120,7 +120,7 @@ def test_file_that_is_too_small_is_one_line_and_exit_code_2(
 
 def test_worker_that_ends_ends_the_measurement(children: ChildProcesses) -> None:
     worker = children.start("worker", [sys.executable, "-c", "print('no release')"])
-    worker.wait(20)
+    worker.wait(60)
     with pytest.raises(UsageError, match="the worker ended\nno release"):
         drain(f"http://127.0.0.1:{free_port()}", worker, 1)
 

@@ -152,7 +152,7 @@ def test_quantised_index_finds_95_of_100_true_neighbours_in_planted_data(paramet
 
 @pytest.mark.parametrize("parameters", QUANTISED)
 @given(dim=st.integers(1, 19), n=st.integers(1, 90), seed=st.integers(0, 99))
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 def test_quantised_index_answers_in_order_with_no_row_twice(
     parameters: dict[str, int], dim: int, n: int, seed: int
 ) -> None:

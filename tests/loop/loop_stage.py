@@ -134,7 +134,7 @@ def loop_settings(folder: Path, prefix: str) -> dict[str, str]:
     return {
         "MILLRACE_RETRAIN_CONFIG": str(config),
         "MILLRACE_RETRAIN_WORK": str(folder / "work"),
-        "MILLRACE_RETRAIN_LOCK_TTL_S": "2",
+        "MILLRACE_RETRAIN_LOCK_TTL_S": "6",
         "MILLRACE_RETRAIN_WAIT_S": "60",
         "MILLRACE_RETRAIN_WATCH_S": "0",
         "MILLRACE_ARCHIVE": str(folder / "archive"),

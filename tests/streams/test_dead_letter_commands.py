@@ -21,6 +21,7 @@ from streams.dead_letter_reading import LetterFilter, read_letters
 from streams.dev.embedded_kafka import EmbeddedKafka
 from streams.dev.ports import free_port
 from tests.services.kafka_broker import Kafka
+from tests.waiting import DEADLINE_S
 
 NOW = datetime.now(UTC)
 RECENT_MS = int(NOW.timestamp() * 1000) - 60_000
@@ -66,7 +67,7 @@ class Letters:
         consumer = AIOKafkaConsumer(
             self.events, bootstrap_servers=self.servers, auto_offset_reset="earliest", fetch_max_wait_ms=50
         )
-        async with consumer, asyncio.timeout(20):
+        async with consumer, asyncio.timeout(DEADLINE_S):
             while len(found) < count:
                 for messages in (await consumer.getmany(timeout_ms=100)).values():
                     found.extend(messages)

@@ -7,7 +7,7 @@ from signal import SIGCONT, SIGKILL, SIGSTOP
 
 from streams.dev.child_processes import ChildProcesses
 from streams.dev.embedded_kafka import EmbeddedKafka
-from tests.services.kafka_broker import Kafka
+from tests.services.kafka_broker import of_embedded
 from tests.streams.worker_stage import make_stage
 
 SESSIONS = [f"shopper-{number}" for number in range(40)]
@@ -17,7 +17,7 @@ def test_kafka_that_stops_answering_turns_readiness_red_and_loses_nothing(
     redis_url: str, children: ChildProcesses, prefix: str, tmp_path: Path
 ) -> None:
     with EmbeddedKafka() as broker:
-        kafka = Kafka("embedded", broker.bootstrap_servers, lambda name, n, _: broker.create_topic(name, n))
+        kafka = of_embedded(broker)
         stage = make_stage(kafka, redis_url, prefix, children, tmp_path / "releases")
         stage.publish("r1")
         worker = stage.start_worker()
@@ -41,7 +41,7 @@ def test_kafka_that_is_gone_is_said_once_and_its_client_repeats_nothing(
     redis_url: str, children: ChildProcesses, prefix: str, tmp_path: Path
 ) -> None:
     with EmbeddedKafka() as broker:
-        kafka = Kafka("embedded", broker.bootstrap_servers, lambda name, n, _: broker.create_topic(name, n))
+        kafka = of_embedded(broker)
         stage = make_stage(kafka, redis_url, prefix, children, tmp_path / "releases")
         stage.publish("r1")
         worker = stage.start_worker()

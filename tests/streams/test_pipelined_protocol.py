@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.release import Release
@@ -56,7 +56,7 @@ def release(tmp_path_factory: pytest.TempPathFactory) -> Release:
     return a_release(folder, ITEMS)
 
 
-@settings(max_examples=500, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=500)
 @given(log=LOGS, buckets=BUCKETS, are_open=OPEN, happening=troubles())
 def test_no_interleaving_of_batches_in_flight_loses_doubles_or_falsifies_anything(
     release: Release, log: list[Entry], buckets: int, are_open: frozenset[Operation], happening: list[Step]
@@ -71,7 +71,7 @@ def test_no_interleaving_of_batches_in_flight_loses_doubles_or_falsifies_anythin
     run_in_virtual_time(run())
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=100)
 @given(log=LOGS, buckets=BUCKETS, are_open=OPEN, happening=steps(HARMLESS, workers=[0]))
 def test_nothing_is_refused_or_given_up_where_nothing_goes_wrong(
     release: Release, log: list[Entry], buckets: int, are_open: frozenset[Operation], happening: list[Step]

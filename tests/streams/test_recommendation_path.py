@@ -98,6 +98,6 @@ def test_serving_worker_has_loaded_no_torch(stage: Stage, lists: EmittedLists) -
 def looked_up(lookup: str, session_id: str) -> tuple[str, list[str]]:
     """Id and items of the list that the lookup gives for a session."""
     url = f"{lookup}/sessions/{SessionId(session_id)}/recommendations?k={len(ITEMS)}"
-    with urllib.request.urlopen(url, timeout=10) as response:  # noqa: S310  # our own address
+    with urllib.request.urlopen(url, timeout=30) as response:  # noqa: S310  # our own address
         answer = json.load(response)
     return answer["recommendation_id"], [item["item_id"] for item in answer["items"]]

@@ -10,6 +10,7 @@ from schemas.item_event import ItemEvent, decode_event
 from streams.pacing import MonotonicClock, Pace
 from streams.replaying import PRODUCER_ARGUMENTS, SentEvent, encode_event_row, in_log_order, of_split, replay
 from tests.services.kafka_broker import Kafka
+from tests.waiting import DEADLINE_S
 
 
 def events_frame(*rows: tuple[str, str, int | None]) -> pl.DataFrame:
@@ -31,7 +32,7 @@ async def read_topic(kafka: Kafka, topic: str, count: int) -> list[ConsumerRecor
     )
     await consumer.start()
     try:
-        return [await asyncio.wait_for(consumer.getone(), 20) for _ in range(count)]
+        return [await asyncio.wait_for(consumer.getone(), DEADLINE_S) for _ in range(count)]
     finally:
         await consumer.stop()
 
@@ -134,9 +135,9 @@ async def test_replay_sends_no_more_than_it_is_let(
 
     pace = Pace(None, MonotonicClock())
     replaying = asyncio.create_task(replay(events, producer, topic, pace, hold, count))
-    await asyncio.wait_for(fourth.wait(), 20)
+    await asyncio.wait_for(fourth.wait(), DEADLINE_S)
     assert not replaying.done()
     assert sent == [0, 1, 2, 3]
     for _ in range(6):
         free.release()
-    assert await asyncio.wait_for(replaying, 20) == 10
+    assert await asyncio.wait_for(replaying, DEADLINE_S) == 10

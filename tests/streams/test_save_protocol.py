@@ -139,7 +139,7 @@ def release(tmp_path_factory: pytest.TempPathFactory) -> Release:
     return a_release(folder)
 
 
-@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(turns=st.lists(TURNS, max_size=12))
 def test_no_interleaving_loses_doubles_or_falsifies_anything(release: Release, turns: list[Turn]) -> None:
     async def run() -> None:

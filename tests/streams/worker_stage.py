@@ -8,7 +8,7 @@ import json
 import signal
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -23,13 +23,15 @@ from schemas.session_state import SessionState, decode_session_state
 from schemas.watermark import read_watermark
 from streams.dev.child_processes import Child, ChildProcesses, answers_ok
 from streams.dev.ports import free_port
-from tests.services.kafka_broker import Kafka
+from tests.services.kafka_broker import Kafka, Topics
 from tests.streams.emitted_lists import EmittedLists
 from tests.streams.known_traffic import ITEMS, KnownTraffic
 from tests.streams.redis_kinds import client_to_look_in
 from tests.successor_release import write_successor_release
 
 DEADLINE_S = 60.0
+PATIENCE_S = 30.0
+"""With one answer of a process that may not get the processor for a while."""
 PARTITIONS = 8
 
 
@@ -50,7 +52,7 @@ class RunningWorker:
 
     def is_ready(self) -> bool:
         """Whether it says so now."""
-        return answers_ok(f"{self.url}/readyz")
+        return answers_ok(f"{self.url}/readyz", PATIENCE_S)
 
     def troubles(self) -> dict[str, str]:
         """What `/readyz` says is wrong."""
@@ -72,7 +74,7 @@ class RunningWorker:
 
     def _get(self, path: str) -> str:
         try:
-            with _direct.open(self.url + path, timeout=10) as response:
+            with _direct.open(self.url + path, timeout=PATIENCE_S) as response:
                 return str(response.read().decode())
         except urllib.error.HTTPError as error:
             with error:
@@ -201,7 +203,7 @@ class Stage:
 
 def make_stage(kafka: Kafka, redis_url: str, prefix: str, children: ChildProcesses, releases: Path) -> Stage:
     """Create the topics and write the settings that lead to them."""
-    topics: Mapping[str, tuple[int, dict[str, str]]] = {
+    topics: Topics = {
         "events": (PARTITIONS, {}),
         "recommendations": (PARTITIONS, {}),
         "dead-letter": (1, {"max.message.bytes": "10000000"}),
@@ -209,9 +211,8 @@ def make_stage(kafka: Kafka, redis_url: str, prefix: str, children: ChildProcess
         "releases": (1, {}),
         "side-indexes": (1, {}),
     }
-    names = {
-        name: kafka.create_topic(prefix + name, count, config) for name, (count, config) in topics.items()
-    }
+    names = {name: prefix + name for name in topics}
+    kafka.create_topics({names[name]: topic for name, topic in topics.items()})
     environment = {
         "MILLRACE_KAFKA_BOOTSTRAP_SERVERS": kafka.bootstrap_servers,
         "MILLRACE_REDIS_URL": redis_url,

@@ -16,7 +16,7 @@ from retrain.archive.archived_log import ArchivedLog
 from retrain.archive.log_rows import SCHEMA
 from streams.dev.child_processes import Child, ChildProcesses
 
-READY_S = 30.0
+READY_S = 60.0
 
 
 def an_event(session_id: str = "s", item_id: str = "a", **fields: object) -> bytes:
@@ -59,6 +59,6 @@ def metric(archiver: Child, name: str) -> float:
     url = re.search(r"http://\S+?/metrics", archiver.log_path.read_text())
     if url is None:
         return 0.0
-    with urllib.request.urlopen(url.group(), timeout=5) as answer:  # noqa: S310  # our own address
+    with urllib.request.urlopen(url.group(), timeout=10) as answer:  # noqa: S310  # our own address
         text = answer.read().decode()
     return sum(float(found) for found in re.findall(rf"^{name}(?:\{{.*\}})? (\S+)$", text, re.MULTILINE))

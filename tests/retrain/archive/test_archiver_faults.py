@@ -22,7 +22,7 @@ from tests.retrain.archive.archiver_runs import an_event, offsets_of, produce, r
 from tests.retrain.archive.crashing_store import Crash, CrashingStore
 from tests.retrain.archive.written_archives import a_record, write_records
 from tests.services.kafka_broker import Kafka
-from tests.waiting import until
+from tests.waiting import DEADLINE_S, until
 
 PARTITIONS = 2
 
@@ -77,7 +77,7 @@ async def test_killed_at_every_step_the_archive_is_the_topic(settings: ArchiveSe
         sent += 40
         with pytest.raises(Crash):
             async with archiving(settings, CrashingStore(archive(settings), step)) as archiver:
-                await asyncio.wait_for(archiver, 20)
+                await asyncio.wait_for(archiver, DEADLINE_S)
         archived = offsets_of(archive(settings))
         assert archived == sorted(set(archived))
     async with archiving(settings, ArchiveStore(archive(settings))):
@@ -196,7 +196,7 @@ def let_retention_take(settings: ArchiveSettings, before: int) -> None:
     topic = settings.event_topics[0]
     for partition in range(PARTITIONS):
         wanted = ConfluentPartition(topic, partition, before)
-        admin.delete_records([wanted])[wanted].result(timeout=20)
+        admin.delete_records([wanted])[wanted].result(timeout=DEADLINE_S)
 
 
 def retrain_settings(settings: ArchiveSettings) -> RetrainSettings:
@@ -251,6 +251,6 @@ async def test_topic_that_was_made_anew_is_refused(settings: ArchiveSettings) ->
     write_records(ArchiveStore(archive(settings)), [a_record(None, 500, 0, topic=topic)])
     with pytest.raises(UsageError, match="made anew"):
         async with archiving(settings, ArchiveStore(archive(settings))) as archiver:
-            await asyncio.wait_for(archiver, 20)
+            await asyncio.wait_for(archiver, DEADLINE_S)
     with pytest.raises(UsageError, match="made anew"):
         await asyncio.to_thread(read_event_log, retrain_settings(settings))

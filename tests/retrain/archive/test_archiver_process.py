@@ -86,10 +86,10 @@ async def test_sigterm_writes_what_was_read_and_exits_cleanly(
     slow = {**environment, "MILLRACE_ARCHIVE_FILE_AGE_S": "600"}
     archiver = start_archiver(children, "archiver", slow)
     archiver.wait_until(
-        lambda: metric(archiver, "millrace_archive_buffered_bytes") > 20 * 100, READY_S, "read"
+        lambda: metric(archiver, "millrace_archive_buffered_bytes") > 20 * 170, READY_S, "done with reading"
     )
     assert offsets_of(archive) == []
-    assert archiver.terminate() == 0
+    assert archiver.terminate(READY_S) == 0
     assert offsets_of(archive) == everything(20)
 
 
@@ -122,13 +122,13 @@ async def test_two_archivers_share_the_partitions_and_one_that_wakes_up_late_dou
     two = start_archiver(children, "two", environment)
     two.wait_until(lambda: "partitions given" in two.log_path.read_text(), READY_S, "given partitions")
     await send(environment, [an_event() for _ in range(500)])
-    two.wait_until(lambda: metric(two, "millrace_archive_files_total") > 0, READY_S)
     one.wait_until(lambda: metric(one, "millrace_archive_buffered_bytes") > 0, READY_S, "reading")
     one.send_signal(signal.SIGSTOP)
+    two.wait_until(lambda: metric(two, "millrace_archive_files_total") > 0, READY_S, "archiving")
     await send(environment, [an_event() for _ in range(500)])
     two.wait_until(lambda: len(offsets_of(archive)) >= 1500, READY_S, "archived")
     one.send_signal(signal.SIGCONT)  # it has read what the other has archived
     await send(environment, [an_event() for _ in range(500)])
     two.wait_until(lambda: len(offsets_of(archive)) >= 2000, READY_S, "archived")
-    assert (one.terminate(), two.terminate()) == (0, 0)
+    assert (one.terminate(READY_S), two.terminate(READY_S)) == (0, 0)
     assert offsets_of(archive) == everything(2000)

@@ -108,7 +108,7 @@ def rows(events: RecordedEvents) -> list[tuple[Any, ...]]:
     return events.events.rows()
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(LOGS, CUTS, st.integers(1, 4), st.booleans(), st.none() | st.just(NOON_MS))
 def test_log_is_the_same_wherever_it_is_cut(
     log: DrawnLog, cuts: tuple[float, float], pieces: int, overlap: bool, since_ms: int | None
@@ -122,7 +122,7 @@ def test_log_is_the_same_wherever_it_is_cut(
         assert (cut.invalid, cut.without_consent) == (from_kafka.invalid, from_kafka.without_consent)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(LOGS, CUTS, st.integers(1, 4), st.booleans())
 def test_log_is_the_same_after_compaction_and_scrubbing(
     log: DrawnLog, cuts: tuple[float, float], pieces: int, overlap: bool

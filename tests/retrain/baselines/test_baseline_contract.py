@@ -93,7 +93,7 @@ def test_without_a_gap_the_session_goes_on(spec: str) -> None:
 
 
 @every_baseline
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(sessions=_SESSIONS, data=st.data())
 def test_a_list_does_not_depend_on_later_events_or_other_sessions(
     spec: str, sessions: list[str], data: st.DataObject

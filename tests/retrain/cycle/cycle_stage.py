@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from multiprocessing.context import ForkServerContext
 from pathlib import Path
 from typing import Any
 
@@ -27,12 +26,14 @@ from retrain.settings import RetrainSettings
 from retrain.training.training_loop import TrainingProgress
 from schemas.cycle_status import CycleSummary
 from schemas.ids import ReleaseId
-from schemas.redis_keys import WORKERS
+from schemas.redis_keys import CYCLE_LOCK, WORKERS
 from schemas.release_announcement import ReleaseAnnouncement
 from schemas.worker_heartbeat import WorkerHeartbeat, encode_worker_heartbeat
 from tests.retrain.planted_sessions import ring_events
 
-LOCK_TTL_S = 1.0
+LOCK_TTL_S = 6.0
+AHEAD_S = 600.0
+"""Of a worker's clock before that of Redis: it is live, however long the cycle takes to look."""
 CONFIG = ModelConfig(hidden_size=8, epochs=3, min_steps=60, batch_size=16, n_negatives=8)
 _SERVERS = multiprocessing.get_context("forkserver")
 _SERVERS.set_forkserver_preload(["tests.retrain.cycle.cycle_stage"])
@@ -79,11 +80,18 @@ class CycleStage:
 
     def die_at(self, place: str) -> None:
         """A cycle in a process of its own that is killed, by kill -9, at a place."""
-        _run_in_child(_SERVERS, _die_at, self, place)
+        self._die(_die_at, place)
 
     def die_in_training(self, epoch: int) -> None:
         """The same, in an epoch of the training."""
-        _run_in_child(_SERVERS, _die_in_training, self, epoch)
+        self._die(_die_in_training, epoch)
+
+    def _die(self, target: Callable[..., None], where: str | int) -> None:
+        child = _SERVERS.Process(target=target, args=(self, where))
+        child.start()
+        child.join(60)
+        assert child.exitcode == -signal.SIGKILL, f"it ended with {child.exitcode}"
+        self.redis.delete(CYCLE_LOCK)  # as if the time that it lives were over
 
     def announced(self) -> list[ReleaseAnnouncement]:
         kafka = {"bootstrap_servers": self.settings.kafka_bootstrap_servers}
@@ -104,11 +112,11 @@ class CycleStage:
         self,
         worker_id: str,
         generation: int = 0,
-        age_s: float = 0.0,
+        age_s: float = -AHEAD_S,
         refused: dict[ReleaseId, str] | None = None,
         **fields: Any,
     ) -> None:
-        """The heartbeat of a worker, so many seconds old."""
+        """The heartbeat of a worker, so many seconds old; by default it stays live."""
         at = datetime.now(UTC) - timedelta(seconds=age_s)
         heartbeat = WorkerHeartbeat(
             worker_id=worker_id,
@@ -143,13 +151,6 @@ def cycle_stage(kafka: Any, redis_url: str, prefix: str, folder: Path, **setting
         "gate_batch_search_us": 1e9,
     }
     return CycleStage(RetrainSettings(**(given | settings)), events)
-
-
-def _run_in_child(context: ForkServerContext, target: Callable[..., None], *arguments: Any) -> None:
-    child = context.Process(target=target, args=arguments)
-    child.start()
-    child.join(60)
-    assert child.exitcode == -signal.SIGKILL, f"it ended with {child.exitcode}"
 
 
 def _die_at(stage: CycleStage, place: str) -> None:

@@ -1,5 +1,6 @@
 """The lock of the cycle: one holder at a time, on every kind of Redis, also where Redis forgets."""
 
+import re
 import time
 from collections.abc import Iterator
 from datetime import datetime
@@ -82,7 +83,8 @@ def test_lock_that_is_renewed_is_not_waited_for(redis: Client) -> None:
     with pytest.raises(UsageError, match="first"):
         take_lock(redis, "me", TTL_S, said.append, clock=watch, sleep=renew)
     assert watch.now_s < 1
-    assert said == ["the lock is held by first; if it was killed, its lock expires in 60 s"]
+    (line,) = said
+    assert re.fullmatch(r"the lock is held by first; if it was killed, its lock expires in \d+ s", line)
     lock.give_back()
 
 

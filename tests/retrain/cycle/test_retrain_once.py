@@ -1,7 +1,7 @@
 """`millrace retrain once`, as one types it: from a real Kafka, or a file, to a release that can be served."""
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import msgspec
@@ -248,8 +248,8 @@ def test_cycle_that_does_not_end_running_has_an_exit_code_of_its_own(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("MILLRACE_RETRAIN_WAIT_S", "0")
-    now = datetime.now(UTC)
-    heartbeat = WorkerHeartbeat(worker_id="w1", at=now, started_at=now, ready=True)
+    ahead = datetime.now(UTC) + timedelta(minutes=10)  # its clock, so that it stays live
+    heartbeat = WorkerHeartbeat(worker_id="w1", at=ahead, started_at=ahead, ready=True)
     with redis.Redis.from_url(redis_url) as client:
         client.hset(WORKERS, "w1", encode_worker_heartbeat(heartbeat))
     assert millrace.run(["retrain", "once", "--events", str(event_file)]) == 1

@@ -139,7 +139,7 @@ def test_coverage_and_novelty_are_counted_against_the_right_items() -> None:
     }
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(st.lists(st.sampled_from("abcdez"), min_size=1, max_size=6, unique=True))
 def test_coverage_is_bounded_and_grows_with_k(listed: list[str]) -> None:
     model = TheSameList("abcdez", "".join(listed))

@@ -87,7 +87,7 @@ def test_log_that_is_too_short_or_has_no_times_is_refused() -> None:
         last_windows(timeless, 1, 1, None)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(
     st.lists(st.tuples(st.floats(0, 20), st.integers(0, 4)), min_size=4, max_size=40),
     st.integers(1, 3),

@@ -29,7 +29,7 @@ def write(times: list[int], folder: Path, run_bytes: int, piece: int = 2) -> lis
     return back.select(pl.col(TIME_COLUMN).dt.epoch("ms"), "item_id").rows()
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(st.lists(st.integers(0, 20), min_size=1, max_size=40), st.sampled_from([1, 60, 200, 2**20]))
 def test_events_come_in_time_order_and_those_of_equal_time_in_their_own(
     tmp_path_factory: pytest.TempPathFactory, times: list[int], run_bytes: int

@@ -70,7 +70,7 @@ def test_bounds_are_inclusive(tmp_path: Path, length: int) -> None:
     }
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(
     st.lists(st.tuples(st.sampled_from("ABCDEF"), st.sampled_from("uvwxyz")), max_size=40),
     st.integers(1, 4),

@@ -23,7 +23,7 @@ from streams.dev.ports import free_port
 from tests.retrain.planted_sessions import ring_events
 
 _direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # no proxy before loopback
-START_S = 60.0
+START_S = 120.0
 PARTITIONS = 2
 
 
@@ -105,18 +105,21 @@ def retrain_stage(
         '{"hidden_size": 16, "epochs": 3, "min_steps": 200, "batch_size": 16, "n_negatives": 8}'
     )
     port = free_port()
+    counts = {"events": PARTITIONS, "releases": 1, "retrain-requests": 1}
+    names = {name: prefix + name for name in counts}
+    kafka.create_topics({names[name]: (count, {}) for name, count in counts.items()})
     environment = {
         "MILLRACE_KAFKA_BOOTSTRAP_SERVERS": kafka.bootstrap_servers,
         "MILLRACE_REDIS_URL": redis_url,
-        "MILLRACE_EVENT_TOPICS": kafka.create_topic(f"{prefix}events", PARTITIONS),
-        "MILLRACE_RELEASES_TOPIC": kafka.create_topic(f"{prefix}releases", 1),
-        "MILLRACE_RETRAIN_REQUESTS_TOPIC": kafka.create_topic(f"{prefix}retrain-requests", 1),
+        "MILLRACE_EVENT_TOPICS": names["events"],
+        "MILLRACE_RELEASES_TOPIC": names["releases"],
+        "MILLRACE_RETRAIN_REQUESTS_TOPIC": names["retrain-requests"],
         "MILLRACE_RETRAIN_GROUP": f"{prefix}retrain",
         "MILLRACE_RELEASES": str(folder / "releases"),
         "MILLRACE_RUNS": str(folder / "runs"),
         "MILLRACE_RETRAIN_CONFIG": str(config),
         "MILLRACE_RETRAIN_WORK": str(folder / "work"),
-        "MILLRACE_RETRAIN_LOCK_TTL_S": "2",
+        "MILLRACE_RETRAIN_LOCK_TTL_S": "6",
         "MILLRACE_RETRAIN_COOLDOWN_S": "0",
         "MILLRACE_RETRAIN_BACKOFF_S": "0.5",
         "MILLRACE_RETRAIN_POLL_S": "0.5",

@@ -30,7 +30,7 @@ def sessions_one_by_one(events: list[tuple[int, int | None]]) -> set[tuple[int, 
     return {tuple(rows) for of_id in found.values() for rows in of_id}
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(EVENTS, st.sampled_from([1, 3, 100]))
 def test_sessions_are_those_of_the_rule_in_pieces_of_any_size(
     monkeypatch: pytest.MonkeyPatch, events: list[tuple[int, int | None]], at_once: int

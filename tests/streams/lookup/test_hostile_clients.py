@@ -19,7 +19,7 @@ from tests.streams.lookup.shop_server import (
     shop_server,
     store_list,
 )
-from tests.waiting import until
+from tests.waiting import DEADLINE_S, until
 
 PATIENCE_S = 0.3
 LISTS = "/sessions/s1/recommendations"
@@ -95,13 +95,13 @@ async def test_client_that_does_not_end_its_request_is_hung_up_on(
     async with impatient_shop.wire() as wire:
         wire.writer.write(start)
         await until(lambda: impatient_shop.server.server_state.connections)
-        await until(lambda: not impatient_shop.server.server_state.connections, deadline_s=4)
+        await until(lambda: not impatient_shop.server.server_state.connections)
 
 
 async def test_client_that_sends_byte_by_byte_is_hung_up_on(impatient_shop: ShopServer) -> None:
     async with impatient_shop.wire() as wire:
         wire.writer.write(b"GET /popular HTTP/1.1\r\nCookie: ")
-        async with asyncio.timeout(4):
+        async with asyncio.timeout(DEADLINE_S):
             while not wire.reader.at_eof() and wire.reader.exception() is None:
                 wire.writer.write(b"c")
                 await asyncio.sleep(PATIENCE_S / 10)  # slowly, but never silent
@@ -113,7 +113,7 @@ async def test_client_that_takes_no_answers_is_hung_up_on(impatient_shop: ShopSe
     with socket.create_connection(("127.0.0.1", impatient_shop.port)) as client:
         client.sendall(a_request(f"{LISTS}?k=1000") * MAX_WAITING_REQUESTS)
         await until(lambda: any(one.flow.write_paused for one in connections))  # type: ignore[union-attr]
-        await until(lambda: not connections, deadline_s=4)
+        await until(lambda: not connections)
 
 
 async def test_client_that_was_hung_up_on_is_counted(impatient_shop: ShopServer) -> None:

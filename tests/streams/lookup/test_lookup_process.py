@@ -18,7 +18,7 @@ from tests.release_builder import write_release_tables
 from tests.services.kafka_broker import Kafka
 from tests.services.redis_servers import PrivateRedis
 
-START_S = 30.0
+START_S = 60.0
 
 
 @pytest.fixture
@@ -51,7 +51,7 @@ def url_of(child: Child) -> str:
 
 
 def text_of(url: str) -> str:
-    with urllib.request.urlopen(url, timeout=5) as response:  # noqa: S310  # our own address
+    with urllib.request.urlopen(url, timeout=30) as response:  # noqa: S310  # our own address
         return str(response.read().decode())
 
 
@@ -85,7 +85,7 @@ def test_redis_that_comes_back_is_used_again(
     lookup.wait_until_ready(url, START_S)
     private_redis.kill()
     lookup.wait_until(lambda: not answers_ok(f"{url}/readyz"), START_S)
-    assert answers_ok(f"{url}/popular")
+    assert answers_ok(f"{url}/popular", timeout_s=30)
     private_redis.start()
     lookup.wait_until_ready(url, START_S)
     private_redis.pause()

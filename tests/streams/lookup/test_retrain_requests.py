@@ -12,6 +12,7 @@ from streams.dev.ports import free_port
 from streams.lookup.served_tables import CurrentTables
 from tests.services.kafka_broker import Kafka
 from tests.streams.lookup.shop_server import ShopServer, shop_server
+from tests.waiting import DEADLINE_S
 
 ADMIN, READER = "an-admin-key", "a-reader-key"
 KEYS = {"lookup_admin_keys": [ADMIN], "lookup_api_keys": [READER]}
@@ -35,7 +36,7 @@ async def requests(kafka: Kafka, topic: str, number: int) -> list[RetrainRequest
     async with AIOKafkaConsumer(
         topic, bootstrap_servers=kafka.bootstrap_servers, auto_offset_reset="earliest"
     ) as consumer:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(DEADLINE_S):
             records = [await consumer.getone() for _ in range(number)]
     return [decode_retrain_request(record.value) for record in records]
 
