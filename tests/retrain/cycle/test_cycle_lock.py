@@ -136,7 +136,9 @@ def test_redis_that_forgot_everything_hands_nobody_the_lock_of_another(redis: Cl
 
 
 @pytest.mark.parametrize("left", [None, 4])
-def test_lock_that_a_failover_lost_is_held_again_and_the_tokens_go_on(redis: Client, left: int | None) -> None:
+def test_lock_that_a_failover_lost_is_held_again_and_the_tokens_go_on(
+    redis: Client, left: int | None
+) -> None:
     redis.set(CYCLE_FENCE, 4)
     lock = take(redis)
     redis.delete(CYCLE_LOCK, CYCLE_FENCE)
