@@ -57,7 +57,7 @@ def _running(board: Board) -> str:
         return "no release is marked running"
     since = _time(running.marked_at)
     newest = f", events until {_time(running.newest_event_at)}" if running.newest_event_at else ""
-    return f"{running.release_id} runs as generation {running.generation} since {since}{newest}"
+    return f"{running.release_id} was marked running as generation {running.generation} at {since}{newest}"
 
 
 def _workers(workers: Sequence[WorkerHeartbeat]) -> list[str]:

@@ -87,7 +87,7 @@ def test_history_tells_outcomes_durations_and_reasons(stage: CycleStage, status:
     first, second = stage.run(), stage.run()
     stage.redis.hset(CYCLE_HISTORY, "cycle-9", b"of a later version")
     said = status()
-    assert f"{second.release_id} runs as generation 2 since 20" in said
+    assert f"{second.release_id} was marked running as generation 2 at 20" in said
     assert "events until 2026-" in said
     rows = [line for line in said.splitlines() if "cycle-2" in line]
     assert [row.split()[2] for row in rows] == [second.cycle_id, first.cycle_id]
