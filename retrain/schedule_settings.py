@@ -8,6 +8,14 @@ from pydantic import Field, field_validator
 
 from schemas.settings import SharedSettings
 
+_CRON_FIELDS = {
+    "minute": "0 to 59",
+    "hour": "0 to 23",
+    "day-of-month": "1 to 31, where the month has it",
+    "month": "1 to 12 or JAN to DEC",
+    "day-of-week": "0 to 7 or SUN to SAT",
+}
+
 
 class ScheduleSettings(SharedSettings):
     """When cycles run, and where the process that runs them is."""
@@ -88,4 +96,5 @@ def check_cron(expression: str) -> None:
     try:
         CronSim(expression, datetime(2026, 1, 1, tzinfo=UTC))
     except CronSimError as error:
-        raise ValueError(f"{error}; {remedy}") from error
+        field = str(error).removeprefix("Bad ")
+        raise ValueError(f"bad {field}, which is {_CRON_FIELDS.get(field, 'wrong')}; {remedy}") from error

@@ -7,9 +7,10 @@ import difflib
 import os
 import re
 from collections.abc import Iterable, Mapping
+from pathlib import PurePath
 from typing import Any, Literal, Self, TypeVar
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from schemas.errors import UsageError
@@ -107,6 +108,17 @@ class SharedSettings(BaseSettings):
         "info", description="the least level that is logged"
     )
     log_format: Literal["text", "json"] = Field("text", description="how a log line is written")
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _empty_is_not_set(cls, value: object, info: ValidationInfo) -> object:
+        """`X=` is as good as no X where there may be none, and wrong where there must be one."""
+        default = cls.model_fields[str(info.field_name)].default
+        if value != "" or default == "":
+            return value
+        if isinstance(default, str | PurePath):
+            raise ValueError(f"it is empty; give a value, or leave the variable out for {default}")  # noqa: TRY004  # what pydantic knows as a wrong value
+        return None if default is None else value
 
     @model_validator(mode="after")
     def _sasl_needs_credentials(self) -> Self:

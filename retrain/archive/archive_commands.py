@@ -105,4 +105,6 @@ def _settings(archive: str | None) -> "ArchiveSettings":
 def _store(settings: "ArchiveSettings") -> "ArchiveStore":
     from retrain.archive.archiving import archive_of
 
-    return archive_of(settings.archive)
+    store = archive_of(settings.archive)
+    store.must_be_there()
+    return store

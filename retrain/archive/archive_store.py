@@ -53,6 +53,35 @@ class ArchiveStore:
         self._root = str(root).rstrip("/")
         self.is_local = "file" in self._files.protocol
 
+    def must_be_there(self) -> None:
+        """Tell a name that is misspelt from an archive that has nothing to do: what erases must not miss it.
+
+        Raises:
+            UsageError: its folder is not there. Object stores have no folders.
+        """
+        if self.is_local and not Path(self._root).is_dir():
+            raise UsageError(
+                f"MILLRACE_ARCHIVE={self.url}: no such folder; name the one that `millrace archive` writes to"
+            )
+
+    def must_be_writable(self) -> None:
+        """Make its folder, and try it before there is anything to write; object stores are tried by writing.
+
+        Raises:
+            UsageError: the folder cannot be made, or not written to.
+        """
+        if not self.is_local:
+            return
+        trial = Path(self._root, f"{_UNFINISHED}{uuid.uuid4().hex}")
+        try:
+            trial.parent.mkdir(parents=True, exist_ok=True)
+            trial.touch()
+            trial.unlink()
+        except OSError as error:
+            raise UsageError(
+                f"MILLRACE_ARCHIVE={self.url}: cannot be written ({error.strerror}); give another folder"
+            ) from error
+
     def files(self) -> list[ArchiveFile]:
         """The files of the log, sorted.
 

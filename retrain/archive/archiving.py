@@ -42,7 +42,9 @@ def archive_events(settings: ArchiveSettings) -> None:
         Unavailable: Kafka does not answer at the start.
     """
     configure_logs(settings.log_level, settings.log_format)
-    asyncio.run(_run(settings, archive_of(settings.archive)))
+    store = archive_of(settings.archive)
+    store.must_be_writable()
+    asyncio.run(_run(settings, store))
 
 
 def archive_of(url: str | None) -> ArchiveStore:

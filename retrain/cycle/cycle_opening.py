@@ -92,10 +92,14 @@ def _why_not(found: CycleRecord, plan: CyclePlan, now: datetime, resume_h: float
     if found.config != as_json_values(plan.config):
         return "it has another model config"
     if (found.source, found.since) != (plan.source, plan.since):
-        return f"it learns from {found.source.name}{f' since {found.since}' if found.since else ''}"
+        return f"it learns from {_learned(found)}, and this command from {_learned(plan)}"
     if plan.from_scratch and not found.from_scratch:
         return "--from-scratch was given"
     return ""
+
+
+def _learned(one: CyclePlan | CycleRecord) -> str:
+    return f"{one.source.name}{f' since {one.since}' if one.since else ''}"
 
 
 def as_json_values(config: ModelConfig) -> dict[str, Any]:

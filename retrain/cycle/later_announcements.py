@@ -43,9 +43,8 @@ def overtaken(parts: CycleParts, record: CycleRecord, running: ReleaseAnnounceme
     now = f"{running.release_id} (generation {running.generation})" if running else "nothing"
     fate = "was announced" if generation else "was not announced"
     reason = (
-        f"{release_id} {fate}, and {now} is announced now, not the release that it was compared with "
-        f"(generation {record.incumbent_generation}); the next cycle compares anew, or `millrace releases "
-        "promote` it"
+        f"{release_id} {fate}, and {now} is announced now; it was compared with generation "
+        f"{record.incumbent_generation}. The next cycle compares anew, or `millrace releases promote` it"
     )
     return replace(record, outcome="superseded", reason=reason)
 

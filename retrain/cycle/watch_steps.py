@@ -31,7 +31,7 @@ def watch(parts: CycleParts, record: CycleRecord) -> CycleRecord:
     if parts.shared is not None and settings.retrain_watch_s and live_workers(parts.shared.redis):
         parts.say(
             f"{record.release_id} runs as generation {record.generation}; it is watched for "
-            f"{settings.retrain_watch_s:g} s (MILLRACE_RETRAIN_WATCH_S), and may be left to itself by Ctrl-C"
+            f"{settings.retrain_watch_s:g} s (MILLRACE_RETRAIN_WATCH_S). Ctrl-C or SIGTERM leaves it running"
         )
         verdict = _watched(parts, parts.shared, record)
         _LOGGER.info("watch of %s: %s: %s", verdict.release_id, verdict.outcome, verdict.reason)

@@ -82,7 +82,9 @@ def _described(report: "OnlineReport") -> str:
         f"{report.counts['events']:,} events, {compared:,} compared with the list before them",
     ]
     if missing := report.counts.get("without_list"):
-        lines.append(f"{missing:,} events have no list in {report.recommendations_topic}")
+        lines.append(
+            f"{missing:,} events have no list in {report.recommendations_topic}: not made yet, or compacted"
+        )
     lines += [_line(row, k, report.confidence) for row in report.releases]
     return "\n".join(lines)
 

@@ -13,7 +13,7 @@ from retrain.releases.announcing import announce, read_announcements, running_an
 from retrain.releases.release_catalogue import list_releases, verify_release
 from retrain.releases.rollback_target import search_rollback
 from schemas.connections import kafka_arguments
-from schemas.errors import UsageError
+from schemas.errors import InvalidRelease, UsageError
 from schemas.gate_report import GateReport
 from schemas.ids import ReleaseId
 from schemas.release_announcement import ReleaseAnnouncement
@@ -58,7 +58,7 @@ def promote(
 
 
 def find_rollback(settings: SharedSettings) -> Rollback:
-    """The last release that ran before the running one and that the gate passed.
+    """The last release that ran before the running one, that the gate passed and whose files are whole.
 
     Args:
         settings: where releases and their topic are.
@@ -69,11 +69,20 @@ def find_rollback(settings: SharedSettings) -> Rollback:
     """
     read = read_announcements(kafka_arguments(settings), settings.releases_topic)
     announced = [one.announcement for one in read]
-    target, passed_over = search_rollback(announced, list_releases(settings.releases))
-    if target is None:
-        last = running_announcement(read)
-        raise UsageError(_nowhere_to_go(settings, last.release_id if last else None, passed_over))
-    return Rollback(target, passed_over)
+    listed = list_releases(settings.releases)
+    broken: dict[ReleaseId, str] = {}
+    while True:
+        target, passed_over = search_rollback(announced, listed, broken)
+        passed_over |= {release_id: broken[release_id] for release_id in passed_over if release_id in broken}
+        if target is None:
+            last = running_announcement(read)
+            raise UsageError(_nowhere_to_go(settings, last.release_id if last else None, passed_over))
+        try:
+            verify_release(settings.releases, target)
+        except InvalidRelease as error:
+            broken[target] = str(error)
+        else:
+            return Rollback(target, passed_over)
 
 
 def refusals_in_words(manifest: ReleaseManifest) -> list[str]:

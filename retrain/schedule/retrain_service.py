@@ -12,6 +12,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
 
 import typer
 from prometheus_client import CollectorRegistry
@@ -56,7 +57,8 @@ def serve_retrain(settings: RetrainSettings) -> None:
     reasons = CycleReasons(settings, redis, cron, requests, metrics, utc_now)
     service = RetrainService(settings, reasons, metrics, utc_now)
     if cron is not None:
-        _LOGGER.info("the next scheduled cycle begins at %s", cron.starts(utc_now()))
+        first = cron.starts(utc_now()).astimezone(ZoneInfo(settings.retrain_timezone))
+        _LOGGER.info("the next scheduled cycle begins at %s", f"{first:%Y-%m-%d %H:%M:%S %Z}")
     try:
         asyncio.run(_until_told(service, requests))
     finally:

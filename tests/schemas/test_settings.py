@@ -7,6 +7,7 @@ from typing import Annotated
 import pytest
 from pydantic import Field, model_validator
 
+from retrain.settings import RetrainSettings
 from schemas.errors import UsageError
 from schemas.item_event import DEFAULT_EVENT_TYPE_MAP
 from schemas.redis_address import ALLOWED
@@ -63,6 +64,15 @@ def test_variables_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
     assert settings.size == 7
     assert settings.event_topics == ["views", "carts", "purchases"]
     assert settings.event_type_map == {**DEFAULT_EVENT_TYPE_MAP, "like": "cart", "order": "view"}
+
+
+def test_empty_variable_is_as_good_as_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MILLRACE_ARCHIVE", "")
+    monkeypatch.setenv("MILLRACE_RETRAIN_SCHEDULE", "")
+    monkeypatch.setenv("MILLRACE_EXCLUDE_EVENT_TYPES", "")
+    settings = read_settings(RetrainSettings)
+    assert (settings.archive, settings.retrain_schedule) == (None, "")
+    assert read_settings(WorkerSettings).exclude_event_types == []
 
 
 def test_command_line_goes_before_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -144,6 +154,11 @@ def test_redis_addresses_are_taken_as_they_are(url: str) -> None:
                 "MILLRACE_RELEASES=(hidden): it is shown and logged, so leave user and password out of the "
                 "URL; give them by the settings of the store's fsspec driver"
             ),
+        ),
+        (
+            "RELEASES",
+            "",
+            "MILLRACE_RELEASES=: it is empty; give a value, or leave the variable out for releases",
         ),
         (
             "ITEMS_TOPIC",

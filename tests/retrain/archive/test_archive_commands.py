@@ -37,6 +37,27 @@ def test_archive_that_is_not_named_is_told(arguments: list[str], capsys: pytest.
     )
 
 
+@pytest.mark.parametrize("arguments", [["compact"], ["scrub"], ["erase", "--session", "s"]])
+def test_archive_whose_name_is_misspelt_is_not_taken_for_an_empty_one(
+    arguments: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "archiev"
+    assert refusal(capsys, *arguments, "--archive", str(folder)) == (
+        f"millrace: MILLRACE_ARCHIVE={folder}: no such folder; name the one that `millrace archive` writes to"
+    )
+    assert not folder.exists()
+
+
+def test_archiver_that_cannot_write_says_so_at_once(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").touch()
+    assert refusal(capsys, "--archive", str(tmp_path / "file" / "archive")) == (
+        f"millrace: MILLRACE_ARCHIVE={tmp_path / 'file' / 'archive'}: cannot be written (Not a directory); "
+        "give another folder"
+    )
+
+
 def test_store_that_is_not_known_is_told(capsys: pytest.CaptureFixture[str]) -> None:
     assert "MILLRACE_ARCHIVE=no-such://x" in refusal(capsys, "compact", "--archive", "no-such://x")
 

@@ -360,7 +360,11 @@ def test_lock_that_expired_and_nobody_took_is_held_again(stage: CycleStage) -> N
     [
         ({"restart": True}, {}, "--restart was given"),
         ({"config": replace(CONFIG, batch_size=8)}, {}, "another model config"),
-        ({"since": "2026-01-01T00:00:00Z"}, {}, "it learns from events.parquet"),
+        (
+            {"since": "2026-01-01T00:00:00Z"},
+            {},
+            "and this command from events.parquet since 2026-01-01T00:00:00Z",
+        ),
         ({"from_scratch": True}, {}, "--from-scratch was given"),
         ({}, {"retrain_resume_h": 0}, r"over 0 h ago \(MILLRACE_RETRAIN_RESUME_H\)"),
     ],

@@ -94,6 +94,22 @@ def test_rollback_from_a_forced_release_says_that_none_would_follow(
     )
 
 
+def test_rollback_passes_a_release_over_whose_files_are_not_whole(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for release_id in ("r1", "r3", "r1", "r3"):
+        assert releases("promote", release_id) == 0
+    judge_in_place(tmp_path, write_release_tables(tmp_path, "r4", ["a", "b"]), PASSED)
+    assert releases("promote", "r4") == 0
+    next((tmp_path / "r3").glob("vocab*")).unlink()
+    capsys.readouterr()
+    assert releases("rollback") == 0
+    printed = capsys.readouterr()
+    assert printed.err.startswith("passed over r3: release r3: vocabulary")
+    assert printed.err.endswith("is missing\n")
+    assert announced()[-1].release_id == "r1"
+
+
 def test_rollback_whose_target_is_gone_says_so_and_changes_nothing(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

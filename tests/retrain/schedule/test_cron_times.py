@@ -112,8 +112,8 @@ def test_due_time_is_the_last_one_and_above_the_taken_one(
     [
         ("retrain_schedule", "at three", "it has not five fields; give minute, hour"),
         ("retrain_schedule", "0 3 * *", "it has not five fields"),
-        ("retrain_schedule", "0 25 * * *", "Bad hour; give minute, hour"),
-        ("retrain_schedule", "0 0 31 2 *", "Bad day-of-month"),
+        ("retrain_schedule", "0 25 * * *", "bad hour, which is 0 to 23; give minute, hour"),
+        ("retrain_schedule", "0 0 31 2 *", "bad day-of-month, which is 1 to 31, where the month has it"),
         ("retrain_timezone", "Europe/Atlantis", "no such time zone; give a name such as UTC"),
         ("retrain_timezone", "../etc", "no such time zone"),
     ],
