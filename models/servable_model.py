@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from models.trainable_weights import Weights
 from schemas.recommendation_list import Strategy
-from schemas.release_manifest import EncoderSpec, Lineage
+from schemas.release_manifest import EncoderSpec, Lineage, Refit
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,6 +37,8 @@ class ServableModel:
     """What a warm start begins with, network by network; none: nothing can begin here."""
     lineage: Lineage | UnsetType = UNSET
     """What the training began with, where a warm start was asked for."""
+    refit: Refit | UnsetType = UNSET
+    """What was learned behind the gate, where it was."""
 
 
 def index_vectors(item_vectors: NDArray[np.float32], index_dim: int) -> NDArray[np.float32]:

@@ -61,6 +61,13 @@ def test_events(log: pl.DataFrame, test_share: float) -> pl.DataFrame:
     return with_plain_ids(_rows_of(log, TEST, test_share))
 
 
+def learnable_events(log: pl.DataFrame) -> pl.DataFrame:
+    """What `train_events` and `test_events` have together: all but what is marked as validation."""
+    if "split" in log.columns and log["split"].null_count() < len(log):
+        return log.filter(pl.col("split").is_in([TRAIN, TEST]))
+    return log
+
+
 def validation_split(
     training: pl.DataFrame, validation_share: float, option: str = "--validation-share"
 ) -> ValidationSplit:

@@ -82,14 +82,14 @@ def once(
         typer.Option("--no-lock", help="Work without Redis: no lock, no status, no waiting for workers."),
     ] = False,
 ) -> None:
-    """Run one cycle, or go on with the one that was killed: train, judge, publish, announce, wait, watch."""
+    """Run one cycle, or go on with one that was killed: train, judge, refit, publish, announce, watch."""
     from datetime import UTC, datetime
 
     from models.model_config_file import load_model_config
     from retrain.cycle.cycle_display import TerminalDisplay
     from retrain.cycle.cycle_opening import CyclePlan
     from retrain.cycle.interruption import interrupted_by_sigterm
-    from retrain.cycle.retrain_once import CycleTools, check_announcing, retrain_once
+    from retrain.cycle.retrain_once import CycleTools, check_announcing, check_config, retrain_once
     from retrain.cycle.window_reading import file_window, topic_window, window_start
     from retrain.settings import RetrainSettings
     from retrain.training.training_display import progress_bar
@@ -107,6 +107,7 @@ def once(
         retrain_watch_s=watch_s,
     )
     model_config = load_model_config(settings.retrain_config)
+    check_config(model_config)
     start = window_start(settings, since, datetime.now(UTC))
     window = (
         file_window(settings, events)
@@ -177,9 +178,10 @@ def _redis(settings: "RetrainSettings") -> Any:
 
 def _describe(summary: "CycleSummary", releases: str) -> str:
     metrics = summary.metrics
+    learned = "which it learned after that" if summary.judged else "which it was not trained on"
     judged = (
         f"Recall@20 {metrics['recall@20']:.4f}, popularity {metrics['popularity_recall@20']:.4f}, on "
-        f"{metrics['predictions']:,.0f} predictions in the last sessions, which it was not trained on"
+        f"{metrics['predictions']:,.0f} predictions in the last sessions, {learned}"
         if "recall@20" in metrics
         else "not evaluated: no two events of one session were kept for it"
     )

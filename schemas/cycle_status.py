@@ -35,6 +35,8 @@ class CycleSummary(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     outcome: Outcome
     reason: str = ""
     release_id: ReleaseId | None = None
+    judged: ReleaseId | None = None
+    """The candidate that the metrics are of, where the release is its refit."""
     incumbent: ReleaseId | None = None
     generation: int = 0
     warm_start: bool = False

@@ -4,6 +4,8 @@ Writer: `retrain.gate.candidate_gate`. Readers: `millrace releases`, the retrain
 release was not announced.
 """
 
+from datetime import datetime
+
 import msgspec
 
 from schemas.ids import ReleaseId
@@ -44,3 +46,10 @@ class GateReport(msgspec.Struct, frozen=True, kw_only=True):
     """Every rule that it keeps."""
     passed_over: dict[str, str] = {}
     """Every rule that was not applied, and why."""
+    newer_than: datetime | msgspec.UnsetType = msgspec.UNSET
+    """Only predictions of later events were counted: it is the last that the incumbent has learned."""
+    whole_slice: str | msgspec.UnsetType = msgspec.UNSET
+    """Why predictions of events that the incumbent may have learned were counted too, where they were."""
+    measured_on: ReleaseId | msgspec.UnsetType = msgspec.UNSET
+    """The candidate that this was measured on, before the pass over the slice that made the release of this
+    manifest; not there where that is the candidate."""

@@ -86,6 +86,17 @@ class Lineage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Why it did not begin with the weights of the release that was given."""
 
 
+class Refit(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The pass behind the gate in which a judged candidate learns the slice that it was judged on."""
+
+    learned: DataRange | msgspec.UnsetType = msgspec.UNSET
+    """What was learned in it, of what `data` says; not there where the release is the judged candidate."""
+    check: GateReport | msgspec.UnsetType = msgspec.UNSET
+    """What was found after it, beside the judged candidate, on the slice, which it had learned by then."""
+    why_not: str | None = None
+    """Why the release is the judged candidate, without the pass."""
+
+
 class ReleaseManifest(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that one needs to know to serve a release, and where it came from."""
 
@@ -107,6 +118,9 @@ class ReleaseManifest(msgspec.Struct, frozen=True, kw_only=True):
     """What the gate found; not there where the release was made by hand."""
     lineage: Lineage | msgspec.UnsetType = msgspec.UNSET
     """Not there where no warm start was asked for."""
+    refit: Refit | msgspec.UnsetType = msgspec.UNSET
+    """Not there where nothing was learned after the gate. Else `metrics` and `gate` are of the release that
+    `gate.measured_on` names, which had not learned what they were measured on."""
     schema_version: int = SCHEMA_VERSION
 
 

@@ -13,7 +13,7 @@ from schemas.release_manifest import LogRange
 from schemas.run_record import RunSource
 
 Step = Literal[
-    "window", "incumbent", "train", "judge", "publish", "announce", "wait", "mark", "watch", "prune"
+    "window", "incumbent", "train", "judge", "refit", "publish", "announce", "wait", "mark", "watch", "prune"
 ]
 STEPS: tuple[Step, ...] = get_args(Step)
 """In their order."""
@@ -57,8 +57,14 @@ class CycleRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     """The time of the newest event that it was made from, where a cycle has marked it running."""
     warm_start: bool = False
     """Whether the training begins with the incumbent's weights, where they fit."""
+    judged_share: float | None = None
+    """Share of the sessions, the newest, that is kept for the gate; None: test_share of the config."""
     release_id: ReleaseId | None = None
-    """The candidate."""
+    """The candidate; behind the step `refit` what came of it."""
+    judged: ReleaseId | None = None
+    """The candidate that the gate judged, where `release_id` is its refit."""
+    why_no_refit: str = ""
+    """Why the judged candidate goes on without the pass behind the gate, where it was to have one."""
     metrics: dict[str, float] = {}
     refusals: list[str] = []
     """What the gate says against the candidate."""

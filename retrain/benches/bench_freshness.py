@@ -70,6 +70,8 @@ def _policy_row(
         "unknown_target_share": round(sum(replay.unknown) / len(session), 4),
         "trainings": len(seconds),
         "training_s": round(fmean(seconds), 1) if seconds else 0.0,
+        "refused": replay.refused,
+        "judged_only": replay.judged_only,
         "n": len(session),
     }
     return row

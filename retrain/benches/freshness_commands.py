@@ -25,7 +25,10 @@ def bench_freshness_commands(
     window_hours: Annotated[int, typer.Option(min=1, help="What a training learns from.")] = 24,
     every: Annotated[
         str,
-        typer.Option(help="Policies: never, 1h (every hour, warm start), 24h-scratch; comma-separated."),
+        typer.Option(
+            help="Policies: never, 1h (every hour, warm start), 24h-scratch, 1h-cycle (as retrain does it, "
+            "with gate and refit), 1h-held (never learns what the gate judges on); comma-separated."
+        ),
     ] = "never,24h-scratch,1h",
     config: Annotated[Path | None, typer.Option(help="Model config, as of train.")] = None,
     threads: Annotated[int, typer.Option(min=1, help="Of a training.")] = 1,
@@ -50,7 +53,7 @@ def bench_freshness_commands(
     check_output_file("--json", json_file)
     check_output_file("--svg", svg_file)
     policies = policies_named(every)
-    model_config = load_model_config(config, {"test_share": 0.0})
+    model_config = load_model_config(config)
     log = read_log(events, read_settings(SharedSettings).event_type_map)
     span = _span(log, start, hours, window_hours)
     with TemporaryDirectory(prefix="millrace-freshness-") as folder:

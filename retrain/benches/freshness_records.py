@@ -65,3 +65,7 @@ class PolicyReplay:
     unknown: list[int] = field(default_factory=list)
     """Hour by hour, the targets that the release which served did not know."""
     trainings: list[Made] = field(default_factory=list)
+    refused: int = 0
+    """Trainings whose candidate the gate refused; the release before serves on."""
+    judged_only: int = 0
+    """Candidates that serve as they were judged, because their refit failed."""

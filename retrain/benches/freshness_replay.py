@@ -1,16 +1,15 @@
 """The replay of a log hour by hour under a policy of retraining, in simulated time.
 
 Owns which release answers which event. A training that begins at an hour h learns from the events of the
-window before h, with nothing of the future; sessions that go on are cut there, as a retrain sees them. The
-release serves from h + the measured time of its making on: until then the one before it answers. Every list
-comes from the code that serves, and is made from all earlier events of its session. Caller:
-`retrain.benches.bench_freshness`.
+window before h (`retrain.benches.freshness_trainings`), with nothing of the future; sessions that go on are
+cut there, as a retrain sees them. The release serves from h + the measured time of its making on: until then
+the one before it answers. Every list comes from the code that serves, and is made from all earlier events of
+its session. Caller: `retrain.benches.bench_freshness`.
 """
 
 import shutil
 import time
 from collections.abc import Callable, Sequence
-from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
@@ -21,20 +20,17 @@ from models.release import load_release
 from models.vocabulary import UNKNOWN
 from retrain.benches.freshness_policies import Policy
 from retrain.benches.freshness_records import Answers, Hour, Made, PolicyReplay, Span
+from retrain.benches.freshness_trainings import Clock, FreshnessTrainings
 from retrain.evaluation.predictions import predict
 from retrain.evaluation.prefixes import Prefixes
 from retrain.evaluation.ranking_metrics import recall_at_k
 from retrain.evaluation.served_release import ServedRelease
 from retrain.evaluation.time_windows import TimeWindow, window_parts
 from retrain.training.training_resources import Resources
-from retrain.training.training_run import train_release
-from schemas.errors import UsageError
 from schemas.timestamps import from_epoch_ms
 
 K = 20
 HOUR_MS = 3_600_000
-_LONGEST_S = 3600
-Clock = Callable[[], float]
 
 
 class FreshnessReplay:
@@ -54,18 +50,16 @@ class FreshnessReplay:
         Args:
             log: in log order, without nulls in `occurred_at_ms`.
             span: which part of it.
-            config: of the trainings; they learn from the whole window.
+            config: of the trainings.
             releases: an empty folder.
             resources: of the trainings.
             clock: seconds; tells how long a training takes.
         """
+        self._trainings = FreshnessTrainings(config, releases, resources, clock)
         self._log = log
         self._following = log.filter(~pl.col("session_id").is_first_distinct())
         self._span = span
-        self._config = config
         self._releases = releases
-        self._resources = resources
-        self._clock = clock
 
     def run(
         self, policies: Sequence[Policy], progress: Callable[[str], None]
@@ -82,7 +76,7 @@ class FreshnessReplay:
         Raises:
             UsageError: there is nothing to learn from before the first hour.
         """
-        first = self._trained(self._span.start_ms, None)
+        first = self._trainings.on_all(self._window(self._span.start_ms), self._span.start_ms, None)
         progress(f"first release: {first.events:,} events, {first.seconds:.1f} s")
         replays = [PolicyReplay(policy, first) for policy in policies]
         hours: list[Hour] = []
@@ -111,9 +105,7 @@ class FreshnessReplay:
         now_ms = self._at(hour)
         news = self._between(replay.serving.until_ms, now_ms, self._log)
         if replay.policy.trains_at(hour) and not news.is_empty():
-            warm_start = replay.serving.folder if replay.policy.warm else None
-            replay.serving = self._trained(now_ms, warm_start)
-            replay.trainings.append(replay.serving)
+            self._trainings.retrain(replay, self._window(now_ms), now_ms)
 
     def _answer(
         self, replay: PolicyReplay, before: Made, prefixes: Prefixes, answered: dict[Path, Answers]
@@ -131,21 +123,8 @@ class FreshnessReplay:
             answered[made.folder] = Answers(predictions.ranks, predictions.target_rows != UNKNOWN)
         return answered[made.folder]
 
-    def _trained(self, until_ms: int, warm_start: Path | None) -> Made:
-        events = self._between(until_ms - self._span.window_h * HOUR_MS, until_ms, self._log)
-        # a release's id has its time in it, which must differ between two of the same events
-        created_at = from_epoch_ms(until_ms) + timedelta(milliseconds=len(list(self._releases.iterdir())))
-        started = self._clock()
-        manifest = train_release(
-            events, self._config, self._releases, created_at, resources=self._resources, warm_start=warm_start
-        )
-        seconds = self._clock() - started
-        if seconds > _LONGEST_S:
-            raise UsageError(
-                f"a training took {seconds:.0f} s; a replay by the hour takes at most {_LONGEST_S}: give a "
-                "shorter --window-hours or a smaller config"
-            )
-        return Made(self._releases / manifest.release_id, seconds, len(events), until_ms)
+    def _window(self, until_ms: int) -> pl.DataFrame:
+        return self._between(until_ms - self._span.window_h * HOUR_MS, until_ms, self._log)
 
     def _forget(self, serving: set[Path]) -> None:
         for folder in self._releases.iterdir():

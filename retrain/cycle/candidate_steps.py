@@ -1,8 +1,9 @@
 """The steps that make a release: train, judge on the newest slice, publish. None of them changes what runs.
 
-A training that was killed goes on from its checkpoint, and one whose release is complete is not repeated.
-What the gate refuses is published too, so that one can look at it and promote it by hand, and not announced.
-Caller: `retrain.cycle.run_cycle`.
+Between the last two the candidate learns that slice too (`retrain.cycle.refit_step`). A training that was
+killed goes on from its checkpoint, and one whose release is complete is not repeated. What the gate refuses
+is published too, so that one can look at it and promote it by hand, and not announced. Caller:
+`retrain.cycle.run_cycle`.
 """
 
 import shutil
@@ -33,7 +34,7 @@ def train(parts: CycleParts, record: CycleRecord, run: RunRecorder | None) -> Cy
     Raises:
         UsageError: there is nothing to learn from, or the training diverged.
     """
-    release_id = _complete(parts.work.candidate)
+    release_id = complete_release(parts.work.candidate)
     if release_id is None:
         assert run is not None, "a training is recorded"
         shutil.rmtree(parts.work.candidate, ignore_errors=True)
@@ -49,8 +50,8 @@ def judge(parts: CycleParts, record: CycleRecord, run: RunRecorder | None) -> Cy
     Raises:
         InvalidRelease: the candidate has no manifest.
     """
-    folder = _folder(parts, record)
-    slice_ = test_events(parts.work.window(), _config(record).test_share)
+    folder = folder_of(parts, record)
+    slice_ = test_events(parts.work.window(), config_of(record).test_share)
     with parts.display.judging() as show:
         incumbent = incumbent_folder(parts, record)
         report = parts.judge(folder, incumbent, slice_, parts.settings.gate_rules(), show)
@@ -72,7 +73,7 @@ def publish(parts: CycleParts, record: CycleRecord) -> CycleRecord:
     parts.check_lock()
     if record.incumbent_generation:
         check_store(parts.settings.releases)
-    publish_release(_folder(parts, record), parts.settings.releases)
+    publish_release(folder_of(parts, record), parts.settings.releases)
     if not record.refusals:
         return record
     return replace(record, outcome="refused", reason="; ".join(record.refusals))
@@ -94,7 +95,7 @@ def _trained(parts: CycleParts, record: CycleRecord, run: RunRecorder) -> Releas
         return train_recorded(
             run,
             parts.work.window(),
-            _config(record),
+            config_of(record),
             parts.work.candidate,
             record.started_at,
             show,
@@ -103,16 +104,20 @@ def _trained(parts: CycleParts, record: CycleRecord, run: RunRecorder) -> Releas
         )
 
 
-def _complete(folder: Path) -> ReleaseId | None:
+def complete_release(folder: Path) -> ReleaseId | None:
     """The release that a training has completed in the folder."""
     manifests = sorted(folder.glob(f"*/{MANIFEST_FILE}"))
     return read_manifest(manifests[0].parent).release_id if manifests else None
 
 
-def _folder(parts: CycleParts, record: CycleRecord) -> Path:
+def folder_of(parts: CycleParts, record: CycleRecord) -> Path:
+    """Where the release lies that the cycle would announce."""
     assert record.release_id is not None
-    return parts.work.candidate / record.release_id
+    made_in = parts.work.candidate if record.judged is None else parts.work.refit
+    return made_in / record.release_id
 
 
-def _config(record: CycleRecord) -> ModelConfig:
-    return msgspec.convert(record.config, ModelConfig)
+def config_of(record: CycleRecord) -> ModelConfig:
+    """How the candidate is trained, with the share that is kept from it for the gate."""
+    config = msgspec.convert(record.config, ModelConfig)
+    return config if record.judged_share is None else replace(config, test_share=record.judged_share)

@@ -9,10 +9,13 @@ import logging
 from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
 from msgspec.structs import replace
 
+from models.model_config import ModelConfig
 from models.release import read_manifest
 from retrain.cycle.cycle_parts import CycleParts
+from retrain.judged_share import judged_share
 from retrain.releases.announcing import read_running
 from retrain.releases.release_copying import local_release
 from retrain.releases.release_store import open_store
@@ -21,6 +24,7 @@ from schemas.errors import InvalidRelease, Unavailable, UsageError
 from schemas.ids import ReleaseId
 from schemas.release_manifest import Lineage, ReleaseManifest
 from schemas.retrain_cycle import CycleRecord
+from schemas.timestamps import to_epoch_ms
 
 _LOGGER = logging.getLogger("millrace.retrain.cycle")
 
@@ -45,9 +49,10 @@ def keep_window(parts: CycleParts, record: CycleRecord) -> CycleRecord:
 
 
 def fetch_incumbent(parts: CycleParts, record: CycleRecord) -> CycleRecord:
-    """Copy the running release here, and decide whether the training begins with its weights.
+    """Copy the running release here; decide whether the training begins with its weights, and what it leaves.
 
     Raises:
+        UsageError: the window cannot be read.
         Unavailable: Kafka or the store of releases does not answer.
     """
     settings = parts.settings
@@ -65,9 +70,18 @@ def fetch_incumbent(parts: CycleParts, record: CycleRecord) -> CycleRecord:
     except InvalidRelease as error:
         _LOGGER.warning("the running release cannot be compared with nor begun from: %s", error)
         return replace(known, unreadable_incumbent=running.release_id)
-    is_due = scratch_is_due(read_manifest(folder), settings.retrain_from_scratch_every)
-    warm = not record.from_scratch and not is_due
-    return replace(known, incumbent=running.release_id, warm_start=warm)
+    manifest = read_manifest(folder)
+    warm = not record.from_scratch and not scratch_is_due(manifest, settings.retrain_from_scratch_every)
+    share = _judged_share(parts, record, manifest)
+    return replace(known, incumbent=running.release_id, warm_start=warm, judged_share=share)
+
+
+def _judged_share(parts: CycleParts, record: CycleRecord, incumbent: ReleaseManifest) -> float:
+    """Saved with this step, so that training, gate and refit cut the window at one place."""
+    wanted = msgspec.convert(record.config, ModelConfig).test_share
+    last, enough = incumbent.data.last_event_at, parts.settings.gate_min_predictions
+    learned_until_ms = None if last is None else to_epoch_ms(last)
+    return judged_share(parts.work.window(), wanted, learned_until_ms, enough)
 
 
 def _newest_event_at(parts: CycleParts, release_id: ReleaseId) -> datetime | None:

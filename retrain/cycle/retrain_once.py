@@ -9,6 +9,7 @@ import socket
 from collections.abc import Callable
 from typing import NamedTuple
 
+from models.model_config import ModelConfig
 from retrain.cycle.cycle_lock import take_lock
 from retrain.cycle.cycle_opening import CyclePlan, open_cycle
 from retrain.cycle.cycle_parts import CycleClock, CycleParts, Display, Shared, Window
@@ -22,6 +23,7 @@ from retrain.releases.announcing import read_announcements
 from retrain.settings import RetrainSettings
 from schemas.connections import kafka_arguments
 from schemas.cycle_status import CycleSummary
+from schemas.errors import UsageError
 from schemas.settings import SharedSettings
 
 
@@ -59,6 +61,7 @@ def retrain_once(
         InvalidRelease: the candidate cannot be served; nothing was announced.
         Unavailable: Kafka, Redis or the store of releases does not answer; the next call goes on.
     """
+    check_config(plan.config)
     check_announcing(settings)
     work = WorkFolder(settings.retrain_work)
     if redis is None:
@@ -90,6 +93,19 @@ def _run(
 def holder_name(settings: RetrainSettings) -> str:
     """This process in words: host, process id, work folder."""
     return f"{socket.gethostname()}, process {os.getpid()}, folder {settings.retrain_work.absolute()}"
+
+
+def check_config(config: ModelConfig) -> None:
+    """Make sure that the gate has something to judge on: each cycle but the first would be refused without.
+
+    Raises:
+        UsageError: nothing is kept from the training.
+    """
+    if config.test_share == 0:
+        raise UsageError(
+            "model config: test_share: 0 keeps no session for the gate of a retrain cycle to judge on; give "
+            f"more than 0 (the default is {ModelConfig().test_share:g}): what passes learns them too"
+        )
 
 
 def check_announcing(settings: SharedSettings) -> None:

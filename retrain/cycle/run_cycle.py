@@ -4,6 +4,7 @@
     incumbent  copy the running release here
     train      from its weights or from scratch; sessions and temporal split are made there
     judge      incumbent and candidate on the same newest slice, the gate
+    refit      what passed learns that slice too
     publish    files first, manifest last; what was refused ends here
     announce   by claiming the next generation
     wait       until every live worker has reported it
@@ -20,15 +21,14 @@ import logging
 from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 
-import msgspec
 from msgspec.structs import replace
 
-from models.model_config import ModelConfig
 from retrain.cycle.announce_steps import announce, mark, wait
-from retrain.cycle.candidate_steps import judge, publish, train
+from retrain.cycle.candidate_steps import config_of, judge, publish, train
 from retrain.cycle.cycle_parts import CycleParts
 from retrain.cycle.incumbent_steps import check_store, fetch_incumbent, keep_window
 from retrain.cycle.interruption import interruption_line
+from retrain.cycle.refit_step import refit
 from retrain.cycle.watch_steps import prune, watch
 from retrain.runs.run_recording import RunPlan, RunRecorder, recorded_run
 from schemas.cycle_status import CycleStatus, CycleSummary
@@ -43,6 +43,7 @@ _WORK: dict[Step, Work] = {
     "incumbent": lambda parts, record, _: fetch_incumbent(parts, record),
     "train": train,
     "judge": judge,
+    "refit": refit,
     "publish": lambda parts, record, _: publish(parts, record),
     "announce": lambda parts, record, _: announce(parts, record),
     "wait": lambda parts, record, _: wait(parts, record),
@@ -50,7 +51,12 @@ _WORK: dict[Step, Work] = {
     "watch": lambda parts, record, _: watch(parts, record),
     "prune": lambda parts, record, _: prune(parts, record),
 }
-_TIMED: dict[Step, str] = {"judge": "judging", "publish": "publishing", "announce": "announcing"}
+_TIMED: dict[Step, str] = {
+    "judge": "judging",
+    "refit": "refit",
+    "publish": "publishing",
+    "announce": "announcing",
+}
 """What the run's record calls the steps that do not measure themselves."""
 _UNREPEATABLE: tuple[Step, ...] = ("window", "train", "judge")
 """Where a refusal of what was given would only be repeated."""
@@ -79,7 +85,7 @@ def run_cycle(parts: CycleParts, record: CycleRecord, holder: str) -> CycleSumma
         with ExitStack() as stack:
             run: RunRecorder | None = None
             for step in STEPS:
-                if step in record.done or not _is_due(step, record.outcome):
+                if not _is_due(step, record):
                     continue
                 if step == "train":
                     run = stack.enter_context(_recording(parts, record))
@@ -101,8 +107,12 @@ def run_cycle(parts: CycleParts, record: CycleRecord, holder: str) -> CycleSumma
     return close(parts, record)
 
 
-def _is_due(step: Step, outcome: Outcome | None) -> bool:
-    return outcome is None or step in _STILL_DUE.get(outcome, ())
+def _is_due(step: Step, record: CycleRecord) -> bool:
+    """Whether it is left to do; one that an older version's cycle went past is not made up for."""
+    at_or_behind = STEPS[STEPS.index(step) :]
+    if record.done.keys() & set(at_or_behind):
+        return False
+    return record.outcome is None or step in _STILL_DUE.get(record.outcome, ())
 
 
 def close(parts: CycleParts, record: CycleRecord) -> CycleSummary:
@@ -140,8 +150,7 @@ def _recording(parts: CycleParts, record: CycleRecord) -> AbstractContextManager
     if record.incumbent_generation:
         check_store(parts.settings.releases)
     check_output_folder("MILLRACE_RUNS", parts.runs)
-    config = msgspec.convert(record.config, ModelConfig)
-    return recorded_run(parts.runs, RunPlan("retrain", config, record.source, record.events))
+    return recorded_run(parts.runs, RunPlan("retrain", config_of(record), record.source, record.events))
 
 
 def _status(parts: CycleParts, record: CycleRecord, step: Step, holder: str) -> CycleStatus:
@@ -164,8 +173,9 @@ def _summary(parts: CycleParts, record: CycleRecord) -> CycleSummary:
         started_at=record.started_at,
         ended_at=parts.clock.now(),
         outcome=record.outcome,
-        reason=record.reason,
+        reason="; ".join(filter(None, (record.reason, _without_refit(record)))),
         release_id=record.release_id,
+        judged=record.judged,
         incumbent=record.incumbent,
         generation=record.generation,
         warm_start=record.warm_start,
@@ -178,6 +188,10 @@ def _summary(parts: CycleParts, record: CycleRecord) -> CycleSummary:
         request_ids=record.request_ids,
         attempts=record.attempts,
     )
+
+
+def _without_refit(record: CycleRecord) -> str:
+    return f"without the newest events: {record.why_no_refit}" if record.why_no_refit else ""
 
 
 def _in_words(error: Exception) -> str:

@@ -1,9 +1,9 @@
 """The work folder: what a cycle keeps on disc, so that the next process goes on where a killed one was.
 
-Owns its files: `cycle.json` is replaced whole after each step; the window is Parquet; candidate, incumbent
-and checkpoint lie in places of their own. Writer and reader: `retrain.cycle`. One process at a time has the
-folder, by a lock of the operating system's: who was suspended and lost the lock in Redis still has that one,
-so that nobody meets it in its files.
+Owns its files: `cycle.json` is replaced whole after each step; the window is Parquet; candidate, refit,
+incumbent and checkpoint lie in places of their own. Writer and reader: `retrain.cycle`. One process at a time
+has the folder, by a lock of the operating system's: who was suspended and lost the lock in Redis still has
+that one, so that nobody meets it in its files.
 """
 
 import fcntl
@@ -71,6 +71,11 @@ class WorkFolder:
         return self.path / "candidate"
 
     @property
+    def refit(self) -> Path:
+        """The folder in which the folder of the candidate's refit is made."""
+        return self.path / "refit"
+
+    @property
     def incumbent(self) -> Path:
         """The folder into which the running release is copied."""
         return self.path / "incumbent"
@@ -136,7 +141,7 @@ class WorkFolder:
     def empty(self) -> None:
         """Remove all but the record."""
         (self.path / WINDOW_FILE).unlink(missing_ok=True)
-        for folder in (self.candidate, self.incumbent):
+        for folder in (self.candidate, self.refit, self.incumbent):
             shutil.rmtree(folder, ignore_errors=True)
         for checkpoint in self.path.glob(f"{self.checkpoint.name}*"):
             checkpoint.unlink()

@@ -15,14 +15,15 @@ import polars as pl
 
 from models.release import REPEAT_BIAS_FILE, VECTORS_FILE, Release, load_release, read_manifest
 from retrain.evaluation.predictions import Progress
-from retrain.evaluation.prefixes import Prefixes, prefixes_of
+from retrain.evaluation.prefixes import Prefixes
 from retrain.gate.engine_figures import Clock, measure_engine
 from retrain.gate.gate_figures import EngineFigures, GateFigures, IncumbentFigures, ListFigures
 from retrain.gate.gate_rules import GateRules
 from retrain.gate.incumbent_comparison import compare
 from retrain.gate.list_figures import list_figures, watched_lists
+from retrain.gate.unlearned_predictions import counted_predictions
 from retrain.gate.verdict import Circumstances, judge
-from schemas.errors import InvalidRelease, UsageError
+from schemas.errors import InvalidRelease
 from schemas.gate_report import GateReport
 from schemas.ids import ReleaseId
 from schemas.release_manifest import ReleaseManifest
@@ -54,8 +55,9 @@ def examine(
         candidate: the local folder of the release, whole.
         incumbent: that of the running one; None: nothing runs. One that cannot be loaded is recorded, and the
             rules that compare are passed over.
-        events: the newest slice of the log, on which neither was trained, in log order; columns as of
-            `schemas.event_files.read_events`. It may be empty.
+        events: the newest slice of the log, on which the candidate was not trained, in log order; columns as
+            of `schemas.event_files.read_events`. It may be empty. What the incumbent may have learned of it
+            does not count, see `retrain.gate.unlearned_predictions`.
         rules: the thresholds.
         progress: called with the events answered and their total, over both releases.
         clock: seconds of the process's processor, so that a busy machine refuses nothing; for the times of
@@ -89,9 +91,10 @@ def _examined(
     except InvalidRelease as error:
         figures = GateFigures(manifest.items, nonfinite, incumbent_items)
         return judge(figures, rules, circumstances._replace(unloadable=str(error)))
-    prefixes = _prefixes(events)
-    engine = measure_engine(release, events, prefixes, rules, clock)
-    lists, compared = _answers(release, incumbent.release, prefixes, engine, rules, progress)
+    counted = counted_predictions(events, incumbent.release, rules)
+    circumstances = circumstances._replace(newer_than=counted.newer_than, why_all=counted.why_all)
+    engine = measure_engine(release, events, counted.prefixes, rules, clock)
+    lists, compared = _answers(release, incumbent.release, counted.prefixes, engine, rules, progress)
     figures = GateFigures(manifest.items, nonfinite, incumbent_items, engine, lists, compared)
     return judge(figures, rules, circumstances)
 
@@ -115,14 +118,6 @@ def _answers(
         return lists, None
     others, _ = watched_lists(incumbent, prefixes, lambda done, _: progress(events + done, total))
     return lists, compare(predictions, others, incumbent, rules)
-
-
-def _prefixes(events: pl.DataFrame) -> Prefixes | None:
-    """What is predicted; None where nothing is."""
-    try:
-        return prefixes_of(events)
-    except UsageError:
-        return None
 
 
 def _load_incumbent(folder: Path | None) -> _Incumbent:

@@ -5,7 +5,10 @@ Pure. Owns which rules apply when: what cannot be measured is judged by no rule,
 """
 
 from collections.abc import Iterator
+from datetime import datetime
 from typing import NamedTuple
+
+import msgspec
 
 from retrain.gate.gate_figures import GateFigures, IncumbentFigures, ListFigures, named_figures
 from retrain.gate.gate_rules import GateRules
@@ -56,6 +59,10 @@ class Circumstances(NamedTuple):
     """Why the candidate cannot be loaded; empty where it can."""
     no_comparison: str = ""
     """Why there is no loaded incumbent; empty where there is."""
+    newer_than: datetime | None = None
+    """See `retrain.gate.unlearned_predictions.CountedPredictions`."""
+    why_all: str = ""
+    """Likewise."""
 
 
 def judge(figures: GateFigures, rules: GateRules, circumstances: Circumstances) -> GateReport:
@@ -79,6 +86,8 @@ def judge(figures: GateFigures, rules: GateRules, circumstances: Circumstances) 
         incumbent=circumstances.incumbent,
         held=[check.held_rule() for check in checks if check.held],
         passed_over=passed_over,
+        newer_than=circumstances.newer_than or msgspec.UNSET,
+        whole_slice=circumstances.why_all or msgspec.UNSET,
     )
 
 

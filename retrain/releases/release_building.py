@@ -99,6 +99,7 @@ def build_release(
         code_version=version("millrace"),
         files=_digests(folder),
         lineage=model.lineage,
+        refit=model.refit,
     )
     probes = write_probes(folder, manifest, sessions)
     files = {**manifest.files, probes.name: _digest(probes)}

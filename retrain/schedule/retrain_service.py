@@ -18,7 +18,7 @@ import typer
 from prometheus_client import CollectorRegistry
 
 from models.model_config_file import load_model_config
-from retrain.cycle.retrain_once import check_announcing
+from retrain.cycle.retrain_once import check_announcing, check_config
 from retrain.cycle.retrain_redis import asked, open_retrain_redis
 from retrain.schedule.agenda import Agenda, Begin, LeaveOut, Reasons
 from retrain.schedule.cron_times import CronTimes
@@ -43,7 +43,7 @@ def serve_retrain(settings: RetrainSettings) -> None:
         Unavailable: Redis or Kafka does not answer.
     """
     configure_logs(settings.log_level, settings.log_format)
-    load_model_config(settings.retrain_config)
+    check_config(load_model_config(settings.retrain_config))
     check_announcing(settings)
     check_request_topic(settings)
     redis = open_retrain_redis(settings)

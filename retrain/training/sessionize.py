@@ -52,7 +52,9 @@ def build_vocabulary(events: pl.DataFrame, min_item_support: int = 1) -> Vocabul
     return Vocabulary(kept["item_id"].to_list())
 
 
-def sessionize(events: pl.DataFrame, vocabulary: Vocabulary, session_gap_s: float) -> Sessions:
+def sessionize(
+    events: pl.DataFrame, vocabulary: Vocabulary, session_gap_s: float, *, typed: bool = False
+) -> Sessions:
     """Cut the log into sessions.
 
     Args:
@@ -60,6 +62,7 @@ def sessionize(events: pl.DataFrame, vocabulary: Vocabulary, session_gap_s: floa
             rows in log order.
         vocabulary: items outside of it make no step and are left out; a session without a known item is none.
         session_gap_s: see `models.session_rule.starts_session`.
+        typed: whether the types of events are kept also where all are of one.
 
     Returns:
         The sessions by the time of their last event, where times are missing by its row.
@@ -73,7 +76,7 @@ def sessionize(events: pl.DataFrame, vocabulary: Vocabulary, session_gap_s: floa
     ends = np.append(starts[1:], len(log_rows))[: len(starts)] - 1
     order = _in_time_order(log_rows[ends], latest_ms[ends])
     del codes, latest_ms
-    return _ordered(events, vocabulary, log_rows, starts, order)
+    return _ordered(events, vocabulary, log_rows, starts, order, typed)
 
 
 def _ordered(
@@ -82,6 +85,7 @@ def _ordered(
     log_rows: NDArray[np.uint32],
     starts: NDArray[np.int64],
     order: NDArray[np.int64],
+    typed: bool,
 ) -> Sessions:
     """The known events of the sessions, in the order of the sessions.
 
@@ -91,6 +95,7 @@ def _ordered(
         log_rows: uint32 [events], session by session.
         starts: int64 [sessions], where each starts in `log_rows`.
         order: int64 [sessions], of the sessions.
+        typed: see `sessionize`.
     """
     known = gathered(_item_rows(events["item_id"], vocabulary), log_rows) != UNKNOWN
     lengths = np.add.reduceat(known, starts, dtype=np.int64) if len(starts) else starts
@@ -106,7 +111,7 @@ def _ordered(
     return Sessions(
         item_rows=item_rows,
         offsets=offsets,
-        event_types=event_types if len(np.unique(event_types)) > 1 else None,
+        event_types=event_types if typed or len(np.unique(event_types)) > 1 else None,
     )
 
 

@@ -1,6 +1,6 @@
 """A whole training: an event log in, a release folder out.
 
-Owns the order of the steps. Callers: `retrain.training.training_commands`, `retrain` once.
+Owns the order of the steps. Callers: `retrain.runs.recorded_training`, `retrain.training.refit`, benches.
 """
 
 from collections.abc import Callable
@@ -14,11 +14,12 @@ from models.gru4rec_export import encoder_spec, export_encoder
 from models.model_config import ModelConfig
 from models.repeat_bias import served_table
 from models.servable_model import ServableModel, index_vectors
+from models.vocabulary import Vocabulary
 from retrain.event_split import train_events
 from retrain.releases.release_building import build_release, describe_data
 from retrain.training.als_training import train_als
 from retrain.training.member_training import member_checkpoint
-from retrain.training.sessionize import build_vocabulary, sessionize
+from retrain.training.sessionize import Sessions, build_vocabulary, sessionize
 from retrain.training.training import TrainedModel, train
 from retrain.training.training_loop import TrainingProgress
 from retrain.training.training_resources import ONE_CORE, Resources
@@ -62,11 +63,7 @@ def train_release(
     sessions = sessionize(events, vocabulary, config.session_gap_s)
     start = None if warm_start is None else warm_start_from(warm_start, config, vocabulary, sessions)
     warm = start if isinstance(start, WarmStart) else None
-    if config.strategy == "als":
-        model = train_als(sessions, vocabulary, config, progress, warm)
-    else:
-        trained = train(sessions, vocabulary, config, progress, resources, start=warm)
-        model = _servable(trained, config)
+    model = trained_model(sessions, vocabulary, config, progress, resources, warm)
     if start is not None:
         model = replace(model, lineage=start.lineage if isinstance(start, WarmStart) else start)
     data = describe_data(events, sessions)
@@ -75,6 +72,32 @@ def train_release(
         for place in range(config.members):
             member_checkpoint(resources.checkpoint, place).unlink(missing_ok=True)
     return manifest
+
+
+def trained_model(
+    sessions: Sessions,
+    vocabulary: Vocabulary,
+    config: ModelConfig,
+    progress: Callable[[TrainingProgress], None],
+    resources: Resources,
+    start: WarmStart | None,
+) -> ServableModel:
+    """Train by the config's strategy.
+
+    Args:
+        sessions: to learn from.
+        vocabulary: the items; the rows in `sessions` are its own.
+        config: how to train.
+        progress: see `retrain.training.training.train`.
+        resources: likewise.
+        start: likewise.
+
+    Raises:
+        UsageError: likewise.
+    """
+    if config.strategy == "als":
+        return train_als(sessions, vocabulary, config, progress, start)
+    return _servable(train(sessions, vocabulary, config, progress, resources, start=start), config)
 
 
 def _servable(model: TrainedModel, config: ModelConfig) -> ServableModel:

@@ -179,13 +179,40 @@ def test_file_becomes_a_release_without_log_ranges(
     assert b"log_ranges" not in (folder / "manifest.json").read_bytes()
 
 
-def test_release_without_a_last_slice_is_announced_unjudged(
-    environment: dict[str, str], event_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("command", [["once"], ["--schedule", "0 3 * * *"]])
+def test_share_of_zero_for_the_gate_is_refused_at_the_start(
+    environment: dict[str, str],
+    command: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     config = tmp_path / "whole.json"
     config.write_text('{"hidden_size": 4, "epochs": 1, "min_steps": 0, "test_share": 0}')
-    assert millrace.run(["retrain", "once", "--events", str(event_file), "--config", str(config)]) == 0
-    assert "not evaluated" in capsys.readouterr().out
+    monkeypatch.setenv("MILLRACE_RETRAIN_CONFIG", str(config))
+    assert millrace.run(["retrain", *command]) == 2
+    assert "test_share: 0 keeps no session for the gate" in capsys.readouterr().err
+    assert announced(environment) == []
+
+
+def test_release_whose_last_sessions_predict_nothing_is_announced_unjudged(
+    environment: dict[str, str], event_file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log = pl.read_parquet(event_file)
+    newest = log["timestamp"].max()
+    assert isinstance(newest, int)
+    single = pl.DataFrame(
+        [
+            {"session_id": f"single-{at}", "item_id": "0-1", "event_type": "view", "timestamp": newest + at}
+            for at in range(1, log["session_id"].n_unique())
+        ],
+        schema=log.schema,
+    )
+    pl.concat([log, single]).write_parquet(event_file)
+    assert millrace.run(["retrain", "once", "--events", str(event_file)]) == 0
+    said = capsys.readouterr().out
+    assert "not evaluated" in said
+    assert "without the newest events: none of the" in said
     assert len(announced(environment)) == 1
 
 

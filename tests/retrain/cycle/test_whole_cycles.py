@@ -62,7 +62,8 @@ def test_second_cycle_begins_with_the_first_ones_release(stage: CycleStage) -> N
     assert (board.running.release_id, board.running.generation) == (second.release_id, 2)
     assert board.running.newest_event_at == datetime.fromtimestamp(newest_ms(stage) / 1000, UTC)
     assert second.seconds.keys() == {
-        "window", "incumbent", "train", "judge", "publish", "announce", "wait", "mark", "watch", "prune",
+        "window", "incumbent", "train", "judge", "refit", "publish", "announce", "wait", "mark", "watch",
+        "prune",
     }  # fmt: skip
     assert {path.name for path in stage.settings.retrain_work.iterdir()} == {"cycle.json", ".lock"}
 
@@ -125,13 +126,13 @@ def test_gate_is_asked_with_the_incumbents_release(stage: CycleStage) -> None:
 
     def judge(candidate: Path, incumbent: Path | None, events: pl.DataFrame, *_: object) -> GateReport:
         asked.append((candidate.name, incumbent.name if incumbent else None, len(events)))
-        assert incumbent is not None
-        assert (incumbent / "manifest.json").exists()
+        assert incumbent is None or (incumbent / "manifest.json").exists()
         return report()
 
     second = stage.run(judge=judge)
-    ((candidate, incumbent, events),) = asked
-    assert (candidate, incumbent) == (second.release_id, first.release_id)
+    (candidate, incumbent, events), (refit, beside, same_events) = asked
+    assert (candidate, incumbent) == (second.judged, first.release_id)
+    assert (refit, beside, same_events) == (second.release_id, None, events)
     assert 0 < events < second.events
 
 
