@@ -1,6 +1,11 @@
 """Every metric of the archiver, by name. One registry a process, made in the composition root."""
 
+import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge
+
+from retrain.archive.partition_buffer import Segment
+
+log = structlog.get_logger("millrace.archive")
 
 
 class ArchiveMetrics:
@@ -44,3 +49,16 @@ class ArchiveMetrics:
         self.expired = Counter(
             "millrace_archive_expired_files", "Files that retention has deleted", registry=registry
         )
+
+    def wrote(self, segment: Segment, written_bytes: int) -> None:
+        """A file was written; it is logged too."""
+        rows = segment.rows
+        self.rows.inc(len(rows))
+        self.files.inc()
+        self.bytes.inc(written_bytes)
+        self.left_out.labels("invalid").inc(rows.invalid)
+        self.left_out.labels("without consent").inc(rows.without_consent)
+        log.info(
+            "file written", path=segment.file.path, rows=len(rows), bytes=written_bytes,
+            invalid=rows.invalid, without_consent=rows.without_consent,
+        )  # fmt: skip

@@ -85,8 +85,10 @@ def _scrub_once(store: ArchiveStore, erasures: Erasures) -> list[int]:
             if erased_rows := _count_erased(store, file, reaching):
                 _rewrite(store, file, reaching)
                 taken.append(erased_rows)
-        except FileNotFoundError:  # it was merged meanwhile: the next pass finds what became of it
-            taken.append(0)
+        except (FileNotFoundError, Unavailable) as error:
+            if not isinstance(error.__cause__ or error, FileNotFoundError):
+                raise
+            taken.append(0)  # it was merged meanwhile: the next pass finds what became of it
     return taken
 
 

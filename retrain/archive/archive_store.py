@@ -1,15 +1,12 @@
-"""The folder or object store of an archive: listing, files that appear whole, deleting.
+"""The folder or object store of an archive: listing, reading, writing, deleting; what it does not answer.
 
-Owns what is atomic: a file is written under another name and renamed, or put as one object; it is there
-whole or not at all. What the files mean is `retrain.archive.archive_files`. Writer: of the archive (the
-archiver, compaction, scrubbing, retention through it). Readers: `retrain.archive.archived_log`.
+How a file appears whole is `retrain.archive.whole_files`, what files mean `retrain.archive.archive_files`.
+Writer: of the archive (the archiver, compaction, scrubbing, retention through it). Readers:
+`retrain.archive.archived_log`.
 """
 
 import contextlib
-import shutil
-import tempfile
 import time
-import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO
@@ -17,15 +14,12 @@ from typing import IO
 import fsspec
 
 from retrain.archive.archive_files import ArchiveFile, parse_path
-from retrain.lasting_files import make_folder, to_disk
+from retrain.archive.whole_files import UNFINISHED_S, put_whole, sweep_unfinished, write_whole
 from schemas.errors import Unavailable, UsageError
 
 ERASURES = "erasures"
 """The folder of requests to erase, see `retrain.archive.erasure_requests`."""
 _LISTINGS = 20
-_UNFINISHED = ".unfinished-"
-UNFINISHED_S = 3600.0
-"""A file that is unfinished for so long is what a killed process left."""
 
 
 class ArchiveStore:
@@ -145,7 +139,9 @@ class ArchiveStore:
         """
         try:
             with self._telling(path):
-                return self._write_local(path, fill) if self.is_local else self._put(path, fill)
+                if self.is_local:
+                    return write_whole(Path(self._root), path, fill)
+                return put_whole(self._files, f"{self._root}/{path}", fill)
         except FileNotFoundError as error:  # the folder was removed meanwhile
             raise Unavailable(f"{self.url}/{path}: {_reason(error)}") from error
 
@@ -167,52 +163,13 @@ class ArchiveStore:
         if not self.is_local:
             return 0  # nothing unfinished is ever seen in an object store
         with self._telling(""):
-            unfinished = Path(self._root).glob(f"{_UNFINISHED}*")
-            left = [path for path in unfinished if self._age_s(path) >= older_than_s]
-            for path in left:
-                path.unlink(missing_ok=True)
-        return len(left)
+            return sweep_unfinished(Path(self._root), older_than_s, self._clock())
 
     def drop_empty(self, day: str) -> None:
         """Remove the folder of a day, if it is empty; object stores have none."""
         if self.is_local:
             with contextlib.suppress(OSError):
                 Path(self._root, f"day={day}").rmdir()
-
-    def _age_s(self, path: Path) -> float:
-        with contextlib.suppress(FileNotFoundError):
-            return self._clock() - path.stat().st_mtime
-        return 0.0
-
-    def _write_local(self, path: str, fill: Callable[[Path], None]) -> int:
-        target = Path(self._root, path)
-        unfinished = Path(self._root, f"{_UNFINISHED}{uuid.uuid4().hex}")
-        make_folder(target.parent)
-        try:
-            fill(unfinished)
-            to_disk(unfinished)
-            size = unfinished.stat().st_size
-            self._rename(unfinished, target)
-        finally:
-            unfinished.unlink(missing_ok=True)
-        to_disk(target.parent)
-        to_disk(Path(self._root))  # the folder of a day may be new
-        return size
-
-    def _rename(self, unfinished: Path, target: Path) -> None:
-        unfinished.replace(target)
-
-    def _put(self, path: str, fill: Callable[[Path], None]) -> int:
-        """Copy a finished local file: what is written through a handle may appear in part when that fails."""
-        folder = Path(tempfile.mkdtemp(prefix="millrace-archive-"))
-        try:
-            local = folder / "file"
-            fill(local)
-            self._files.makedirs(f"{self._root}/{path.rpartition('/')[0]}", exist_ok=True)
-            self._files.put_file(str(local), f"{self._root}/{path}")
-            return local.stat().st_size
-        finally:
-            shutil.rmtree(folder)
 
     def _listed(self, under: str) -> set[str]:
         """Paths within the archive, as the store has them now."""

@@ -104,14 +104,14 @@ class ArchivedLog:
         invalid = without_consent = 0
         for parts in self._parts.values():
             for part in parts:
+                erase_events = 0
                 for parquet, _ in self._opened(part):
                     facts = facts_in(parquet, part.file.path)
-                    invalid, without_consent = (
-                        invalid + facts.invalid,
-                        without_consent + facts.without_consent,
-                    )
-                    for rows in row_pieces(parquet, part, ERASE_COLUMNS, None) if facts.erasures else ():
-                        erasures += erased_by_rows(rows)
+                    invalid += facts.invalid
+                    without_consent += facts.without_consent
+                    erase_events += facts.erasures
+                for rows in self._rows(part, ERASE_COLUMNS, None) if erase_events else ():
+                    erasures += erased_by_rows(rows)
         return Survey(erasures, invalid, without_consent)
 
     def with_sessions_of_users(self, erasures: Erasures) -> Erasures:
@@ -140,8 +140,25 @@ class ArchivedLog:
             Unavailable: the store does not answer.
         """
         for part in self._parts.get(partition, ()):
+            yield from self._rows(part, columns, since_ms)
+
+    def _rows(
+        self, part: Part, columns: Sequence[str], since_ms: int | None, listings: int = _LISTINGS
+    ) -> Iterator[pl.DataFrame]:
+        """The rows of a part; what an object store deletes in the midst is gone, and read on elsewhere."""
+        assert self._store is not None
+        reached = part.first_offset
+        try:
             for parquet, found in self._opened(part):
-                yield from row_pieces(parquet, found, columns, since_ms)
+                for rows in row_pieces(parquet, found, columns, since_ms):
+                    yield rows
+                    reached = int(rows["offset"][-1]) + 1
+                reached = found.next_offset
+        except FileNotFoundError as error:
+            if not listings:
+                raise Unavailable(f"{self._store.url}/{part.file.path} was deleted; try again") from error
+            if reached < part.next_offset:
+                yield from self._rows(part._replace(first_offset=reached), columns, since_ms, listings - 1)
 
     def _opened(self, part: Part, listings: int = _LISTINGS) -> Iterator[tuple[pq.ParquetFile, Part]]:
         """The file of a part, or those that hold its offsets by now."""

@@ -13,13 +13,7 @@ from collections.abc import Callable, Mapping
 
 import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.errors import (
-    CommitFailedError,
-    IllegalStateError,
-    KafkaError,
-    NoOffsetForPartitionError,
-    OffsetOutOfRangeError,
-)
+from aiokafka.errors import IllegalStateError, NoOffsetForPartitionError, OffsetOutOfRangeError
 
 from retrain.archive.archive_group import ArchiveGroup
 from retrain.archive.archive_metrics import ArchiveMetrics
@@ -170,31 +164,9 @@ class Archiver:
         for segment in segments:
             written_bytes = await asyncio.to_thread(write_segment, self._store, segment)
             buffer.written(segment)
-            self._count(segment, written_bytes)
+            self._metrics.wrote(segment, written_bytes)
         if segments:
-            await self._commit(partition, segments[-1].next_offset)
-
-    def _count(self, segment: Segment, written_bytes: int) -> None:
-        rows = segment.rows
-        self._metrics.rows.inc(len(rows))
-        self._metrics.files.inc()
-        self._metrics.bytes.inc(written_bytes)
-        self._metrics.left_out.labels("invalid").inc(rows.invalid)
-        self._metrics.left_out.labels("without consent").inc(rows.without_consent)
-        log.info(
-            "file written", path=segment.file.path, rows=len(rows), bytes=written_bytes,
-            invalid=rows.invalid, without_consent=rows.without_consent,
-        )  # fmt: skip
-
-    async def _commit(self, partition: TopicPartition, offset: int) -> None:
-        """Tell Kafka, for lag monitoring; a failure is nothing to us."""
-        try:
-            async with asyncio.timeout(5):  # aiokafka itself tries for ever
-                await self._consumer.commit({partition: offset})
-        except (CommitFailedError, IllegalStateError):
-            log.info("offsets not committed, the partitions have moved on")
-        except (KafkaError, TimeoutError) as error:
-            log.warning("offsets not committed, the next file will", error=repr(error))
+            await self._group.commit(partition, segments[-1].next_offset)
 
     def _show_lag(self) -> None:
         for partition, buffer in self._buffers.items() if self._is_ours() else ():

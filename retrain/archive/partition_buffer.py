@@ -14,6 +14,9 @@ from models.session_rule import EARLIEST_MS
 from retrain.archive.archive_files import ArchiveFile, Partition
 from retrain.archive.log_rows import LogRows, Record
 
+_LATEST_MS = 253_402_300_799_000
+"""Of the year 9999."""
+
 
 @dataclass(frozen=True)
 class Limits:
@@ -128,10 +131,10 @@ class PartitionBuffer:
 
 
 def _credible_ms(logged_at_ms: int, now_ms: int, has_day: bool) -> int:
-    """The time that decides the day; one before the web decides nothing."""
+    """The time that decides the day; one before the web decides nothing, be it Kafka's or the archiver's."""
     if logged_at_ms < EARLIEST_MS:
         return 0 if has_day else now_ms
-    return min(logged_at_ms, now_ms)
+    return min(logged_at_ms, now_ms if now_ms >= EARLIEST_MS else _LATEST_MS)
 
 
 def _day(time_ms: int) -> str:

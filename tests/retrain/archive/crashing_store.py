@@ -22,10 +22,16 @@ class CrashingStore(ArchiveStore):
         if not self._left:
             raise Crash
 
-    def _rename(self, unfinished: Path, target: Path) -> None:
+    def write(self, path: str, fill: Callable[[Path], None]) -> int:
+        """Make a file, or die before it is renamed or after."""
+
+        def then_die(unfinished: Path) -> None:
+            fill(unfinished)
+            self._step()
+
+        size = super().write(path, then_die)
         self._step()
-        super()._rename(unfinished, target)
-        self._step()
+        return size
 
     def delete(self, path: str) -> None:
         """Delete a file, or die before or after it."""

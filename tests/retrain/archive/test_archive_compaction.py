@@ -1,14 +1,19 @@
 """Merging small files: killed at every step, while others read and write."""
 
+from io import BufferedReader, RawIOBase
 from pathlib import Path
+from typing import IO, Any
+from uuid import uuid4
 
 import pytest
+from pyarrow.parquet import ParquetFile
 
+from retrain.archive import archived_log
 from retrain.archive.archive_compaction import OPEN_DAY_FILES, compact
 from retrain.archive.archive_files import ArchiveFile
 from retrain.archive.archive_store import ArchiveStore
 from retrain.archive.archived_log import ArchivedLog
-from retrain.archive.parquet_files import read_facts
+from retrain.archive.parquet_files import open_parquet, read_facts
 from tests.retrain.archive.crashing_store import killed_at_every_step
 from tests.retrain.archive.written_archives import (
     DAY_MS,
@@ -118,6 +123,54 @@ def test_reader_goes_on_in_the_merged_file_when_its_own_were_deleted(store: Arch
     seen = [at for rows in reading.rows(partition, ["offset"]) for at in rows["offset"].to_list()]
     assert seen == list(range(10))
     assert reading.survey().invalid == 0
+
+
+class LazyStore(ArchiveStore):
+    """Reads a part of an object when it is asked for, as a store's client: one deleted is gone then."""
+
+    def source(self, path: str) -> IO[bytes]:
+        """The object, of which nothing is held."""
+        return BufferedReader(LazyObject(self, path), 64)
+
+
+class LazyObject(RawIOBase):
+    def __init__(self, store: ArchiveStore, path: str) -> None:
+        self._store, self._path, self._at = store, path, 0
+        store.read(path)
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = 0, /) -> int:
+        self._at = offset + [0, self._at, len(self._store.read(self._path)) if whence == 2 else 0][whence]
+        return self._at
+
+    def readinto(self, buffer: Any, /) -> int:
+        found = self._store.read(self._path)[self._at : self._at + len(buffer)]
+        buffer[: len(found)] = found
+        self._at += len(found)
+        return len(found)
+
+
+def test_reader_goes_on_in_the_merged_file_when_its_own_is_deleted_behind_its_footer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    store = LazyStore(f"memory://{uuid4().hex}")
+    write_files(store, [(0, 3), (3, 5), (5, 9)])
+    close_day(store, 9)
+    reading = ArchivedLog(store)
+
+    def open_and_compact(store: ArchiveStore, file: ArchiveFile) -> ParquetFile:
+        opened = open_parquet(store, file)
+        compact(store, WIDE)
+        return opened
+
+    monkeypatch.setattr(archived_log, "open_parquet", open_and_compact)
+    pieces = reading.rows(reading.partitions[0], ["offset"])
+    assert [at for rows in pieces for at in rows["offset"].to_list()] == list(range(10))
 
 
 def test_compaction_while_another_one_runs_loses_nothing(tmp_path: Path) -> None:

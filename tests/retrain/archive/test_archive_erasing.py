@@ -1,5 +1,6 @@
 """Erased sessions and users: left out at once, and physically gone after scrubbing, whatever is killed."""
 
+from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 
@@ -212,6 +213,28 @@ def test_file_merged_from_unscrubbed_ones_is_scrubbed_by_the_next_run(tmp_path: 
     compact(store, 1000)
     assert learned(store) == ["a", "b", "s4"]
     scrub(store, no_erasures())
+    assert bytes_with(tmp_path, "gone") == []
+
+
+class MergedMeanwhile(ArchiveStore):
+    """An archiver merges the files when the first is about to be rewritten."""
+
+    is_merged = False
+
+    def write(self, path: str, fill: Callable[[Path], None]) -> int:
+        """Make a file, after the archiver's."""
+        if not self.is_merged:
+            self.is_merged = True
+            compact(ArchiveStore(self.url), 1000)
+        return super().write(path, fill)
+
+
+def test_file_that_is_merged_while_it_is_scrubbed_is_scrubbed_as_what_became_of_it(tmp_path: Path) -> None:
+    write(tmp_path, an_event("gone"), an_event("a"))
+    store = write(tmp_path, an_event("b"), an_erase("gone"), at=2)
+    write_files(store, [(4, 5)], logged_at_ms=NOON_MS + DAY_MS)
+    scrub(MergedMeanwhile(str(tmp_path)), no_erasures())
+    assert sessions_in(store) == ["a", "b", "s4"]
     assert bytes_with(tmp_path, "gone") == []
 
 

@@ -41,6 +41,12 @@ def test_time_ahead_of_the_archivers_clock_counts_as_now() -> None:
     assert days(NOW_MS + 1000 * DAY_MS, NOON_MS + 101 * DAY_MS) == [("2026-04-11", 0, 2)]
 
 
+def test_archivers_clock_that_was_never_set_puts_nothing_into_1970() -> None:
+    buffer = a_buffer()
+    buffer.add(a_record(logged_at_ms=NOON_MS), now_ms=5000, now_s=0)
+    assert buffer.segments[0].day == "2026-01-01"
+
+
 def test_time_before_the_web_decides_no_day() -> None:
     assert days(1000, NOON_MS) == [("2026-04-11", 0, 2)]
     assert days(NOON_MS, 1000, -1) == [("2026-01-01", 0, 3)]
