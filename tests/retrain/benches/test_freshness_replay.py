@@ -128,11 +128,13 @@ def test_what_is_kept_back_is_never_learned(tmp_path: Path) -> None:
 
 
 def test_a_cycle_has_learned_its_window_to_the_end(tmp_path: Path) -> None:
-    _, (cycle,) = replayed(tmp_path, a_log(range(6), sessions_an_hour=400), "1h-cycle", config=CYCLE)
-    assert recalls(cycle) == [1, 0, 1, 1]
+    quick = replace(CYCLE, test_share=0.5, epochs=1, warm_epochs=1, batch_size=64)
+    log = a_log(range(1, 5), sessions_an_hour=520)
+    _, (cycle,) = replayed(tmp_path, log, "1h-cycle", hours=3, window_h=1, config=quick)
+    assert recalls(cycle) == [1, 0, 1]
     assert (cycle.refused, cycle.judged_only) == (0, 0)
     manifest = read_manifest(cycle.serving.folder)
-    assert manifest.data.last_event_at == from_epoch_ms(4 * HOUR_MS + 399 * 8000 + 2000)
+    assert manifest.data.last_event_at == from_epoch_ms(3 * HOUR_MS + 519 * (3_200_000 // 520) + 2000)
     assert isinstance(manifest.gate, GateReport)
     assert isinstance(manifest.gate.newer_than, datetime)
 
