@@ -26,12 +26,13 @@ def judged_share(
             known.
         min_predictions: so many predictions of later events are enough.
     """
-    sessions = log["session_id"].n_unique()
+    if learned_until_ms is None:
+        return test_share
     later = pl.col("occurred_at_ms") > learned_until_ms
-    new = 0 if learned_until_ms is None else log.filter(later)["session_id"].n_unique()
+    follows = ~pl.col("session_id").is_first_distinct()
+    new = log.filter(later)["session_id"].n_unique() / max(1, log["session_id"].n_unique())
     for part in _SHARES_OF_NEW:
-        share = min(test_share, part * new / max(1, sessions))
-        follows = ~pl.col("session_id").is_first_distinct()
-        if new and len(test_events(log, share).filter(follows & later)) >= min_predictions:
+        share = min(test_share, part * new)
+        if len(test_events(log, share).filter(follows & later)) >= min_predictions:
             return share
     return test_share

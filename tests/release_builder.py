@@ -53,9 +53,9 @@ def write_release_tables(releases: Path, release_id: str, item_ids: list[str]) -
     return manifest.release_id
 
 
-def corrupt(releases: Path, release_id: ReleaseId) -> None:
-    """Change one byte of a release after it was published."""
-    path = releases / release_id / VECTORS_FILE
+def corrupt(releases: Path, release_id: ReleaseId, name: str = VECTORS_FILE) -> None:
+    """Change one byte of a release's file after it was published."""
+    path = releases / release_id / name
     content = bytearray(path.read_bytes())
     content[-1] ^= 1
     path.write_bytes(content)

@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from models.release import read_manifest
 from retrain.cycle.candidate_steps import complete_release, config_of, folder_of
 from retrain.cycle.cycle_parts import CycleParts
+from retrain.cycle.incumbent_steps import check_store
 from retrain.cycle.refitting import refitted
 from retrain.event_split import test_events
 from retrain.runs.run_recording import RunRecorder
@@ -28,10 +29,13 @@ def refit(parts: CycleParts, record: CycleRecord, run: RunRecorder | None) -> Cy
 
     Raises:
         UsageError: the window cannot be read.
+        Unavailable: the store of releases, where the run is recorded, is not there.
     """
     newest = test_events(parts.work.window(), config_of(record).test_share)
     if record.refusals or newest.is_empty():
         return record
+    if record.incumbent_generation:
+        check_store(parts.settings.releases)
     rules = parts.settings.gate_rules()
 
     def check(folder: Path, beside: Path | None) -> GateReport:

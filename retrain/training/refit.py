@@ -12,6 +12,7 @@ from datetime import datetime
 from pathlib import Path
 
 import polars as pl
+from msgspec import structs
 
 from models.model_config import ModelConfig
 from models.release import read_manifest
@@ -25,6 +26,10 @@ from retrain.training.training_run import trained_model
 from retrain.training.warm_start import WarmStart, warm_start_from
 from schemas.errors import UsageError
 from schemas.release_manifest import Refit, ReleaseManifest
+
+_LEARNING_RATE_FACTOR = 1.0
+"""In place of the config's for warm starts: a pass over the newest sessions alone need not weigh them more;
+docs/freshness.md has what was tried."""
 
 
 def refit_release(
@@ -72,7 +77,8 @@ def refit_release(
 def _own_weights(
     candidate: Path, config: ModelConfig, vocabulary: Vocabulary, sessions: Sessions
 ) -> WarmStart:
-    start = warm_start_from(candidate, config, vocabulary, sessions)
+    learning = structs.replace(config, warm_learning_rate_factor=_LEARNING_RATE_FACTOR)
+    start = warm_start_from(candidate, learning, vocabulary, sessions)
     if isinstance(start, WarmStart):
         return start
     raise UsageError(f"the candidate's own weights do not fit the whole window: {start.why_from_scratch}")

@@ -13,7 +13,7 @@ from schemas.item_event import EraseSession, ItemEvent
 from schemas.item_metadata import ItemMetadata
 from schemas.recommendation_list import RecommendationList, ScoredItem, Source
 from schemas.release_announcement import ReleaseAnnouncement
-from schemas.release_manifest import DataRange, EncoderSpec, FileDigest, IndexSpec, ReleaseManifest
+from schemas.release_manifest import DataRange, EncoderSpec, FileDigest, IndexSpec, Refit, ReleaseManifest
 from schemas.release_probe import ReleaseProbe, ReleaseProbes
 from schemas.retrain_request import RetrainRequest
 from schemas.session_state import SessionState, hash_event_id
@@ -155,6 +155,24 @@ JUDGED_MANIFEST_V1 = replace(
         incumbent=ReleaseId("20251231-000000-abc"),
         held=[HeldRule(rule="finite_vectors", figure=0.0, threshold=0.0)],
         passed_over={"coverage": "fewer than 500 predictions"},
+    ),
+)
+
+REFIT_MANIFEST_V1 = replace(
+    RELEASE_MANIFEST_V1,
+    gate=GateReport(
+        passed=True,
+        refusals=[],
+        figures={"recall@20": 0.475},
+        incumbent=ReleaseId("20251231-000000-abc"),
+        newer_than=datetime(2026, 1, 1, tzinfo=UTC),
+        whole_slice="the incumbent's last event is not known",
+        measured_on=ReleaseId("20260101-000000-abc"),
+    ),
+    refit=Refit(
+        learned=DataRange(events=10, sessions=4, items=3, sha256="11" * 32),
+        check=GateReport(passed=True, refusals=[], figures={"recall@20": 0.9}),
+        why_not="figures that no release has together",
     ),
 )
 

@@ -66,6 +66,12 @@ SCHEMAS = [
         decode_release_manifest,
     ),
     Schema(
+        "release-manifest.v1.refit.json",
+        values.REFIT_MANIFEST_V1,
+        encode_release_manifest,
+        decode_release_manifest,
+    ),
+    Schema(
         "release-manifest.v1.json",
         values.RELEASE_MANIFEST_V1,
         encode_release_manifest,

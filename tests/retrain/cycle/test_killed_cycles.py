@@ -58,5 +58,5 @@ def test_training_that_was_killed_goes_on_from_its_checkpoint(stage: CycleStage)
     assert (stage.settings.retrain_work / "checkpoint").exists()
     epochs: list[int] = []
     assert stage.run(display=WatchingDisplay(epochs.append)).outcome == "running"
-    assert min(epochs) == 3
+    assert epochs[0] == 3
     assert stage.generations() == [1]

@@ -4,6 +4,7 @@ The state halves and adds the event's item (one-hot), the query is the state tim
 an item its place in the query. `write_candidate` writes a sound release; its arguments spoil one thing each.
 """
 
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -62,6 +63,14 @@ def write_candidate(
     spec = index or IndexSpec(kind="exact")
     build_index(spec.kind, np.nan_to_num(searched), spec.parameters).save(folder / INDEX_FILE)
     seal(folder, items, spec)
+    return folder
+
+
+def learned_until(folder: Path, last_event_at: datetime) -> Path:
+    """Have the manifest say what the release has learned; its folder."""
+    manifest = decode_release_manifest((folder / MANIFEST_FILE).read_bytes())
+    told = replace(manifest, data=replace(manifest.data, last_event_at=last_event_at))
+    (folder / MANIFEST_FILE).write_bytes(encode_release_manifest(told))
     return folder
 
 
