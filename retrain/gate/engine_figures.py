@@ -13,6 +13,8 @@ import polars as pl
 from numpy.typing import NDArray
 
 from index.exact_index import ExactIndex
+from index.item_index import ItemIndex
+from models.list_ranker import candidates_for
 from models.release import Release
 from models.servable_model import index_vectors
 from retrain.evaluation.index_loss import list_overlap
@@ -52,12 +54,17 @@ def measure_engine(
 
 
 def _index_recall(release: Release, queries: NDArray[np.float32]) -> dict[int, float]:
-    n = min(max(RECALLS), release.manifest.items)
+    """What the index finds: of the 20 best as a worker searches for them, and of the 100 best."""
     exact = ExactIndex(index_vectors(release.item_vectors, release.manifest.encoder.index_dim))
+    wanted = _found(exact, queries, max(RECALLS))
+    searches = {K: candidates_for(K), max(RECALLS): max(RECALLS)}
+    return {k: list_overlap(_found(release.index, queries, n), wanted, k) for k, n in searches.items()}
+
+
+def _found(index: ItemIndex, queries: NDArray[np.float32], n: int) -> NDArray[np.int32]:
+    """The rows that a search for n items finds."""
     starts = range(0, len(queries), _EXACT_BATCH)
-    wanted = np.concatenate([exact.search(queries[at : at + _EXACT_BATCH], n)[0] for at in starts])
-    found = np.concatenate([release.index.search(queries[at : at + _EXACT_BATCH], n)[0] for at in starts])
-    return {k: list_overlap(found, wanted, k) for k in RECALLS}
+    return np.concatenate([index.search(queries[at : at + _EXACT_BATCH], n)[0] for at in starts])
 
 
 def _timings(release: Release, queries: NDArray[np.float32], clock: Clock) -> tuple[Timings, int]:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
@@ -224,6 +224,7 @@ def test_empty_batch_changes_nothing(release: Release) -> None:
     assert outcome.states == {}
 
 
+@settings(deadline=None)
 @given(
     histories=st.lists(
         st.lists(st.sampled_from([*ITEMS, "unknown"]), min_size=1, max_size=60), min_size=1, max_size=12
