@@ -125,5 +125,21 @@ async def test_fallen_hit_rate_is_found_at_the_next_poll_until_a_cycle_begins(st
     assert value("millrace_retrain_data_age_seconds") == 61
 
 
+async def test_fallen_hit_rate_is_no_reason_any_more_when_another_release_runs(stage: Stage) -> None:
+    first = RunningRelease(
+        release_id=ReleaseId("r1"), generation=3, cycle_id="c", marked_at=NOON, newest_event_at=NOON
+    )
+    told = []
+    for look, (release_id, predictions) in enumerate([("r1", 100), ("r1", 200), ("r2", 200), ("r2", 200)]):
+        running = msgspec.structs.replace(first, release_id=ReleaseId(release_id))
+        stage.redis.set(RUNNING_RELEASE, _encoded(running))
+        stage.now = NOON + timedelta(minutes=look)
+        stage.beat(predictions, 50)
+        found = await stage.reasons.look()
+        assert found is not None
+        told.append(found.hit_rate)
+    assert told == ["", "the online hit rate fell from 0.5000 to 0.0000", "", ""]
+
+
 def _encoded(running: RunningRelease) -> bytes:
     return msgspec.json.encode(running)
