@@ -42,6 +42,11 @@ class KnownItems:
         self._located = without_bias(self._vectors, release.manifest.strategy)
         self._best: dict[tuple[int, float], NDArray[np.float32]] = {}
 
+    @property
+    def remembered(self) -> int:
+        """Of how many items and lengths the best scores are known."""
+        return len(self._best)
+
     def located(self, rows: NDArray[np.int64] | int) -> NDArray[np.float32]:
         """Where items lie, float32 [..., dim], of length 1."""
         return of_length_one(self._located[rows])
@@ -77,6 +82,8 @@ class JointSimilar:
         self._known = known
         self._side = side
         self._items = known.release.manifest.items
+        # In two digits, so that what is remembered of known items serves the next side index, too.
+        self._length = float(f"{side.query_length:.2g}")
         self._located = of_length_one(without_bias(side.vectors, known.release.manifest.strategy))
         self._lists: dict[int, NDArray[np.void]] = {}
 
@@ -90,7 +97,7 @@ class JointSimilar:
             `SCORED_ROW` [n], score = cosine, in the order above; none of a new item where the side index says
             no length.
         """
-        if not self._side.query_length:
+        if not self._length:
             return self._known.release.similar[row] if row < self._items else np.empty(0, dtype=SCORED_ROW)
         if row not in self._lists:
             self._lists[row] = self._of_known(row) if row < self._items else self._of_new(row - self._items)
@@ -100,7 +107,7 @@ class JointSimilar:
         near = self._known.release.similar[row]
         located = self._known.located(row)
         query = self._query(located)
-        known = self._known.best_scores(row, query, self._side.query_length)
+        known = self._known.best_scores(row, query, self._length)
         found = best(self._side.vectors @ query, MAX_SIMILAR)
         if len(known) == MAX_SIMILAR:  # else there is room for new ones behind all that are known
             found = Found(*(one[found.scores > known[-1]] for one in found))
@@ -124,7 +131,7 @@ class JointSimilar:
     def _query(self, located: NDArray[np.float32]) -> NDArray[np.float32]:
         """A query in a direction; 1 takes the bias, where there is one."""
         biases = np.ones(self._side.vectors.shape[1] - len(located), dtype=np.float32)
-        return np.concatenate([located * np.float32(self._side.query_length), biases])
+        return np.concatenate([located * np.float32(self._length), biases])
 
     def _scored(self, rows: NDArray[np.int64], cosines: NDArray[np.float32]) -> NDArray[np.void]:
         scored = np.empty(len(rows), dtype=SCORED_ROW)

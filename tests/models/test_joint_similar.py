@@ -80,13 +80,29 @@ def test_new_item_stands_among_the_neighbours_of_a_known_one_which_keep_their_or
     assert near["score"][1] == pytest.approx(np.cos(np.radians(40)), abs=1e-6)
 
 
+def test_what_is_remembered_of_known_items_serves_the_next_side_index(release: ReleaseTables) -> None:
+    known = KnownItems(release)
+    for version, length in enumerate([15.98, 16.04, 31.0]):
+        side = SideIndex(
+            Vocabulary([ItemId("n0")]),
+            np.array([at(35)], dtype=np.float32),
+            np.empty(0, dtype=SCORED_ROW),
+            ReleaseId("r1"),
+            version,
+            query_length=length,
+        )
+        for row in (0, 1, 5):
+            JointSimilar(known, side).of(row)
+    assert known.remembered == 4  # two known items by two lengths
+
+
 def test_side_index_that_says_no_length_adds_nothing(release: ReleaseTables) -> None:
     similar = beside(release, at(35), length=0.0)
     assert rows(similar.of(0)) == rows(release.similar[0])
     assert rows(similar.of(5)) == []
 
 
-@given(st.integers(0, 2**32 - 1), st.integers(1, 8), st.floats(0.5, 20))
+@given(st.integers(0, 2**32 - 1), st.integers(1, 8), st.sampled_from([0.5, 1.0, 4.0, 16.0]))
 def test_lists_hold_the_new_items_that_the_joint_scores_put_there(
     tmp_path_factory: pytest.TempPathFactory, seed: int, new: int, length: float
 ) -> None:
