@@ -1,7 +1,7 @@
 """JointRows: the items of a release and those of its side index under one numbering.
 
 Owns the numbering: a release's rows come first, then those of the side index. Without a side index it is the
-release's own, and nothing is added to any step. Caller: `models.list_ranker`.
+release's own, and nothing is added to any step. Callers: `models.list_ranker`, the lookup.
 """
 
 from collections.abc import Iterable, Sequence
@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from models.release import Release
+from models.release import ReleaseTables
 from models.servable_model import index_vectors
 from models.side_index import SideIndex
 from models.vocabulary import UNKNOWN
@@ -21,7 +21,7 @@ Candidates = tuple[NDArray[np.int32], NDArray[np.float32]]
 class JointRows:
     """All items that a list may hold; immutable."""
 
-    def __init__(self, release: Release, side: SideIndex | None) -> None:
+    def __init__(self, release: ReleaseTables, side: SideIndex | None) -> None:
         """Number the items.
 
         Args:
@@ -108,7 +108,7 @@ class JointRows:
         return [known[row] if row < items else new[row - items] for row in rows]
 
 
-def _joint_popular(release: Release, side: SideIndex) -> NDArray[np.void]:
+def _joint_popular(release: ReleaseTables, side: SideIndex) -> NDArray[np.void]:
     """The popular items of both by share, those of the release first where shares are equal."""
     new = side.popular.copy()
     new["row"] += release.manifest.items

@@ -35,18 +35,23 @@ def stored_lists(states: Mapping[SessionId, SessionState | None], sessions: Iter
     held: LastLists = {}
     for session_id in sessions:
         state = states.get(session_id)
-        held[session_id] = None if state is None else read_last_list(state.last_list, state.release_id)
+        if state is None:
+            held[session_id] = None
+        else:
+            held[session_id] = read_last_list(state.last_list, state.release_id, state.home_partition)
     return held
 
 
 def made_lists(
-    items: JointRows, offsets: Sequence[int], recommendations: Sequence[Recommendation | None]
+    items: JointRows,
+    places: Sequence[tuple[int, int]],
+    recommendations: Sequence[Recommendation | None],
 ) -> list[LastList | None]:
     """What is kept of each list; None where there is none, or one that replaces none.
 
     Args:
         items: those of the lists.
-        offsets: of their events.
+        places: partition and offset of their events.
         recommendations: beside them the lists; None where there is none.
     """
     kept = [
@@ -56,9 +61,9 @@ def made_lists(
     ]
     made: list[LastList | None] = [None] * len(recommendations)
     chosen = [one for at in kept if (one := recommendations[at]) is not None]
-    packed = _pack(items, [offsets[at] for at in kept], chosen)
+    packed = _pack(items, [places[at][1] for at in kept], chosen)
     for at, value in zip(kept, packed, strict=True):
-        made[at] = LastList(items.release_id, value)
+        made[at] = LastList(items.release_id, value, places[at][0])
     return made
 
 

@@ -46,6 +46,8 @@ class ReleaseTables:
     """`SCORED_ROW` [p], most popular first."""
     similar: NDArray[np.void]
     """`SCORED_ROW` [items, m], memory-mapped."""
+    item_vectors: NDArray[np.float32]
+    """float32 [items, item_dim], memory-mapped, so that the processes of a machine share one copy."""
 
     @property
     def release_id(self) -> ReleaseId:
@@ -57,8 +59,6 @@ class ReleaseTables:
 class Release(ReleaseTables):
     """A whole release, ready to serve."""
 
-    item_vectors: NDArray[np.float32]
-    """float32 [items, item_dim], memory-mapped, so that the workers of a machine share one copy."""
     encoder: OnnxEncoder
     index: ItemIndex
     repeat_bias: NDArray[np.float32] | None = None
@@ -145,24 +145,17 @@ def assemble_release(folder: Path, manifest: ReleaseManifest, threads: int = 1) 
     Arguments and errors as of `load_release`; the manifest need not be in the folder yet.
     """
     tables = _tables(folder, manifest)
-    item_vectors = np.load(folder / VECTORS_FILE, mmap_mode="r")
-    if item_vectors.shape != (manifest.items, manifest.encoder.item_dim):
-        raise InvalidRelease(f"release {manifest.release_id}: {VECTORS_FILE} has shape {item_vectors.shape}")
-    if item_vectors.dtype != np.float32 or not np.isfinite(item_vectors).all():
-        raise InvalidRelease(
-            f"release {manifest.release_id}: {VECTORS_FILE} has values that are no finite float32"
-        )
     return Release(
         manifest=manifest,
         vocabulary=tables.vocabulary,
         popular=tables.popular,
         similar=tables.similar,
-        item_vectors=item_vectors,
+        item_vectors=tables.item_vectors,
         encoder=OnnxEncoder(folder / ENCODER_FILE, manifest.encoder, threads),
         index=load_index(
             manifest.index.kind,
             folder / INDEX_FILE,
-            index_vectors(item_vectors, manifest.encoder.index_dim),
+            index_vectors(tables.item_vectors, manifest.encoder.index_dim),
             manifest.index.parameters,
         ),
         repeat_bias=load_repeat_bias(folder / REPEAT_BIAS_FILE)
@@ -193,4 +186,21 @@ def _tables(folder: Path, manifest: ReleaseManifest) -> ReleaseTables:
         raise InvalidRelease(
             f"release {manifest.release_id}: {POPULAR_FILE} or {SIMILAR_FILE} has the wrong type or length"
         )
-    return ReleaseTables(manifest=manifest, vocabulary=vocabulary, popular=popular, similar=similar)
+    return ReleaseTables(
+        manifest=manifest,
+        vocabulary=vocabulary,
+        popular=popular,
+        similar=similar,
+        item_vectors=_item_vectors(folder, manifest),
+    )
+
+
+def _item_vectors(folder: Path, manifest: ReleaseManifest) -> NDArray[np.float32]:
+    item_vectors: NDArray[np.float32] = np.load(folder / VECTORS_FILE, mmap_mode="r")
+    if item_vectors.shape != (manifest.items, manifest.encoder.item_dim):
+        raise InvalidRelease(f"release {manifest.release_id}: {VECTORS_FILE} has shape {item_vectors.shape}")
+    if item_vectors.dtype != np.float32 or not np.isfinite(item_vectors).all():
+        raise InvalidRelease(
+            f"release {manifest.release_id}: {VECTORS_FILE} has values that are no finite float32"
+        )
+    return item_vectors

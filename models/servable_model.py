@@ -1,7 +1,7 @@
 """ServableModel: what a training hands over to be made a release, whatever kind of model it is.
 
-Owns the hand-over and which columns of the item vectors the index searches. Makers:
-`retrain.training.training_run`; callers: `retrain.releases.release_building`, `models.release`.
+Owns the hand-over, and which columns of the item vectors are what. Maker: `retrain.training.training_run`,
+callers: `retrain.releases.release_building`, `models.release` and whoever reads item vectors.
 """
 
 from collections.abc import Mapping, Sequence
@@ -44,3 +44,13 @@ class ServableModel:
 def index_vectors(item_vectors: NDArray[np.float32], index_dim: int) -> NDArray[np.float32]:
     """The part of the item vectors that the index searches, float32 [items, index_dim]."""
     return item_vectors[:, item_vectors.shape[1] - index_dim :]
+
+
+def without_bias(vectors: NDArray[np.float32], strategy: Strategy) -> NDArray[np.float32]:
+    """What says where an item lies, without how often it occurs, float32 [items, dim].
+
+    Args:
+        vectors: float32 [items, index_dim], of what the index searches.
+        strategy: of the release; those of `gru4rec` have a bias in their last column.
+    """
+    return vectors[:, :-1] if strategy == "gru4rec" else vectors

@@ -6,11 +6,12 @@ the shells that load one.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
+from msgspec import UNSET
 from numpy.typing import NDArray
 
 from index.exact_index import ExactIndex
@@ -35,6 +36,8 @@ class SideItems:
     """float32 [items, index_dim]: the inner product with a query is the item's score, as of a known item."""
     popular: NDArray[np.void]
     """`SCORED_ROW` [p], the items' rows here and shares of all events, greatest first."""
+    query_length: float = field(default=0.0, kw_only=True)
+    """Of recent queries, without the part that takes a bias, the mean; 0: not known."""
 
     def __len__(self) -> int:
         return len(self.vocabulary)
@@ -95,7 +98,8 @@ def load_side_index(folder: Path, release: ReleaseTables) -> SideIndex:
     problem = _problem(manifest, release, vocabulary, vectors, popular)
     if problem:
         raise InvalidRelease(f"side index {folder}: {problem}")
-    return SideIndex(vocabulary, vectors, popular, manifest.release_id, manifest.version)
+    length = 0.0 if manifest.query_length is UNSET else manifest.query_length
+    return SideIndex(vocabulary, vectors, popular, manifest.release_id, manifest.version, query_length=length)
 
 
 def verify_side_files(folder: Path, files: Mapping[str, FileDigest]) -> None:

@@ -32,6 +32,8 @@ class LastList(msgspec.Struct, frozen=True, gc=False):
     packed: bytes
     """A byte each for the strategy's code and the number of items kept; 4 bytes little-endian: the offset of
     its event, modulo 2^32; then the hash of each item (`models.item_hashes`), best first."""
+    partition: int
+    """Of its event: the session's, so that it need not be packed."""
 
     @property
     def strategy(self) -> Strategy:
@@ -39,13 +41,11 @@ class LastList(msgspec.Struct, frozen=True, gc=False):
         return STRATEGIES[self.packed[0]]
 
     def is_named(self, recommendation_id: str) -> bool:
-        """Whether this is the list that an event names.
-
-        Topic and partition are not compared: all events of a session have one partition number.
-        """
-        offset = recommendation_id.rpartition("-")[2]
+        """Whether this is the list that an event names; the topic is not compared, it is not kept."""
+        topic_and_partition, _, offset = recommendation_id.rpartition("-")
         return (
-            offset.isascii()
+            topic_and_partition.endswith(f"-{self.partition}")
+            and offset.isascii()
             and offset.isdecimal()
             and len(offset) <= _MOST_DIGITS
             and int(offset) & 0xFFFFFFFF == int.from_bytes(self.packed[2:HEADER_BYTES], "little")
@@ -71,13 +71,13 @@ def write_last_list(last: LastList | None, state_release_id: ReleaseId) -> bytes
     return last.packed if last.release_id == state_release_id else last.packed + last.release_id.encode()
 
 
-def read_last_list(value: bytes, state_release_id: ReleaseId) -> LastList | None:
-    """What `write_last_list` wrote."""
+def read_last_list(value: bytes, state_release_id: ReleaseId, partition: int) -> LastList | None:
+    """What `write_last_list` wrote, in the state of a session of this partition."""
     if not value:
         return None
     end = HEADER_BYTES + ITEM_BYTES * value[1]
     release_id = ReleaseId(value[end:].decode()) if len(value) > end else state_release_id
-    return LastList(release_id, value[:end])
+    return LastList(release_id, value[:end], partition)
 
 
 def check_last_list(value: bytes) -> None:

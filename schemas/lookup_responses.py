@@ -35,17 +35,25 @@ class SessionRecommendations(msgspec.Struct, frozen=True, kw_only=True, omit_def
 
 
 class PopularItems(msgspec.Struct, frozen=True, kw_only=True):
-    """The most popular items of the release that may be shown, best first."""
+    """The most popular items of the release and its side index that may be shown, best first."""
 
     release_id: ReleaseId
+    side_index_version: int | None = None
+    """Of the new items among which they were chosen."""
     strategy: Literal["popular"] = "popular"
     items: list[ScoredItem]
 
 
 class SimilarItems(msgspec.Struct, frozen=True, kw_only=True):
-    """The items nearest to an item that may be shown, nearest first; the score is their cosine."""
+    """The items nearest to an item that may be shown, nearest first; the score is their cosine.
+
+    New items, and those of a new item's list, stand where the recommender would list them, whatever their
+    cosine.
+    """
 
     release_id: ReleaseId
+    side_index_version: int | None = None
+    """Of the new items among which they were chosen."""
     item_id: ItemId
     strategy: Literal["similar"] = "similar"
     items: list[ScoredItem]

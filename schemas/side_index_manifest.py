@@ -7,6 +7,7 @@ A side index holds the new items of one release: those that appeared after its t
 from datetime import datetime
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from schemas.errors import InvalidRelease
 from schemas.ids import ReleaseId
@@ -28,6 +29,8 @@ class SideIndexManifest(msgspec.Struct, frozen=True, kw_only=True):
     items: int
     index_dim: int
     files: dict[str, FileDigest]
+    query_length: float | UnsetType = UNSET
+    """Of recent queries, the mean; see `models.side_index.SideItems`."""
     schema_version: int = SCHEMA_VERSION
 
 

@@ -70,13 +70,23 @@ class CurrentRecommender:
         return self._availability
 
     @property
-    def release_id(self) -> ReleaseId | None:
+    def release(self) -> Release | None:
         """The release that is served."""
+        return self.served.recommender.release if self.served else None
+
+    @property
+    def release_id(self) -> ReleaseId | None:
+        """Its id."""
         return self.served.release_id if self.served else None
 
     @property
+    def side_index(self) -> SideIndex | None:
+        """What is searched beside it; see `Served.side_index`."""
+        return self.served.side_index if self.served else None
+
+    @property
     def side_index_version(self) -> int | None:
-        """The version of the side index that is searched beside it; None without one."""
+        """Its version; None without one."""
         return self.served.side_index_version if self.served else None
 
     def session_gap_s(self) -> float:

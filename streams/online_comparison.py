@@ -46,8 +46,8 @@ def compare_batch(
     """
     events = [one.event for one in isolated.events]
     held = stored_lists(states, {event.session_id for event in events})
-    offsets = [one.record.offset for one in isolated.events]
-    made = made_lists(items, offsets, isolated.recommendations)
+    places = [(one.record.partition, one.record.offset) for one in isolated.events]
+    made = made_lists(items, places, isolated.recommendations)
     compared = compare(held, zip(events, isolated.pauses_ms, made, strict=True), window_s)
     isolated.states = with_last_lists(isolated.states, held)
     return BatchQuality(items.release_id, compared, compared.ranks())

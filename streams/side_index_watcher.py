@@ -1,25 +1,24 @@
 """SideIndexWatcher: keeps the newest side index of the running release loaded.
 
 Nothing depends on it: without a side index the release is served alone, and what cannot be read leaves the
-one before in its place. Caller: `streams.worker`.
+one before in its place. Callers: `streams.worker` and `streams.lookup.serving`, each with what it serves.
 """
 
 import asyncio
 import time
 from collections.abc import Iterable
-from typing import NoReturn
+from typing import Any, NoReturn, Protocol, TypeVar
 
 import structlog
+from prometheus_client import Counter, Gauge
 
-from models.release import Release
+from models.release import ReleaseTables
 from models.side_index import SideIndex, load_side_index
 from schemas.errors import InvalidRelease, Unavailable
 from schemas.ids import ReleaseId
 from schemas.side_index_announcement import SideIndexAnnouncement
 from streams.backoff import Backoff
-from streams.current_recommender import CurrentRecommender, Served
 from streams.health import Health
-from streams.metrics import WorkerMetrics
 from streams.release_fetching import may_pass
 from streams.side_index_fetching import fetched_side_index
 from streams.side_index_topic import SideIndexTopic
@@ -30,18 +29,45 @@ PART = "side index"
 FIRST_RETRY_S = 1.0
 LAST_RETRY_S = 30.0
 REOPEN_S = 1.0
+P = TypeVar("P")
+
+
+class Current(Protocol[P]):
+    """What a process serves now."""
+
+    @property
+    def release(self) -> ReleaseTables | None:
+        """None before the first release."""
+        ...
+
+    @property
+    def side_index(self) -> SideIndex | None:
+        """What is searched beside it, also where that has no items; None before the first of the release."""
+        ...
+
+    def with_side_index(self, side: SideIndex) -> P | None:
+        """What is served with another one; called in a thread. None where another release serves by now."""
+        ...
+
+    def use_side_index(self, prepared: P) -> bool:
+        """Serve that from now on; whether it is done: not where it was made of what is served no more."""
+        ...
+
+
+class Shown(Protocol):
+    """The metrics of a process that say what is searched."""
+
+    side_index_version: Gauge
+    side_index_items: Gauge
+    side_index_age: Gauge
+    side_indexes_refused: Counter
 
 
 class SideIndexWatcher:
-    """The watching of one worker, as a task that ends when it is cancelled."""
+    """The watching of one process, as a task that ends when it is cancelled."""
 
     def __init__(
-        self,
-        releases: str,
-        topic: SideIndexTopic,
-        current: CurrentRecommender,
-        health: Health,
-        metrics: WorkerMetrics,
+        self, releases: str, topic: SideIndexTopic, current: Current[Any], health: Health, metrics: Shown
     ) -> None:
         """Prepare; nothing is connected yet.
 
@@ -49,7 +75,7 @@ class SideIndexWatcher:
             releases: folder or URL of releases.
             topic: the announcements; opened and closed here.
             current: what is served; a side index is swapped to in the event loop.
-            health: where it shows that new items cannot be followed; the worker stays ready.
+            health: where it shows that new items cannot be followed; the process stays ready.
             metrics: of what is searched.
         """
         self._releases = releases
@@ -61,6 +87,9 @@ class SideIndexWatcher:
         self._refused: set[int] = set()
         self._announced_at = 0.0
         self._backoff = Backoff(FIRST_RETRY_S, LAST_RETRY_S)
+        metrics.side_index_version.set_function(lambda: _version(current.side_index))
+        metrics.side_index_items.set_function(lambda: len(current.side_index or ()))
+        metrics.side_index_age.set_function(self._age_s)
 
     async def run(self) -> NoReturn:
         """Follow the topic, and again where Kafka fails."""
@@ -74,7 +103,7 @@ class SideIndexWatcher:
                         self.take(await self._topic.next())
                 except Unavailable as error:
                     self._health.warn(PART, str(error))
-                except Exception as error:  # a bug here must not end the worker, which serves without
+                except Exception as error:  # a bug here must not end the process, which serves without
                     log.exception("side indexes are followed anew")
                     self._health.warn(PART, repr(error))
                 await asyncio.sleep(REOPEN_S)
@@ -83,13 +112,11 @@ class SideIndexWatcher:
 
     async def look(self) -> None:
         """Serve the newest side index of the running release, if it is not served yet."""
-        served = self._current.served
-        if served is None:
+        release = self._current.release
+        if release is None:
             return
-        self._show(served)
-        release = served.recommender.release
         wanted = self._newest.get(release.release_id)
-        if wanted is None or wanted.version <= (served.side_index_version or 0):
+        if wanted is None or wanted.version <= _version(self._current.side_index):
             self._health.recover(PART)  # what waited was of another release, or is superseded
         elif wanted.version not in self._refused and self._backoff.is_over():
             await self._serve(wanted, release)
@@ -101,13 +128,13 @@ class SideIndexWatcher:
             if one.ready and (known is None or one.version > known.version):
                 self._newest[one.release_id] = one
 
-    async def _serve(self, wanted: SideIndexAnnouncement, release: Release) -> None:
+    async def _serve(self, wanted: SideIndexAnnouncement, release: ReleaseTables) -> None:
         try:
             side = await asyncio.to_thread(self._load, wanted, release)
         except Exception as error:  # noqa: BLE001  # the loader's boundary: the one before goes on
             self._put_off(wanted, error)
             return
-        say = log.debug if self._current.side_index_version else log.info  # each version would be many lines
+        say = log.info if self._current.side_index is None else log.debug  # each version would be many lines
         if await self._search(side):
             self._announced_at = wanted.announced_at.timestamp()
             self._backoff.reset()
@@ -125,19 +152,15 @@ class SideIndexWatcher:
                 return True
         return False
 
-    def _load(self, wanted: SideIndexAnnouncement, release: Release) -> SideIndex:
+    def _load(self, wanted: SideIndexAnnouncement, release: ReleaseTables) -> SideIndex:
         with fetched_side_index(self._releases, wanted.release_id, wanted.version) as folder:
             side = load_side_index(folder, release)
         if side.version != wanted.version:
             raise InvalidRelease(f"side index {folder}: it says that it is version {side.version}")
         return side
 
-    def _show(self, served: Served) -> None:
-        """What is searched now, in the metrics."""
-        side = served.side_index
-        self._metrics.side_index_version.set(served.side_index_version or 0)
-        self._metrics.side_index_items.set(0 if side is None else len(side))
-        self._metrics.side_index_age.set(0 if side is None else max(0.0, time.time() - self._announced_at))
+    def _age_s(self) -> float:
+        return 0.0 if self._current.side_index is None else max(0.0, time.time() - self._announced_at)
 
     def _put_off(self, wanted: SideIndexAnnouncement, error: Exception) -> None:
         """Refuse it, or try it again later where it may be there then."""
@@ -148,3 +171,8 @@ class SideIndexWatcher:
         self._refused.add(wanted.version)
         self._metrics.side_indexes_refused.inc()
         log.error("side index refused", version=wanted.version, exc_info=error)
+
+
+def _version(side: SideIndex | None) -> int:
+    """Of what is searched; 0: nothing. Not the truth of `side`: one without items has a version, too."""
+    return 0 if side is None else side.version

@@ -42,7 +42,7 @@ from streams.side_index_watcher import SideIndexWatcher
 from streams.starting_checks import check_surroundings
 from streams.topic_metadata import TopicMetadata
 from streams.topic_watch import TopicWatch
-from streams.worker_http import WorkerHttp
+from streams.worker_http import worker_http
 from streams.worker_releases import WorkerReleases
 
 log = structlog.get_logger("millrace.worker")
@@ -100,12 +100,9 @@ class _Worker:
         (await first_of(source.ended, *claims, *self._endless)).result()
 
     def _serve_http(self, stack: AsyncExitStack) -> None:
-        http = WorkerHttp(
-            self._settings.worker_host, self._settings.worker_port, self._metrics.registry, self._health
-        )
-        http.start()
-        stack.callback(http.stop)
-        log.info("metrics and health", url=f"http://{self._settings.worker_host}:{http.port}")
+        settings = self._settings
+        http = worker_http(settings.worker_host, settings.worker_port, self._metrics.registry, self._health)
+        log.info("metrics and health", url=stack.enter_context(http))
 
     async def _open_redis(self, stack: AsyncExitStack) -> "Redis":
         redis = open_redis(self._settings)

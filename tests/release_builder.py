@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from models.ranking import SCORED_ROW
 from models.release import (
@@ -27,10 +28,23 @@ from schemas.release_manifest import (
 )
 
 
-def write_release_tables(releases: Path, release_id: str, item_ids: list[str]) -> ReleaseId:
+def write_release_tables(
+    releases: Path,
+    release_id: str,
+    item_ids: list[str],
+    vectors: NDArray[np.float32] | None = None,
+    similar: NDArray[np.void] | None = None,
+) -> ReleaseId:
     """A release folder that passes verification: `popular` in the order given, `similar` the items after it.
 
     Its encoder is not one: `load_tables` serves it, `load_release` refuses it.
+
+    Args:
+        releases: the folder of releases.
+        release_id: its name.
+        item_ids: its items.
+        vectors: float32 [items, 4], the last column a bias; by default zeros.
+        similar: in place of the items after each.
     """
     folder = releases / release_id
     folder.mkdir(parents=True)
@@ -38,9 +52,11 @@ def write_release_tables(releases: Path, release_id: str, item_ids: list[str]) -
     popular = np.array([(row, (items - row) / 10) for row in range(items)], dtype=SCORED_ROW)
     after = [[((row + step) % items, 1 - step / 10) for step in range(1, items)] for row in range(items)]
     (folder / ENCODER_FILE).write_bytes(b"not an encoder")
-    np.save(folder / VECTORS_FILE, np.zeros((items, 4), dtype=np.float32))
+    np.save(folder / VECTORS_FILE, np.zeros((items, 4), dtype=np.float32) if vectors is None else vectors)
     np.save(folder / POPULAR_FILE, popular)
-    np.save(folder / SIMILAR_FILE, np.array(after, dtype=SCORED_ROW).reshape(items, items - 1))
+    if similar is None:
+        similar = np.array(after, dtype=SCORED_ROW).reshape(items, items - 1)
+    np.save(folder / SIMILAR_FILE, similar)
     Vocabulary([ItemId(item_id) for item_id in item_ids]).save(folder / VOCABULARY_FILE)
     manifest = a_manifest(
         release_id,

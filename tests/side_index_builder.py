@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
+from msgspec import UNSET
 from numpy.typing import NDArray
 
 from models.ranking import SCORED_ROW
@@ -47,6 +48,7 @@ def write_side_index(
         items=len(items),
         index_dim=items.vectors.shape[1],
         files=write_side_files(folder, items),
+        query_length=items.query_length or UNSET,
     )
     (folder / MANIFEST_FILE).write_bytes(encode_side_index_manifest(changed(manifest)))
     return folder

@@ -14,7 +14,7 @@ from typing import IO
 import fsspec
 
 from retrain.archive.archive_files import ArchiveFile, parse_path
-from retrain.archive.whole_files import UNFINISHED_S, put_whole, sweep_unfinished, write_whole
+from retrain.archive.whole_files import UNFINISHED_S, put_whole, sweep_unfinished, try_folder, write_whole
 from schemas.errors import Unavailable, UsageError
 
 ERASURES = "erasures"
@@ -66,11 +66,8 @@ class ArchiveStore:
         """
         if not self.is_local:
             return
-        trial = Path(self._root, f"{_UNFINISHED}{uuid.uuid4().hex}")
         try:
-            trial.parent.mkdir(parents=True, exist_ok=True)
-            trial.touch()
-            trial.unlink()
+            try_folder(Path(self._root))
         except OSError as error:
             raise UsageError(
                 f"MILLRACE_ARCHIVE={self.url}: cannot be written ({error.strerror}); give another folder"

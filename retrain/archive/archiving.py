@@ -11,7 +11,7 @@ import structlog
 from aiokafka import AIOKafkaConsumer
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 from aiokafka.errors import KafkaConnectionError, KafkaError
-from prometheus_client import CollectorRegistry, start_http_server
+from prometheus_client import CollectorRegistry
 
 from retrain.archive.archive_group import ArchiveGroup
 from retrain.archive.archive_metrics import ArchiveMetrics
@@ -20,6 +20,7 @@ from retrain.archive.archive_upkeep import keep_up
 from retrain.archive.archiver import Archiver
 from retrain.archive.partition_buffer import Limits
 from retrain.archive_settings import ArchiveSettings
+from retrain.status_port import status_port
 from retrain.topic_reading import topic_partitions
 from schemas.connections import kafka_arguments
 from schemas.errors import Unavailable, UsageError
@@ -100,18 +101,10 @@ async def archive_until(stop: asyncio.Event, settings: ArchiveSettings, store: A
 
 def _serve_metrics(stack: AsyncExitStack, settings: ArchiveSettings) -> ArchiveMetrics:
     metrics = ArchiveMetrics(CollectorRegistry())
-    host, port = settings.archive_host, settings.archive_port
-    try:
-        server, thread = start_http_server(port, host, metrics.registry)
-    except OSError as error:
-        raise UsageError(
-            f"MILLRACE_ARCHIVE_PORT={port}: {host}:{port} cannot be used ({error.strerror}); choose another, "
-            "or 0 for any"
-        ) from error
-    stack.callback(thread.join)
-    stack.callback(server.server_close)
-    stack.callback(server.shutdown)
-    log.info("metrics", url=f"http://{host}:{server.server_port}/metrics")
+    http = status_port(
+        "MILLRACE_ARCHIVE_PORT", settings.archive_host, settings.archive_port, metrics.registry
+    )
+    log.info("metrics", url=f"{stack.enter_context(http)}/metrics")
     return metrics
 
 

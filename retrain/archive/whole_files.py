@@ -19,6 +19,18 @@ UNFINISHED_S = 3600.0
 """A file that is unfinished for so long is what a killed process left."""
 
 
+def try_folder(root: Path) -> None:
+    """Make a folder, and a file in it that goes again.
+
+    Raises:
+        OSError: the disc does not take them.
+    """
+    make_folder(root)
+    trial = root / f"{_UNFINISHED}{uuid.uuid4().hex}"
+    trial.touch()
+    trial.unlink()
+
+
 def write_whole(root: Path, path: str, fill: Callable[[Path], None]) -> int:
     """Make a file in a folder; it lasts through a loss of power when this returns.
 

@@ -67,4 +67,5 @@ class LoggedLists:
 def _packed(found: _List) -> LastList:
     item_ids = [one.item_id for one in found.items[:MAX_LISTED]]
     hashes = packed_hashes(hash_items(item_ids)).tobytes()
-    return LastList(found.release_id, pack_list(found.strategy, found.source.offset, hashes))
+    packed = pack_list(found.strategy, found.source.offset, hashes)
+    return LastList(found.release_id, packed, found.source.partition)

@@ -29,6 +29,7 @@ from retrain.settings import RetrainSettings
 from schemas.connections import kafka_arguments
 from schemas.cycle_status import RunningRelease
 from schemas.errors import InvalidRelease
+from schemas.ids import ReleaseId
 from schemas.release_manifest import LogRange
 from schemas.retrain_request import RetrainRequest
 
@@ -66,6 +67,8 @@ class CycleReasons:
         self._looked: _Looked | None = None
         self._was_locked = False
         self._slow = Reasons()
+        self._running: ReleaseId | None = None
+        """What ran at the last longer look."""
 
     async def look(self) -> Reasons | None:
         """What speaks for a cycle now; None while one runs elsewhere.
@@ -151,7 +154,10 @@ class CycleReasons:
         ranges = await asyncio.to_thread(self._ranges, running)
         new = await count_new_events(self._settings, ranges)
         self._metrics.new_events.set(new)
-        fell = self._slow.hit_rate  # until a cycle begins, which may have to wait
+        release_id = None if running is None else running.release_id
+        # Until a cycle begins, which may have to wait, or another release runs, which has a rate of its own.
+        fell = self._slow.hit_rate if release_id == self._running else ""
+        self._running = release_id
         if running is not None and self._settings.retrain_hit_rate_drop:
             workers = await asyncio.to_thread(live_workers, self._redis)
             fell = self._hit_rate.look(running.release_id, workers) or fell

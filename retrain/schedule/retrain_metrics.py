@@ -7,10 +7,12 @@ from collections.abc import Callable
 from datetime import datetime
 from functools import partial
 from math import nan
+from typing import get_args
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from schemas.cycle_status import CycleSummary, RunningRelease
+from schemas.retrain_cycle import Outcome
 
 _STEP_BUCKETS = (0.1, 1.0, 5.0, 15.0, 60.0, 300.0, 900.0, 3600.0, 14_400.0, 43_200.0)
 
@@ -26,9 +28,13 @@ class RetrainMetrics:
             ["outcome"],
             registry=registry,
         )
+        for outcome in (*get_args(Outcome), "error"):  # from 0 on, so that the first one is an increase
+            self.cycles.labels(outcome)
         self.gate = Counter(
             "millrace_retrain_gate", "Candidates by what the gate said", ["verdict"], registry=registry
         )
+        for verdict in ("passed", "refused"):
+            self.gate.labels(verdict)
         self.step_seconds = Histogram(
             "millrace_retrain_step_seconds",
             "Time of one step of a cycle",

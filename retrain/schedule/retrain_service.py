@@ -25,9 +25,9 @@ from retrain.schedule.cron_times import CronTimes
 from retrain.schedule.cycle_reasons import CycleReasons
 from retrain.schedule.cycle_running import CycleOrder, CycleProcess
 from retrain.schedule.request_topic import RequestTopic, check_request_topic
-from retrain.schedule.retrain_http import RetrainHttp
 from retrain.schedule.retrain_metrics import RetrainMetrics
 from retrain.settings import RetrainSettings
+from retrain.status_port import status_port
 from schemas.errors import MillraceError
 from schemas.logs import configure_logs
 
@@ -49,20 +49,17 @@ def serve_retrain(settings: RetrainSettings) -> None:
     redis = open_retrain_redis(settings)
     asked(redis.ping)
     metrics = RetrainMetrics(CollectorRegistry())
-    http = RetrainHttp(settings.retrain_host, settings.retrain_port, metrics.registry)
-    http.start()
-    typer.echo(f"retrain: http://{settings.retrain_host}:{http.port}")
-    requests = RequestTopic(settings, lambda kind: metrics.requests.labels(kind).inc())
-    cron = _cron(settings)
-    reasons = CycleReasons(settings, redis, cron, requests, metrics, utc_now)
-    service = RetrainService(settings, reasons, metrics, utc_now)
-    if cron is not None:
-        first = cron.starts(utc_now()).astimezone(ZoneInfo(settings.retrain_timezone))
-        _LOGGER.info("the next scheduled cycle begins at %s", f"{first:%Y-%m-%d %H:%M:%S %Z}")
-    try:
+    port = settings.retrain_port
+    with status_port("MILLRACE_RETRAIN_PORT", settings.retrain_host, port, metrics.registry) as url:
+        typer.echo(f"retrain: {url}")
+        requests = RequestTopic(settings, lambda kind: metrics.requests.labels(kind).inc())
+        cron = _cron(settings)
+        reasons = CycleReasons(settings, redis, cron, requests, metrics, utc_now)
+        service = RetrainService(settings, reasons, metrics, utc_now)
+        if cron is not None:
+            first = cron.starts(utc_now()).astimezone(ZoneInfo(settings.retrain_timezone))
+            _LOGGER.info("the next scheduled cycle begins at %s", f"{first:%Y-%m-%d %H:%M:%S %Z}")
         asyncio.run(_until_told(service, requests))
-    finally:
-        http.stop()
 
 
 def utc_now() -> datetime:

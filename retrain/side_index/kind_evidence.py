@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from models.vocabulary import Vocabulary
 from retrain.side_index.item_kinds import ItemKinds, Kind
-from retrain.side_index.new_item_vectors import Floats
+from retrain.side_index.new_item_counts import Floats
 from schemas.ids import ItemId
 
 

@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 
 from schemas.ids import ItemId
 
+Floats = NDArray[np.float64]
+
 
 class Halving(NamedTuple):
     """When a sum counts half: after this time, and this many queries, whichever comes later."""
@@ -28,13 +30,13 @@ class Halving(NamedTuple):
 class Sums(NamedTuple):
     """The sums of some new items."""
 
-    queries: NDArray[np.float64]
+    queries: Floats
     """float64 [items, index_dim], of the queries that led to each."""
-    led: NDArray[np.float64]
+    led: Floats
     """float64 [items], how many."""
-    events: NDArray[np.float64]
+    events: Floats
     """float64 [items], the item's events, whatever led to it."""
-    exposure: NDArray[np.float64]
+    exposure: Floats
     """float64 [items], queries of anyone since the item appeared."""
 
 

@@ -13,7 +13,16 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from retrain.side_index.new_item_counts import Floats
+from retrain.side_index.query_spaces import Learned
+
+SCORED_AT_ONCE = 65_536
+OWN_WEIGHT = 1.0
+"""Queries that the mean of all queries counts for beside those that led to an item."""
+KIND_WEIGHT = 5.0
+"""Likewise the mean of the known items of its category and brand."""
+TRIAL_QUERIES = 1000.0
+"""For so many queries an item is expected to occur as often as the known ones of its kind."""
 STEPS = 5
 """Moves of the directions."""
 TRUST = 10.0
@@ -43,6 +52,36 @@ class Evidence(NamedTuple):
     """float64 [items], how many queries led to it."""
     rate: Floats
     """float64 [items], the share of all events that are expected to be its."""
+
+
+class SoftmaxSpace:
+    """The space of a release whose scores are inner products and a bias, trained by a softmax."""
+
+    def __init__(self, vectors: NDArray[np.float32]) -> None:
+        """See `retrain.side_index.query_spaces.QuerySpace`.
+
+        Args:
+            vectors: float32 [items, index_dim], of the release; the last value is the bias.
+        """
+        self._vectors = vectors
+        self._length = float(np.median(np.linalg.norm(vectors[:, :-1], axis=1)))
+
+    def vectors(self, learned: Learned) -> NDArray[np.float32]:
+        """The vectors of the new items, float32 [items, index_dim]."""
+        recent = recent_queries(learned.sample, self._vectors, SCORED_AT_ONCE)
+        return fitted_vectors(_evidence(learned, recent), recent, self._length)
+
+
+def _evidence(learned: Learned, recent: RecentQueries) -> Evidence:
+    """What queries, kind, and the mean of all queries say of each item."""
+    sums, of_kind = learned.sums, learned.of_kind
+    has_kind = np.linalg.norm(of_kind.directions, axis=1) > 0
+    mean = recent.queries.mean(axis=0) / recent.length
+    prior = np.where(has_kind[:, None], KIND_WEIGHT * of_kind.directions, OWN_WEIGHT * mean)
+    weight = sums.led + np.where(has_kind, KIND_WEIGHT, OWN_WEIGHT)
+    towards = (sums.queries[:, :-1] / recent.length + prior) / weight[:, None]
+    trial = TRIAL_QUERIES / (sums.exposure + TRIAL_QUERIES)
+    return Evidence(towards, sums.led, (sums.events + of_kind.events * trial) / learned.events)
 
 
 def recent_queries(sample: NDArray[np.float32], vectors: NDArray[np.float32], block: int) -> RecentQueries:

@@ -14,34 +14,23 @@ from numpy.typing import NDArray
 from models.ranking import SCORED_ROW
 from models.recommender import SessionEvent
 from models.release import Release
-from models.servable_model import index_vectors
+from models.servable_model import index_vectors, without_bias
 from models.side_index import SideItems
 from models.vocabulary import UNKNOWN, Vocabulary
 from retrain.side_index.item_kinds import ItemKinds
 from retrain.side_index.kind_evidence import KindEvidence
-from retrain.side_index.new_item_counts import Halving, NewItemCounts, Sums
-from retrain.side_index.new_item_vectors import (
-    Evidence,
-    Floats,
-    RecentQueries,
-    fitted_vectors,
-    recent_queries,
-)
+from retrain.side_index.new_item_counts import Floats, Halving, NewItemCounts
+from retrain.side_index.new_item_factors import FactorSpace
+from retrain.side_index.new_item_vectors import SoftmaxSpace
+from retrain.side_index.query_spaces import Learned, QuerySpace
 from retrain.side_index.session_folding import Folded, SessionFolding
-from schemas.errors import InvalidRelease
 from schemas.ids import ItemId
+from schemas.release_manifest import ReleaseManifest
 
 RECENT_QUERIES = 4096
 """Queries that are remembered to judge new items by."""
 SAMPLED_QUERIES = 256
 """Of them those that are used, evenly spaced."""
-SCORED_AT_ONCE = 65_536
-OWN_WEIGHT = 1.0
-"""Queries that the mean of all queries counts for beside those that led to an item."""
-KIND_WEIGHT = 5.0
-"""Likewise the mean of the known items of its category and brand."""
-TRIAL_QUERIES = 1000.0
-"""For so many queries an item is expected to occur as often as the known ones of its kind."""
 CANDIDATES = 1000
 """Items of the catalogue at most that compete with those that are there for a place."""
 LEAST_EVENTS = 0.01
@@ -73,15 +62,7 @@ class NewItems:
             release: beside which they are recommended.
             kinds: what the shop says of items; may change meanwhile.
             limits: of memory.
-
-        Raises:
-            InvalidRelease: its scores have no bias, so that nothing could be compared with them.
         """
-        if release.manifest.strategy != "gru4rec":
-            raise InvalidRelease(
-                f"release {release.release_id} is of strategy {release.manifest.strategy}: its scores have "
-                "no bias, and new items cannot be compared with known ones; train one of strategy gru4rec"
-            )
         self.release = release
         self._kinds = kinds
         self._limits = limits
@@ -89,9 +70,10 @@ class NewItems:
         self._counts = NewItemCounts(release.manifest.encoder.index_dim, limits.halving)
         self._known = np.zeros(len(release.vocabulary))
         self._recent: deque[NDArray[np.float32]] = deque(maxlen=RECENT_QUERIES)
-        self._vectors = index_vectors(release.item_vectors, release.manifest.encoder.index_dim)
-        self._length = float(np.median(np.linalg.norm(self._vectors[:, :-1], axis=1)))
-        self._of_kinds = KindEvidence(kinds, release.vocabulary, self._vectors[:, :-1])
+        vectors = index_vectors(release.item_vectors, release.manifest.encoder.index_dim)
+        self._space = _space_of(release.manifest, vectors)
+        located = without_bias(vectors, release.manifest.strategy)
+        self._of_kinds = KindEvidence(kinds, release.vocabulary, located)
 
     @property
     def sessions(self) -> int:
@@ -123,13 +105,19 @@ class NewItems:
         if not item_ids:
             return SideItems(
                 Vocabulary([]),
-                np.empty((0, self._vectors.shape[1]), dtype=np.float32),
+                np.empty((0, self.release.manifest.encoder.index_dim), dtype=np.float32),
                 np.empty(0, dtype=SCORED_ROW),
             )
         sums = self._counts.sums(item_ids)
-        recent = recent_queries(self._sample(), self._vectors, SCORED_AT_ONCE)
-        vectors = fitted_vectors(self._evidence(item_ids, sums, recent), recent, self._length)
-        return SideItems(Vocabulary(item_ids), vectors, _popular(sums.events / self._events))
+        sample = self._sample()
+        learned = Learned(sums, self._of_kinds.of(item_ids, self._known), sample, self._events)
+        located = without_bias(sample, self.release.manifest.strategy)
+        return SideItems(
+            Vocabulary(item_ids),
+            self._space.vectors(learned),
+            _popular(sums.events / self._events),
+            query_length=float(np.linalg.norm(located, axis=1).mean()),
+        )
 
     @property
     def _events(self) -> float:
@@ -163,16 +151,12 @@ class NewItems:
         recent = list(self._recent)
         return np.array([recent[place] for place in places.astype(int)], dtype=np.float32)
 
-    def _evidence(self, item_ids: list[ItemId], sums: Sums, recent: RecentQueries) -> Evidence:
-        """What queries, kind, and the mean of all queries say of each item."""
-        of_kind = self._of_kinds.of(item_ids, self._known)
-        has_kind = np.linalg.norm(of_kind.directions, axis=1) > 0
-        mean = recent.queries.mean(axis=0) / recent.length
-        prior = np.where(has_kind[:, None], KIND_WEIGHT * of_kind.directions, OWN_WEIGHT * mean)
-        weight = sums.led + np.where(has_kind, KIND_WEIGHT, OWN_WEIGHT)
-        towards = (sums.queries[:, :-1] / recent.length + prior) / weight[:, None]
-        trial = TRIAL_QUERIES / (sums.exposure + TRIAL_QUERIES)
-        return Evidence(towards, sums.led, (sums.events + of_kind.events * trial) / self._events)
+
+def _space_of(manifest: ReleaseManifest, vectors: NDArray[np.float32]) -> QuerySpace:
+    """Where a release's queries and items lie; `vectors` are what its index searches."""
+    if manifest.strategy == "als":
+        return FactorSpace(vectors, manifest.config["als_regularization"], manifest.config["als_alpha"])
+    return SoftmaxSpace(vectors)
 
 
 def _popular(shares: Floats) -> NDArray[np.void]:

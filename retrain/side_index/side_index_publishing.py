@@ -11,6 +11,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import fsspec
+from msgspec import UNSET
 
 from models.release import Release
 from models.side_index import SIDE_FILES, SideItems, write_side_files
@@ -70,6 +71,7 @@ class SideIndexStore:
                 items=len(items),
                 index_dim=release.manifest.encoder.index_dim,
                 files=write_side_files(folder, items),
+                query_length=items.query_length or UNSET,
             )
             (folder / MANIFEST_FILE).write_bytes(encode_side_index_manifest(manifest))
             self._put(folder, f"{self._root}/{side_index_folder(release.release_id, version)}")

@@ -4,12 +4,12 @@ import asyncio
 import signal
 
 import typer
-from prometheus_client import CollectorRegistry, start_http_server
+from prometheus_client import CollectorRegistry
 
 from retrain.side_index.side_index_building import build_side_indexes
 from retrain.side_index.side_index_metrics import SideIndexMetrics
 from retrain.side_index_settings import SideIndexSettings
-from schemas.errors import UsageError
+from retrain.status_port import status_port
 from schemas.logs import configure_logs
 
 
@@ -22,20 +22,9 @@ def run_side_index(settings: SideIndexSettings) -> None:
     configure_logs(settings.log_level, settings.log_format)
     metrics = SideIndexMetrics(CollectorRegistry())
     host, port = settings.side_index_host, settings.side_index_port
-    try:
-        server, thread = start_http_server(port, host, metrics.registry)
-    except OSError as error:
-        raise UsageError(
-            f"MILLRACE_SIDE_INDEX_PORT={port}: {host}:{port} cannot be used ({error.strerror}); choose "
-            "another, or 0 for any"
-        ) from error
-    typer.echo(f"side-index: http://{host}:{server.server_port}/metrics")
-    try:
+    with status_port("MILLRACE_SIDE_INDEX_PORT", host, port, metrics.registry) as url:
+        typer.echo(f"side-index: {url}/metrics")
         asyncio.run(_until_a_signal(settings, metrics))
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
 
 
 async def _until_a_signal(settings: SideIndexSettings, metrics: SideIndexMetrics) -> None:

@@ -14,6 +14,7 @@ from litestar.types import ASGIApp
 from streams.lookup.admin_routes import ADMIN_ROUTES
 from streams.lookup.erase_routes import ERASE_ROUTES
 from streams.lookup.problems import EXCEPTION_HANDLERS
+from streams.lookup.process_routes import PROCESS_ROUTES
 from streams.lookup.request_scope import RequestScope
 from streams.lookup.routes import ROUTES, Lookup
 from streams.lookup.schema_page import SchemaPage
@@ -28,7 +29,7 @@ _SECURITY: list[dict[str, list[str]]] = [{}, {"bearer": []}, {"header": []}]
 def create_application(lookup: Lookup) -> ASGIApp:
     """The application around what it reads."""
     app = Litestar(
-        route_handlers=[*ROUTES, *ERASE_ROUTES, *ADMIN_ROUTES],
+        route_handlers=[*ROUTES, *PROCESS_ROUTES, *ERASE_ROUTES, *ADMIN_ROUTES],
         dependencies={"lookup": Provide(lambda: lookup, sync_to_thread=False)},
         exception_handlers=EXCEPTION_HANDLERS,
         logging_config=None,

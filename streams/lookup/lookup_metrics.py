@@ -35,6 +35,24 @@ class LookupMetrics:
             "Announced releases that could not be served",
             registry=registry,
         )
+        self.side_index_version = Gauge(
+            "millrace_lookup_side_index_version",
+            "The version of the side index whose new items are served; 0: none",
+            registry=registry,
+        )
+        self.side_index_items = Gauge(
+            "millrace_lookup_side_index_items", "New items in it", registry=registry
+        )
+        self.side_index_age = Gauge(
+            "millrace_lookup_side_index_age_seconds",
+            "Since it was announced; it grows while its builder has nothing new, or is dead",
+            registry=registry,
+        )
+        self.side_indexes_refused = Counter(
+            "millrace_lookup_side_indexes_refused",
+            "Announced side indexes that cannot be served",
+            registry=registry,
+        )
         self.ready = Gauge(
             "millrace_lookup_ready",
             "1 while the topic of releases and one of its releases can be read",

@@ -1,8 +1,9 @@
-"""The routes of the lookup. Each reads one thing and answers; what is wrong becomes a problem.
+"""The routes that the shop reads. Each reads one thing and answers; what is wrong becomes a problem.
 
 Caller: `streams.lookup.application`.
 """
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -13,14 +14,12 @@ from litestar import Response, get
 from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import PathParameter, QueryParameter, SkipValidation
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from schemas.ids import ItemId, SessionId
 from schemas.item_metadata import ItemMetadata
 from schemas.lookup_responses import (
     PopularItems,
     Problem,
-    ServiceStatus,
     SessionRecommendations,
     SimilarItems,
 )
@@ -101,11 +100,12 @@ async def session_recommendations(
             "Unknown session",
             f"no list is stored of session {session!r}; without fallback=none popular items are the answer",
         )
-    tables = _tables(lookup)
+    tables = tables_of(lookup)
     lookup.metrics.fallbacks.inc()
     return SessionRecommendations(
         session_id=session,
         release_id=tables.release.release_id,
+        side_index_version=tables.side_index_version,
         strategy="popular",
         items=tables.popular[: k or lookup.k],
     )
@@ -114,16 +114,24 @@ async def session_recommendations(
 @get("/items/{item_id:str}/similar", responses=problem_responses(400, 404, 503))
 async def similar_items(lookup: Parts, item_id: ItemPath, k: K = None) -> SimilarItems:
     """The items nearest to this one, those left out that must not be shown."""
-    item, tables = ItemId(decode_id(item_id, "item_id")), _tables(lookup)
-    items = tables.similar(item, k or lookup.k)
+    item, tables = ItemId(decode_id(item_id, "item_id")), tables_of(lookup)
+    if tables.neighbours is None:
+        items = tables.similar(item, k or lookup.k)
+    else:
+        items = await asyncio.to_thread(tables.similar, item, k or lookup.k)
     if items is None:
         raise ProblemError(
             "unknown-item",
             HTTPStatus.NOT_FOUND,
             "Unknown item",
-            f"release {tables.release.release_id} does not know item {item!r}; the next one may",
+            f"release {tables.release.release_id} and its new items have no item {item!r}; later ones may",
         )
-    return SimilarItems(release_id=tables.release.release_id, item_id=item, items=items)
+    return SimilarItems(
+        release_id=tables.release.release_id,
+        side_index_version=tables.side_index_version,
+        item_id=item,
+        items=items,
+    )
 
 
 @get("/items/{item_id:str}", responses=_ok(ItemMetadata) | problem_responses(400, 404, 503))
@@ -139,50 +147,16 @@ async def item_metadata(lookup: Parts, item_id: ItemPath) -> Response[bytes]:
 
 @get("/popular", responses=problem_responses(400, 503))
 async def popular_items(lookup: Parts, k: K = None) -> PopularItems:
-    """The most popular items of the release, those left out that must not be shown."""
-    tables = _tables(lookup)
-    return PopularItems(release_id=tables.release.release_id, items=tables.popular[: k or lookup.k])
-
-
-_NOT_READY = {
-    503: ResponseSpec(
-        Problem, media_type=PROBLEM_JSON, description="Service Unavailable", generate_examples=False
+    """The most popular items, new ones among them, those left out that must not be shown."""
+    tables = tables_of(lookup)
+    return PopularItems(
+        release_id=tables.release.release_id,
+        side_index_version=tables.side_index_version,
+        items=tables.popular[: k or lookup.k],
     )
-}
 
 
-@get("/healthz")
-async def healthz() -> ServiceStatus:
-    """Whether the process lives."""
-    return ServiceStatus(status="alive")
-
-
-@get("/readyz", responses=_NOT_READY)
-async def readyz(lookup: Parts) -> ServiceStatus:
-    """Whether requests can be answered: Redis is there and a release is loaded.
-
-    Troubles with Kafka or the place of releases are named; a lookup that has a release is ready all the same.
-    """
-    await lookup.redis.check()
-    _tables(lookup)
-    return ServiceStatus(status="ready", troubles=lookup.health.troubles)
-
-
-@get("/metrics", include_in_schema=False)
-async def metrics(lookup: Parts) -> Response[bytes]:
-    """The metrics in Prometheus' text format."""
-    return Response(generate_latest(lookup.metrics.registry), media_type=CONTENT_TYPE_LATEST)
-
-
-ROUTES = [
-    session_recommendations,
-    similar_items,
-    item_metadata,
-    popular_items,
-    healthz,
-    readyz,
-    metrics,
-]
+ROUTES = [session_recommendations, similar_items, item_metadata, popular_items]
 
 
 def decode_id(segment: str, name: str) -> str:
@@ -198,7 +172,12 @@ def decode_id(segment: str, name: str) -> str:
         raise invalid_parameter(detail) from error
 
 
-def _tables(lookup: Lookup) -> ServedTables:
+def tables_of(lookup: Lookup) -> ServedTables:
+    """What is served of the release.
+
+    Raises:
+        ProblemError: there is none yet.
+    """
     if lookup.current.tables is None:
         raise ProblemError(
             "no-release",

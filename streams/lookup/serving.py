@@ -22,6 +22,7 @@ from schemas.errors import Unavailable, UsageError
 from schemas.logs import configure_logs
 from streams.announcement_topic import AnnouncementTopic
 from streams.availability import load_availability
+from streams.ending_tasks import end_task
 from streams.health import Health
 from streams.lookup.admission import Admission, listens_openly
 from streams.lookup.erase_producer import EraseProducer
@@ -37,6 +38,8 @@ from streams.redis_clients import open_redis
 from streams.release_listeners import ReleaseListeners
 from streams.release_watcher import ReleaseWatcher
 from streams.settings import LookupSettings
+from streams.side_index_topic import SideIndexTopic
+from streams.side_index_watcher import SideIndexWatcher
 
 log = structlog.get_logger("millrace.lookup")
 REFRESH_S = 1.0
@@ -83,6 +86,8 @@ async def _serve(settings: LookupSettings, listening: socket.socket) -> None:
         health = Health(metrics.ready)
         watcher = _watcher(settings, current, metrics, health)
         stack.push_async_callback(watcher.stop)
+        side_indexes = _side_index_watcher(settings, current, metrics, health)
+        stack.push_async_callback(end_task, asyncio.create_task(side_indexes.run()))
         eraser = EraseProducer(settings)
         stack.push_async_callback(eraser.stop)
         requester = RetrainProducer(settings, time.time)
@@ -125,6 +130,13 @@ def _watcher(
         health,
         ReleaseListeners(swapped=swap, refused=lambda *_: metrics.releases_refused.inc()),
     )
+
+
+def _side_index_watcher(
+    settings: LookupSettings, current: CurrentTables, metrics: LookupMetrics, health: Health
+) -> SideIndexWatcher:
+    topic = SideIndexTopic(kafka_arguments(settings), settings.side_index_topic)
+    return SideIndexWatcher(settings.releases, topic, current, health, metrics)
 
 
 async def _keep_current(

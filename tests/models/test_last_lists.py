@@ -37,7 +37,9 @@ def a_recommendation(length: int, repeat_of: str | None = None, stored: bool = T
 @pytest.mark.parametrize("lengths", [[20, 20], [20, 3], [0], [25, 20], [25, 1, 0]])
 def test_first_items_of_a_list_of_any_length_are_kept(release: Release, lengths: list[int]) -> None:
     made = made_lists(
-        JointRows(release, None), list(range(len(lengths))), [a_recommendation(one) for one in lengths]
+        JointRows(release, None),
+        [(0, at) for at in range(len(lengths))],
+        [a_recommendation(one) for one in lengths],
     )
     for length, last in zip(lengths, made, strict=True):
         assert last is not None
@@ -48,21 +50,21 @@ def test_first_items_of_a_list_of_any_length_are_kept(release: Release, lengths:
 
 def test_nothing_is_kept_of_a_list_that_replaces_none(release: Release) -> None:
     some = [None, a_recommendation(2, repeat_of="e"), a_recommendation(2, stored=False)]
-    assert made_lists(JointRows(release, None), [0, 1, 2], some) == [None, None, None]
+    assert made_lists(JointRows(release, None), [(0, 0), (0, 1), (0, 2)], some) == [None, None, None]
     assert made_lists(JointRows(release, None), [], []) == []
 
 
 def test_offset_is_kept_modulo_four_bytes(release: Release) -> None:
-    (last,) = made_lists(JointRows(release, None), [2**40 + 5], [a_recommendation(1)])
+    (last,) = made_lists(JointRows(release, None), [(0, 2**40 + 5)], [a_recommendation(1)])
     assert last is not None
     assert last.is_named(f"events-0-{2**40 + 5}")
     assert not last.is_named("events-0-6")
 
 
 def test_last_list_goes_into_a_state_and_comes_out(release: Release) -> None:
-    (last,) = made_lists(JointRows(release, None), [1], [a_recommendation(4)])
+    (last,) = made_lists(JointRows(release, None), [(3, 1)], [a_recommendation(4)])
     states = with_last_lists(
-        {S: SessionState(release_id=release.release_id), SessionId("t"): None}, {S: last}
+        {S: SessionState(release_id=release.release_id, home_partition=3), SessionId("t"): None}, {S: last}
     )
     assert states[SessionId("t")] is None
     assert stored_lists(states, [S, SessionId("t"), SessionId("u")]) == {

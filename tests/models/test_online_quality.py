@@ -31,7 +31,7 @@ def a_list(
     *item_ids: str, release_id: str = "r1", strategy: Strategy = "gru4rec", offset: int = 7
 ) -> LastList:
     hashes = packed_hashes(hash_items([ItemId(one) for one in item_ids])).tobytes()
-    return LastList(ReleaseId(release_id), pack_list(strategy, offset, hashes))
+    return LastList(ReleaseId(release_id), pack_list(strategy, offset, hashes), 0)
 
 
 def an_event(
@@ -121,7 +121,10 @@ def test_purchase_that_names_the_last_list_counts_for_it_at_any_time(pause_ms: i
     assert found.named == [(0, "purchase", True)]
 
 
-@pytest.mark.parametrize("name", ["events-0-6", "7x", "", "events-0-" + "9" * 5000, "events-0-\u0667"])
+@pytest.mark.parametrize(
+    "name",
+    ["events-0-6", "events-1-7", "events-10-7", "0-7", "7x", "", "events-0-" + "9" * 5000, "events-0-\u0667"],
+)
 def test_purchase_that_names_another_list_is_counted_and_not_compared(name: str) -> None:
     log = (an_event("a", "purchase", names=name), 0, None)
     found = compared(log, before=a_list("a", offset=7))

@@ -15,20 +15,20 @@ PACKED = bytes([1, 2]) + (41).to_bytes(4, "little") + b"abcdef"
 @pytest.mark.parametrize("release_id", ["r1", "r2", "release-ä"])
 @pytest.mark.parametrize("own", ["", "r1"])
 def test_last_list_is_read_as_it_was_written(release_id: str, own: str) -> None:
-    last = LastList(ReleaseId(release_id), PACKED)
+    last = LastList(ReleaseId(release_id), PACKED, 3)
     value = write_last_list(last, ReleaseId(own))
     check_last_list(value)
-    assert read_last_list(value, ReleaseId(own)) == last
+    assert read_last_list(value, ReleaseId(own), 3) == last
     assert last.strategy == "als"
 
 
 def test_release_is_left_out_where_it_is_the_states_own() -> None:
-    assert write_last_list(LastList(ReleaseId("r1"), PACKED), ReleaseId("r1")) == PACKED
+    assert write_last_list(LastList(ReleaseId("r1"), PACKED, 0), ReleaseId("r1")) == PACKED
 
 
 def test_no_list_is_no_bytes() -> None:
     assert write_last_list(None, ReleaseId("r1")) == b""
-    assert read_last_list(b"", ReleaseId("r1")) is None
+    assert read_last_list(b"", ReleaseId("r1"), 0) is None
     check_last_list(b"")
 
 

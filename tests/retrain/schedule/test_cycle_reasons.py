@@ -148,5 +148,18 @@ async def test_release_that_was_announced_by_hand_is_the_one_that_is_shown(stage
     assert isnan(value("millrace_retrain_data_age_seconds") or 0)
 
 
+async def test_fallen_hit_rate_is_no_reason_any_more_when_another_release_runs(stage: Stage) -> None:
+    told = []
+    for look, (release_id, predictions) in enumerate([("r1", 100), ("", 200), ("r2", 200), ("", 200)]):
+        if release_id:
+            await stage.announce(release_id)
+        stage.now = NOON + timedelta(minutes=look)
+        stage.beat(predictions, 50)
+        found = await stage.reasons.look()
+        assert found is not None
+        told.append(found.hit_rate)
+    assert told == ["", "the online hit rate fell from 0.5000 to 0.0000", "", ""]
+
+
 def _encoded(running: RunningRelease) -> bytes:
     return msgspec.json.encode(running)

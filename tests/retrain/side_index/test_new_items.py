@@ -12,7 +12,6 @@ from models.side_index import SideIndex, SideItems
 from retrain.side_index.item_kinds import ItemKinds
 from retrain.side_index.new_items import HALVING, Limits, NewItems
 from retrain.training.training_run import train_release
-from schemas.errors import InvalidRelease
 from schemas.ids import ItemId
 from schemas.item_event import ItemEvent
 from schemas.item_metadata import ItemMetadata
@@ -191,13 +190,3 @@ def test_sums_are_halved_by_time_and_in_a_quiet_shop_by_queries() -> None:
     assert HALVING.share(10 * HALVING.seconds, HALVING.queries) == 0.5
     assert HALVING.share(HALVING.seconds, 10 * HALVING.queries) == 0.5
     assert HALVING.share(0, HALVING.queries) == 1
-
-
-def test_release_whose_scores_have_no_bias_is_refused(release: Release) -> None:
-    from dataclasses import replace
-
-    from msgspec.structs import replace as replace_fields
-
-    als = replace(release, manifest=replace_fields(release.manifest, strategy="als"))
-    with pytest.raises(InvalidRelease, match="is of strategy als: its scores have no bias"):
-        NewItems(als, ItemKinds(), Limits())

@@ -1,22 +1,28 @@
 """`millrace lookup` as a process, between a real Kafka and a real Redis."""
 
+import asyncio
 import re
 import signal
 import socket
 import urllib.request
+from datetime import UTC, datetime
 from pathlib import Path
 from urllib.error import HTTPError
 
+import numpy as np
 import pytest
 from redis import Redis
 
 from retrain.releases.announcing import announce
+from retrain.side_index.side_index_announcing import open_topic
+from schemas.ids import ReleaseId
 from schemas.redis_keys import ITEMS_VERSION, UNAVAILABLE_ITEMS
 from streams.dev.child_processes import Child, ChildProcesses, answers_ok
 from streams.dev.ports import free_port
 from tests.release_builder import write_release_tables
 from tests.services.kafka_broker import Kafka
 from tests.services.redis_servers import PrivateRedis
+from tests.side_index_builder import some_side_items, write_side_index
 
 START_S = 60.0
 
@@ -30,6 +36,7 @@ def environment(kafka: Kafka, redis_url: str, prefix: str, tmp_path: Path) -> di
         "MILLRACE_REDIS_URL": redis_url,
         "MILLRACE_RELEASES": str(tmp_path / "releases"),
         "MILLRACE_RELEASES_TOPIC": kafka.create_topic(f"{prefix}releases", partitions=1),
+        "MILLRACE_SIDE_INDEX_TOPIC": kafka.create_topic(f"{prefix}side-indexes", partitions=1),
         "MILLRACE_LOOKUP_PORT": "0",
     }
 
@@ -72,6 +79,35 @@ def test_release_and_catalogue_are_followed_and_sigterm_exits_cleanly(
     redis.incr(ITEMS_VERSION)
     lookup.wait_until(lambda: '"b"' not in text_of(f"{url}/popular"), START_S)
     redis.close()
+    lookup.send_signal(signal.SIGTERM)
+    assert lookup.wait(START_S) == 0, lookup.log_tail()
+
+
+async def announce_side_index(environment: dict[str, str], version: int, vectors: list[list[float]]) -> None:
+    """Publish new items n0, n1, … of r1."""
+    items = some_side_items(np.array(vectors, dtype=np.float32))
+    release_id = ReleaseId("r1")
+    write_side_index(Path(environment["MILLRACE_RELEASES"]), release_id, version, items)
+    kafka = {"bootstrap_servers": environment["MILLRACE_KAFKA_BOOTSTRAP_SERVERS"]}
+    async with open_topic(kafka, environment["MILLRACE_SIDE_INDEX_TOPIC"]) as topic:
+        await topic.announce(release_id, version, len(items), datetime.now(UTC))
+
+
+def test_new_items_of_the_running_release_are_followed(
+    environment: dict[str, str], children: ChildProcesses
+) -> None:
+    promote(environment, "r1")
+    asyncio.run(announce_side_index(environment, 3, [[1, 0, 0, 0]]))
+    lookup = children.start_millrace("lookup", env=environment)
+    url = url_of(lookup)
+    lookup.wait_until_ready(url, START_S)
+    lookup.wait_until(lambda: '"n0"' in text_of(f"{url}/popular"), START_S)
+    assert '"side_index_version":3' in text_of(f"{url}/popular")
+    asyncio.run(announce_side_index(environment, 4, [[1, 0, 0, 0], [0, 1, 0, 0]]))
+    lookup.wait_until(lambda: '"n1"' in text_of(f"{url}/popular"), START_S)
+    assert "millrace_lookup_side_index_version 4.0" in text_of(f"{url}/metrics")
+    promote(environment, "r2")
+    lookup.wait_until(lambda: '"side_index_version":null' in text_of(f"{url}/popular"), START_S)
     lookup.send_signal(signal.SIGTERM)
     assert lookup.wait(START_S) == 0, lookup.log_tail()
 

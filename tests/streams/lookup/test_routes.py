@@ -8,10 +8,12 @@ from typing import Any, cast
 from urllib.parse import quote
 
 import httpx
+import numpy as np
 import pytest
 from redis.asyncio import Redis
 
-from schemas.ids import ItemId, SessionId
+from models.side_index import SideIndex
+from schemas.ids import ItemId, ReleaseId, SessionId
 from schemas.redis_keys import ITEMS, bucket_of, latest_key
 from streams.availability import Availability
 from streams.dev.ports import free_port
@@ -20,6 +22,7 @@ from streams.lookup.erase_producer import EraseProducer
 from streams.lookup.routes import Lookup
 from streams.lookup.served_tables import CurrentTables
 from streams.settings import LookupSettings
+from tests.side_index_builder import some_side_items
 from tests.streams.lookup.shop_server import BUCKETS, a_lookup, current_tables, store_list
 
 METHODS = {"/sessions/{session_id}": "DELETE", "/users/{user_id}": "DELETE", "/admin/retrain": "POST"}
@@ -142,6 +145,7 @@ async def test_similar_items(shop: Shop) -> None:
     body = await shop.get("/items/b/similar")
     assert item_ids(body) == ["c", "d/e"]
     assert (body["item_id"], body["release_id"], body["strategy"]) == ("b", "r1", "similar")
+    assert body["side_index_version"] is None
     assert item_ids(await shop.get("/items/d%2Fe/similar?k=1")) == ["a"]
 
 
@@ -149,6 +153,23 @@ async def test_similar_items_of_an_unknown_item_are_a_problem(shop: Shop) -> Non
     body = await shop.get("/items/nope/similar", status=404)
     assert body["type"] == "urn:millrace:problem:unknown-item"
     assert "r1" in body["detail"]
+
+
+async def test_new_items_are_among_similar_and_popular_ones_and_answers_name_their_version(
+    shop: Shop,
+) -> None:
+    found = some_side_items(np.ones((1, 4), dtype=np.float32))
+    side = SideIndex(found.vocabulary, found.vectors, found.popular, ReleaseId("r1"), 7, query_length=1.0)
+    prepared = shop.current.with_side_index(side)
+    assert prepared is not None
+    assert shop.current.use_side_index(prepared)
+    similar = await shop.get("/items/n0/similar?k=3")
+    assert (item_ids(similar), similar["side_index_version"]) == (["a", "b", "c"], 7)
+    assert "n0" in item_ids(await shop.get("/items/a/similar?k=5"))
+    popular = await shop.get("/popular?k=1000")
+    assert (item_ids(popular)[-1], popular["side_index_version"]) == ("n0", 7)
+    assert (await shop.get("/sessions/new/recommendations"))["side_index_version"] == 7
+    assert (await shop.get("/items/nope/similar", status=404))["detail"].startswith("release r1 and its")
 
 
 async def test_popular_items_leave_out_what_must_not_be_shown(shop: Shop) -> None:
