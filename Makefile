@@ -20,8 +20,9 @@ setup: $(STAMP) ## make .venv with everything in it (the others do it themselves
 demo: $(STAMP) ## the whole path on embedded Kafka and Redis: train, stream, look up
 	@$(BIN)/millrace demo $(ARGS)
 
+# The tests start some hundreds of processes: their bytecode is kept, and each has one thread, as few cores are there.
 test: $(STAMP) ## every test, with a real Kafka and a real Redis
-	@$(BIN)/python -m pytest $(ARGS)
+	@env -u PYTHONDONTWRITEBYTECODE OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(ARGS)
 
 chaos: $(STAMP) ## faults of every kind under load for 15 to 20 minutes, then the oracle; SEED=n repeats one
 	@$(BIN)/python -m tests.chaos $(if $(SEED),--seed $(SEED)) $(ARGS)
