@@ -29,8 +29,8 @@ local token = redis.call('INCR', KEYS[2])
 redis.call('SET', KEYS[1], token .. ' ' .. ARGV[1], 'PX', ARGV[2])
 return {token, '', 0}
 """
-# Where the lock has expired and nobody has taken it since, the counter still shows the holder's token; where a
-# failover lost what its replica had not yet, it shows the token before, or none.
+# Where the lock has expired and nobody has taken it since, the counter still shows the holder's token; where
+# a failover lost what its replica had not yet, it shows the token before, or none.
 _RENEW = """
 local held = redis.call('GET', KEYS[1])
 if held == ARGV[1] then
