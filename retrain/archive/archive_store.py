@@ -79,7 +79,7 @@ class ArchiveStore:
             trial.unlink()
         except OSError as error:
             raise UsageError(
-                f"MILLRACE_ARCHIVE={self.url}: cannot be written ({error.strerror}); give another folder"
+                f"MILLRACE_ARCHIVE={self.url}: cannot be written ({error.strerror}); mend it, or give another"
             ) from error
 
     def files(self) -> list[ArchiveFile]:

@@ -45,7 +45,8 @@ def up_command() -> None:
 
     Serves the newest release in MILLRACE_RELEASES; where there is none, one of the simulated shop.
 
-    Redis, worker and lookup listen on 6379, MILLRACE_WORKER_PORT and MILLRACE_LOOKUP_PORT where these are free.
+    Redis, worker and lookup listen on 6379, MILLRACE_WORKER_PORT and MILLRACE_LOOKUP_PORT where those are
+    free.
     """
     from rich.console import Console
 
