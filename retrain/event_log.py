@@ -135,11 +135,14 @@ def archived_log(settings: SharedSettings) -> ArchivedLog:
     """The archive of the event topics; an empty one where the settings name none.
 
     Raises:
+        UsageError: its folder is not there: with a misspelt one, events and erasures would be missed.
         Unavailable: the store does not answer.
     """
     if not isinstance(settings, ArchivedLogSettings) or settings.archive is None:
         return NO_ARCHIVE
-    return ArchivedLog(ArchiveStore(settings.archive), settings.event_topics)
+    store = ArchiveStore(settings.archive)
+    store.must_be_there()
+    return ArchivedLog(store, settings.event_topics)
 
 
 async def _kafka_spans(

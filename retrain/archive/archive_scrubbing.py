@@ -37,8 +37,8 @@ class Scrubbed(NamedTuple):
 
     def in_words(self, url: str) -> str:
         """For the user."""
-        what = f"{self.rows:,} events taken out of {self.files:,} files"
-        return f"{url}: {self.sessions:,} sessions are erased; {what}"
+        taken = f"{self.rows:,} events taken out of {self.files:,} files"
+        return f"{url}: {taken}; {self.sessions:,} sessions in all are kept out of it"
 
 
 def scrub(store: ArchiveStore, erased: Erasures) -> Scrubbed:

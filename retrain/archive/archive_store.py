@@ -70,7 +70,7 @@ class ArchiveStore:
             try_folder(Path(self._root))
         except OSError as error:
             raise UsageError(
-                f"MILLRACE_ARCHIVE={self.url}: cannot be written ({error.strerror}); give another folder"
+                f"MILLRACE_ARCHIVE={self.url}: cannot be written ({error.strerror}); mend it, or give another"
             ) from error
 
     def files(self) -> list[ArchiveFile]:

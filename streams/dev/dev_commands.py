@@ -43,8 +43,10 @@ def demo_command(
 def up_command() -> None:
     """Run Kafka, Redis, worker and lookup for development, until Ctrl-C; nothing is kept.
 
-    Serves the newest release in MILLRACE_RELEASES; where there is none, one of the simulated shop. Redis,
-    worker and lookup listen on 6379, MILLRACE_WORKER_PORT and MILLRACE_LOOKUP_PORT where these are free.
+    Serves the newest release in MILLRACE_RELEASES; where there is none, one of the simulated shop.
+
+    Redis, worker and lookup listen on 6379, MILLRACE_WORKER_PORT and MILLRACE_LOOKUP_PORT where those are
+    free.
     """
     from rich.console import Console
 

@@ -3,12 +3,14 @@
 import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
+from pathlib import Path
 
 import msgspec
 import pytest
 from aiokafka import AIOKafkaProducer
 
-from retrain.event_log import EventLog, read_event_log
+from retrain.event_log import EventLog, archived_log, read_event_log
+from retrain.settings import RetrainSettings
 from schemas.errors import Unavailable, UsageError
 from schemas.release_manifest import LogRange
 from schemas.settings import SharedSettings
@@ -129,3 +131,8 @@ async def test_absent_kafka_is_told() -> None:
     settings = SharedSettings(kafka_bootstrap_servers=f"127.0.0.1:{free_port()}")
     with pytest.raises(Unavailable, match=r"^Kafka at 127\.0\.0\.1:\d+ cannot be reached; start it, or"):
         await read(settings)
+
+
+def test_archive_that_is_not_there_is_no_empty_one(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"MILLRACE_ARCHIVE=.*/archiev: no such folder"):
+        archived_log(RetrainSettings(archive=str(tmp_path / "archiev")))

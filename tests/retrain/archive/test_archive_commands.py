@@ -54,7 +54,7 @@ def test_archiver_that_cannot_write_says_so_at_once(
     (tmp_path / "file").touch()
     assert refusal(capsys, "--archive", str(tmp_path / "file" / "archive")) == (
         f"millrace: MILLRACE_ARCHIVE={tmp_path / 'file' / 'archive'}: cannot be written (Not a directory); "
-        "give another folder"
+        "mend it, or give another"
     )
 
 
