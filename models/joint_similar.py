@@ -23,7 +23,7 @@ from models.side_index import SideIndex
 from models.similar_items import MAX_SIMILAR
 
 REMEMBERED = 100_000
-"""Known items whose best scores are kept, 200 bytes each."""
+"""Items whose best scores (200 bytes each) and whose lists (600) are kept."""
 
 
 class Found(NamedTuple):
@@ -99,9 +99,13 @@ class JointSimilar:
         """
         if not self._length:
             return self._known.release.similar[row] if row < self._items else np.empty(0, dtype=SCORED_ROW)
-        if row not in self._lists:
-            self._lists[row] = self._of_known(row) if row < self._items else self._of_new(row - self._items)
-        return self._lists[row]
+        found = self._lists.get(row)
+        if found is None:
+            found = self._of_known(row) if row < self._items else self._of_new(row - self._items)
+            if len(self._lists) >= REMEMBERED:
+                self._lists.clear()
+            self._lists[row] = found
+        return found
 
     def _of_known(self, row: int) -> NDArray[np.void]:
         near = self._known.release.similar[row]

@@ -195,7 +195,7 @@ def _problems(program: type[SharedSettings], error: ValidationError) -> list[tup
             continue
         name = str(problem["loc"][0])
         variable = f"{PREFIX}{name.upper()}"
-        value = shown(problem["input"], secret=not program.model_fields[name].repr)
+        value = shown(problem["input"], secret=bool(problem["input"]) and not program.model_fields[name].repr)
         problems.append((variable, f"{variable}={value}: {reason[:1].lower()}{reason[1:]}"))
     return problems
 

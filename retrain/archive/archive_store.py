@@ -55,7 +55,8 @@ class ArchiveStore:
         """
         if self.is_local and not Path(self._root).is_dir():
             raise UsageError(
-                f"MILLRACE_ARCHIVE={self.url}: no such folder; name the one that `millrace archive` writes to"
+                f"MILLRACE_ARCHIVE={self.url}: no such folder; start `millrace archive`, which makes it, or "
+                "name the one that it writes to"
             )
 
     def must_be_writable(self) -> None:

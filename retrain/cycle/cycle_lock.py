@@ -30,7 +30,8 @@ redis.call('SET', KEYS[1], token .. ' ' .. ARGV[1], 'PX', ARGV[2])
 return {token, '', 0}
 """
 # Where the lock has expired and nobody has taken it since, the counter still shows the holder's token; where
-# a failover lost what its replica had not yet, it shows the token before, or none.
+# a failover lost what its replica had not yet, it shows the token before, or none. (Who took the same token
+# behind a failover and gave it back since is not seen: the announcement's generation is.)
 _RENEW = """
 local held = redis.call('GET', KEYS[1])
 if held == ARGV[1] then

@@ -20,6 +20,7 @@ from prometheus_client import CollectorRegistry
 from models.model_config_file import load_model_config
 from retrain.cycle.retrain_once import check_announcing, check_config
 from retrain.cycle.retrain_redis import asked, open_retrain_redis
+from retrain.event_log import archived_log
 from retrain.schedule.agenda import Agenda, Begin, LeaveOut, Reasons
 from retrain.schedule.cron_times import CronTimes
 from retrain.schedule.cycle_reasons import CycleReasons
@@ -40,10 +41,11 @@ def serve_retrain(settings: RetrainSettings) -> None:
 
     Raises:
         UsageError: the port is in use, or a setting cannot work.
-        Unavailable: Redis or Kafka does not answer.
+        Unavailable: the archive's store, Redis or Kafka does not answer.
     """
     configure_logs(settings.log_level, settings.log_format)
     check_config(load_model_config(settings.retrain_config))
+    archived_log(settings)
     check_announcing(settings)
     check_request_topic(settings)
     redis = open_retrain_redis(settings)

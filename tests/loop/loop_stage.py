@@ -129,6 +129,7 @@ def a_heartbeat(worker_id: str, release_id: ReleaseId, generation: int, **fields
 
 def loop_settings(folder: Path, prefix: str) -> dict[str, str]:
     """The settings of cycles, beside those of the worker."""
+    (folder / "archive").mkdir()  # as an archiver makes it
     config = folder / "small.json"
     config.write_bytes(msgspec.json.encode(CONFIG))
     return {

@@ -43,7 +43,8 @@ def test_archive_whose_name_is_misspelt_is_not_taken_for_an_empty_one(
 ) -> None:
     folder = tmp_path / "archiev"
     assert refusal(capsys, *arguments, "--archive", str(folder)) == (
-        f"millrace: MILLRACE_ARCHIVE={folder}: no such folder; name the one that `millrace archive` writes to"
+        f"millrace: MILLRACE_ARCHIVE={folder}: no such folder; start `millrace archive`, which makes "
+        "it, or name the one that it writes to"
     )
     assert not folder.exists()
 

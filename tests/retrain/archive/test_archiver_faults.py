@@ -212,6 +212,7 @@ async def test_retrain_reads_from_the_archive_what_the_topic_has_no_more(
 ) -> None:
     if kafka.kind == "embedded":
         pytest.skip("the embedded broker has no retention")
+    await asyncio.to_thread(Path(archive(settings)).mkdir)
     await send(settings, 40)
     everything_in_kafka = await asyncio.to_thread(read_event_log, retrain_settings(settings))
     async with archiving(settings, ArchiveStore(archive(settings))):
