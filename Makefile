@@ -20,10 +20,12 @@ setup: $(STAMP) ## make .venv with everything in it (the others do it themselves
 demo: $(STAMP) ## the whole path on embedded Kafka and Redis: train, stream, look up
 	@$(BIN)/millrace demo $(ARGS)
 
+# Without ARGS two tests at a time, each process with its own services: much of a test's time is waiting.
 # The tests start some hundreds of processes on few cores: their bytecode is kept, each has one thread, and where a test
 # wants two, these sleep while they wait for each other (spinning, they took ten times as long beside other processes).
 test: $(STAMP) ## every test, with a real Kafka and a real Redis
-	@env -u PYTHONDONTWRITEBYTECODE OMP_NUM_THREADS=1 OMP_WAIT_POLICY=passive $(BIN)/python -m pytest $(ARGS)
+	@env -u PYTHONDONTWRITEBYTECODE OMP_NUM_THREADS=1 OMP_WAIT_POLICY=passive \
+		$(BIN)/python -m pytest $(or $(ARGS),-n 2 --dist worksteal)
 
 chaos: $(STAMP) ## faults of every kind under load for 15 to 20 minutes, then the oracle; SEED=n repeats one
 	@$(BIN)/python -m tests.chaos $(if $(SEED),--seed $(SEED)) $(ARGS)
