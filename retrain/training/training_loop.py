@@ -19,11 +19,12 @@ from models.model_config import ModelConfig
 from models.repeat_bias import RECENCIES
 from models.trainable_weights import Weights
 from retrain.training.checkpoints import Checkpoint, load_checkpoint, save_checkpoint
+from retrain.training.initial_network import encoder_shape
 from retrain.training.learning_rates import learning_rate_factor
 from retrain.training.negative_sampling import NegativeSampler, StepNegatives
 from retrain.training.session_parallel_batches import SessionParallelBatches
 from retrain.training.sessionize import Sessions
-from retrain.training.training_state import TrainingState, encoder_shape
+from retrain.training.training_state import TrainingState
 from schemas.errors import UsageError
 
 _REPORT_EVERY = 50

@@ -12,25 +12,21 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from models.gru4rec import EncoderShape, Gru4Rec, initial_item_matrix, serving_vectors
+from models.gru4rec import Gru4Rec, serving_vectors
 from models.model_config import ModelConfig
 from models.repeat_bias import LastItems, after_events, bias_cases, no_items
-from models.session_rule import EVENT_TYPE_CODES
 from models.trainable_weights import ITEM_MATRIX, SQUARES, Weights
 from models.vocabulary import UNKNOWN
 from retrain.training.adagrad import Adagrad
 from retrain.training.autograd_step import AutogradStep
 from retrain.training.closed_form_step import ClosedFormStep, has_closed_form
-from retrain.training.cooccurrence_embeddings import cooccurrence_embeddings
 from retrain.training.distinct_rows import DistinctRows
+from retrain.training.initial_network import encoder_shape, initial_items
 from retrain.training.session_parallel_batches import Step
 from retrain.training.sessionize import Sessions
 from retrain.training.step_gradient import Lanes, Repeats
 
 Array = NDArray[np.generic]
-_INITIAL_LENGTH = 1.5
-"""Of an embedding that starts at its factors, on average: three times that of a random one. Adagrad's first
-steps move each value by the learning rate, however small it is, and would wash short factors away."""
 
 
 class TrainingState:
@@ -60,7 +56,7 @@ class TrainingState:
         self.shape = encoder_shape(config, sessions)
         self.encoder = Gru4Rec(self.shape, config.embedding_dropout, config.hidden_dropout).to(device)
         if initial is None:
-            self.item_matrix = _item_matrix(sessions, len(correction), config, self.shape).to(device)
+            self.item_matrix = initial_items(sessions, len(correction), config, self.shape).to(device)
         else:
             self.item_matrix = torch.empty(len(correction), self.shape.item_dim, device=device)
         self.hidden = torch.zeros(lanes, self.shape.state_size, device=device)
@@ -172,33 +168,6 @@ class TrainingState:
             if optimizer.velocity is not None:
                 tensors[f"{name}.velocity"] = optimizer.velocity
         return tensors
-
-
-def encoder_shape(config: ModelConfig, sessions: Sessions) -> EncoderShape:
-    """The network of a config; event types are read where it says so and the sessions have several."""
-    several = sessions.event_types is not None
-    return EncoderShape(
-        hidden_size=config.hidden_size,
-        layers=config.layers,
-        event_types=len(EVENT_TYPE_CODES) if config.event_type_input and several else 0,
-        tied=config.tied_embeddings,
-        cosine_scale=config.cosine_scale,
-        repeat_bias=config.repeat_bias == "on" or (config.repeat_bias == "auto" and not several),
-    )
-
-
-def _item_matrix(sessions: Sessions, items: int, config: ModelConfig, shape: EncoderShape) -> Tensor:
-    """The item matrix before the first step; items without company start at random in any case."""
-    matrix = initial_item_matrix(items, shape)
-    if config.initial_embeddings == "cooccurrence":
-        random = np.random.default_rng(config.seed)
-        units = shape.hidden_size
-        embeddings = torch.from_numpy(cooccurrence_embeddings(sessions, items, units, random))
-        embeddings *= _INITIAL_LENGTH / units**0.5
-        known = embeddings.any(dim=1)
-        for first in range(0, shape.item_dim - 1, units):
-            matrix[known, first : first + units] = embeddings[known]
-    return matrix
 
 
 def _generator_states(device: torch.device) -> dict[str, Array]:

@@ -16,8 +16,8 @@ from models.release import VOCABULARY_FILE, read_manifest, sha256_of
 from models.trainable_weights import WEIGHTS_FILE, Weights, load_weights
 from models.vocabulary import UNKNOWN, Vocabulary, load_vocabulary
 from retrain.training.carried_weights import carried_weights
+from retrain.training.initial_network import encoder_shape
 from retrain.training.sessionize import Sessions
-from retrain.training.training_state import encoder_shape
 from schemas.errors import InvalidRelease
 from schemas.release_manifest import Lineage, ReleaseManifest
 

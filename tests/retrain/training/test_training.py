@@ -148,7 +148,7 @@ def test_divergence_stops_with_step_and_loss(monkeypatch: pytest.MonkeyPatch) ->
     def poisoned(items: int, shape: EncoderShape) -> torch.Tensor:
         return torch.full((items, shape.item_dim), torch.nan)
 
-    monkeypatch.setattr("retrain.training.training_state.initial_item_matrix", poisoned)
+    monkeypatch.setattr("retrain.training.initial_network.initial_item_matrix", poisoned)
     config = ModelConfig(hidden_size=4, initial_embeddings="random")
     with pytest.raises(
         UsageError, match=r"the loss is nan at step 1 of epoch 1; lower learning_rate \(0.1\)"
