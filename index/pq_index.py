@@ -54,7 +54,8 @@ class PqIndex:
             codes: over the vectors.
             vectors: float32 [items, dim]; not copied.
             parameters: `refine`, and where there are lists `nlist` and `nprobe`; `dims_a_code`; where
-                searches for up to `served` items need less than `refine` fetches, `served` and `fetched`.
+                searches for up to `served` items have a depth of their own, less or more than what `refine`
+                fetches, `served` and `fetched`.
         """
         self._codes = codes
         self._vectors = vectors.view(np.ndarray)

@@ -63,7 +63,10 @@ def served_by(
 
 
 def _fitted(index: ItemIndex, trial: Trial, rules: IndexRules) -> _Fitted:
-    """The index, fetching the least with which it finds enough; as it is where nothing less does."""
+    """The index, fetching the least of what is tried that finds enough, be it more than `refine` fetches.
+
+    As it is where none of it does.
+    """
     if isinstance(index, PqIndex):
         for thirds in _FETCHED:
             less = index.with_search({"served": rules.candidates, "fetched": thirds * rules.candidates // 3})

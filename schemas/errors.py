@@ -50,3 +50,9 @@ class InvalidRelease(MillraceError):
 
 class Unavailable(MillraceError):
     """A service that Millrace needs does not answer now, but may later."""
+
+
+def in_one_line(error: Exception) -> str:
+    """What an error says; with the name of its class where it is a bug."""
+    kind = "" if isinstance(error, MillraceError) else f"{type(error).__name__}: "
+    return kind + " ".join(str(error).split())

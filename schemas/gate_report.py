@@ -47,9 +47,10 @@ class GateReport(msgspec.Struct, frozen=True, kw_only=True):
     passed_over: dict[str, str] = {}
     """Every rule that was not applied, and why."""
     newer_than: datetime | msgspec.UnsetType = msgspec.UNSET
-    """Only predictions of later events were counted: it is the last that the incumbent has learned."""
+    """Only predictions of later events were counted: what the incumbent has learned ends here, and by hand
+    what a candidate has learned in a refit."""
     whole_slice: str | msgspec.UnsetType = msgspec.UNSET
-    """Why predictions of events that the incumbent may have learned were counted too, where they were."""
+    """Why predictions of events that one of them may have learned were counted too, where they were."""
     measured_on: ReleaseId | msgspec.UnsetType = msgspec.UNSET
     """The candidate that this was measured on, before the pass over the slice that made the release of this
     manifest; not there where that is the candidate."""

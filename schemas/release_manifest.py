@@ -119,8 +119,9 @@ class ReleaseManifest(msgspec.Struct, frozen=True, kw_only=True):
     lineage: Lineage | msgspec.UnsetType = msgspec.UNSET
     """Not there where no warm start was asked for."""
     refit: Refit | msgspec.UnsetType = msgspec.UNSET
-    """Not there where nothing was learned after the gate. Else `metrics` and `gate` are of the release that
-    `gate.measured_on` names, which had not learned what they were measured on."""
+    """Not there where nothing was to be learned after the gate. With `learned`, `metrics` and `gate` are of
+    the release that `gate.measured_on` names, which had not learned what they were measured on; with
+    `why_not` they are of this one."""
     schema_version: int = SCHEMA_VERSION
 
 

@@ -17,16 +17,16 @@ from retrain.benches.freshness_records import Made, PolicyReplay
 from retrain.cycle.judging import judged_manifest
 from retrain.cycle.refitting import refitted
 from retrain.event_split import test_events
-from retrain.gate.candidate_gate import examine
+from retrain.gate.candidate_gate import examine, log_verdict
 from retrain.gate.gate_rules import GateRules
 from retrain.judged_share import judged_share
+from retrain.learned_until import learned_until
 from retrain.releases.release_building import write_manifest
 from retrain.training.refit import refit_release
 from retrain.training.training_resources import Resources
 from retrain.training.training_run import train_release
 from schemas.errors import UsageError
-from schemas.gate_report import GateReport
-from schemas.timestamps import from_epoch_ms, to_epoch_ms
+from schemas.timestamps import from_epoch_ms
 
 _LONGEST_S = 3600
 _RULES = GateRules()
@@ -86,12 +86,12 @@ class FreshnessTrainings:
         """As the steps `train`, `judge` and `refit` of a cycle; None: the gate refuses the candidate."""
         started = self._clock()
         incumbent = replay.serving.folder
-        last = read_manifest(incumbent).data.last_event_at
-        assert last is not None, "a replay has times"
-        share = judged_share(events, self._config.test_share, to_epoch_ms(last), _RULES.min_predictions)
+        learned_ms = learned_until(read_manifest(incumbent))
+        share = judged_share(events, self._config.test_share, learned_ms, _RULES.min_predictions)
         newest = test_events(events, share)
         candidate = self._on_share(events, until_ms, warm_start, share).folder
         report = examine(candidate, incumbent, newest, _RULES)
+        log_verdict(read_manifest(candidate).release_id, report)
         if not report.passed:
             replay.refused += 1
             return None
@@ -99,7 +99,7 @@ class FreshnessTrainings:
         became = refitted(
             candidate,
             lambda: self._refit(candidate, events, share),
-            lambda folder, beside: _examined(folder, beside, newest),
+            lambda folder, beside: examine(folder, beside, newest, _RULES),
             _RULES.min_predictions,
         )
         replay.judged_only += bool(became.why_not)
@@ -119,7 +119,3 @@ class FreshnessTrainings:
                 "shorter --window-hours or a smaller config"
             )
         return Made(folder, seconds, len(events), until_ms)
-
-
-def _examined(folder: Path, beside: Path | None, newest: pl.DataFrame) -> GateReport:
-    return examine(folder, beside, newest, _RULES)

@@ -18,6 +18,7 @@ from retrain.cycle.cycle_parts import CycleParts
 from retrain.cycle.incumbent_steps import check_store
 from retrain.cycle.judging import judged_manifest, refusal_lines
 from retrain.event_split import test_events
+from retrain.gate.candidate_gate import log_verdict
 from retrain.releases.publishing import publish_release
 from retrain.releases.release_building import write_manifest
 from retrain.runs.recorded_training import train_recorded
@@ -56,6 +57,7 @@ def judge(parts: CycleParts, record: CycleRecord, run: RunRecorder | None) -> Cy
         incumbent = incumbent_folder(parts, record)
         report = parts.judge(folder, incumbent, slice_, parts.settings.gate_rules(), show)
     manifest = judged_manifest(read_manifest(folder), report)
+    log_verdict(manifest.release_id, report)
     complete = replace(manifest, data=replace(manifest.data, log_ranges=record.ranges))
     write_manifest(folder, complete)
     if run is not None:

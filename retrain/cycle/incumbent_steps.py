@@ -16,6 +16,7 @@ from models.model_config import ModelConfig
 from models.release import read_manifest
 from retrain.cycle.cycle_parts import CycleParts
 from retrain.judged_share import judged_share
+from retrain.learned_until import learned_until
 from retrain.releases.announcing import read_running
 from retrain.releases.release_copying import local_release
 from retrain.releases.release_store import open_store
@@ -24,7 +25,6 @@ from schemas.errors import InvalidRelease, Unavailable, UsageError
 from schemas.ids import ReleaseId
 from schemas.release_manifest import Lineage, ReleaseManifest
 from schemas.retrain_cycle import CycleRecord
-from schemas.timestamps import to_epoch_ms
 
 _LOGGER = logging.getLogger("millrace.retrain.cycle")
 
@@ -79,9 +79,8 @@ def fetch_incumbent(parts: CycleParts, record: CycleRecord) -> CycleRecord:
 def _judged_share(parts: CycleParts, record: CycleRecord, incumbent: ReleaseManifest) -> float:
     """Saved with this step, so that training, gate and refit cut the window at one place."""
     wanted = msgspec.convert(record.config, ModelConfig).test_share
-    last, enough = incumbent.data.last_event_at, parts.settings.gate_min_predictions
-    learned_until_ms = None if last is None else to_epoch_ms(last)
-    return judged_share(parts.work.window(), wanted, learned_until_ms, enough)
+    enough = parts.settings.gate_min_predictions
+    return judged_share(parts.work.window(), wanted, learned_until(incumbent), enough)
 
 
 def _newest_event_at(parts: CycleParts, release_id: ReleaseId) -> datetime | None:

@@ -16,6 +16,7 @@ from retrain.cycle.cycle_parts import CycleParts
 from retrain.cycle.incumbent_steps import check_store
 from retrain.cycle.refitting import refitted
 from retrain.event_split import test_events
+from retrain.lasting_files import make_folder
 from retrain.runs.run_recording import RunRecorder
 from retrain.training.refit import refit_release
 from schemas.gate_report import GateReport
@@ -28,21 +29,22 @@ def refit(parts: CycleParts, record: CycleRecord, run: RunRecorder | None) -> Cy
     """Have a candidate that the gate passed learn the slice; one that it refused is left as it was judged.
 
     Raises:
-        UsageError: the window cannot be read.
         Unavailable: the store of releases, where the run is recorded, is not there.
+        OSError: the disc does not take it.
     """
-    newest = test_events(parts.work.window(), config_of(record).test_share)
-    if record.refusals or newest.is_empty():
+    candidate = folder_of(parts, record)
+    if record.refusals or read_manifest(candidate).data.events == record.events:  # nothing was kept from it
         return record
     if record.incumbent_generation:
         check_store(parts.settings.releases)
     rules = parts.settings.gate_rules()
 
     def check(folder: Path, beside: Path | None) -> GateReport:
+        newest = test_events(parts.work.window(), config_of(record).test_share)
         with parts.display.judging() as show:
             return parts.judge(folder, beside, newest, rules, show)
 
-    made = refitted(folder_of(parts, record), lambda: _made(parts, record), check, rules.min_predictions)
+    made = refitted(candidate, lambda: _made(parts, record), check, rules.min_predictions)
     if made.why_not:
         _LOGGER.warning(
             "retrain cycle %s: release=%s goes on as it was judged, without the newest events: %s",
@@ -62,6 +64,7 @@ def _made(parts: CycleParts, record: CycleRecord) -> Path:
     release_id = complete_release(parts.work.refit)
     if release_id is None:
         shutil.rmtree(parts.work.refit, ignore_errors=True)
+        make_folder(parts.work.refit)  # a disc that refuses it is waited for
         with parts.display.training() as show:
             release_id = refit_release(
                 folder_of(parts, record),

@@ -1,11 +1,12 @@
 """The refit of a judged candidate, and what it is held against before it is announced in its place.
 
 It has learned the slice by now, so that no figure says how good it is on what it has not seen. It must be
-sound (the gate's rules, loading, probes) and, on the slice, no worse than the candidate by the gate's
-margins. Owns that check, and what the manifest says of both releases. Callers: `retrain.cycle.refit_step`,
-`retrain.benches.freshness_trainings`.
+sound (the gate's rules, loading, probes) and be shown, on the slice, to lose no more than the gate's margins
+against the candidate. Owns that check, and what the manifest says of both releases. Callers:
+`retrain.cycle.refit_step`, `retrain.benches.freshness_trainings`.
 """
 
+import logging
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -16,9 +17,13 @@ from models.probe_answers import check_probes
 from models.release import load_release, read_manifest
 from retrain.cycle.judging import refusal_lines
 from retrain.releases.release_building import write_manifest
-from schemas.errors import InvalidRelease, UsageError
+from schemas.errors import MillraceError, Unavailable, in_one_line
 from schemas.gate_report import GateReport
 from schemas.release_manifest import Refit
+
+_LOGGER = logging.getLogger("millrace.retrain.cycle")
+_NOT_OF_THE_PASS = (OSError, MemoryError, Unavailable)
+"""What says nothing against the pass: disc, memory, services."""
 
 
 class Refitted(NamedTuple):
@@ -47,13 +52,18 @@ def refitted(
     Raises:
         OSError: the disc does not take it.
         Unavailable: likewise.
+        MemoryError: there is not enough.
     """
     try:
         folder = refit()
         check_probes(folder, load_release(folder))
         check = examine(folder, _beside(candidate, min_predictions))
-    except (UsageError, InvalidRelease) as error:
-        return _kept(candidate, Refit(why_not=" ".join(str(error).split())))
+    except _NOT_OF_THE_PASS:
+        raise
+    except Exception as error:  # the boundary of the pass: its candidate has passed the gate
+        if not isinstance(error, MillraceError):
+            _LOGGER.exception("the refit of release=%s failed", candidate.name)
+        return _kept(candidate, Refit(why_not=in_one_line(error)))
     if not check.passed:
         return _kept(candidate, Refit(check=check, why_not="; ".join(refusal_lines(check))))
     _describe(folder, candidate, check)

@@ -32,7 +32,7 @@ from retrain.cycle.refit_step import refit
 from retrain.cycle.watch_steps import prune, watch
 from retrain.runs.run_recording import RunPlan, RunRecorder, recorded_run
 from schemas.cycle_status import CycleStatus, CycleSummary
-from schemas.errors import InvalidRelease, Unavailable, UsageError
+from schemas.errors import Unavailable, UsageError, in_one_line
 from schemas.output_paths import check_output_folder
 from schemas.retrain_cycle import STEPS, CycleRecord, Outcome, Step
 
@@ -58,7 +58,7 @@ _TIMED: dict[Step, str] = {
     "announce": "announcing",
 }
 """What the run's record calls the steps that do not measure themselves."""
-_UNREPEATABLE: tuple[Step, ...] = ("window", "train", "judge")
+_UNREPEATABLE: tuple[Step, ...] = ("window", "incumbent", "train", "judge")
 """Where a refusal of what was given would only be repeated."""
 _STILL_DUE: dict[Outcome, tuple[Step, ...]] = {"unconfirmed": ("watch",), "refused": ("prune",)}
 """Though the outcome stands: some workers serve an unconfirmed release, and refused ones pile up."""
@@ -102,7 +102,7 @@ def run_cycle(parts: CycleParts, record: CycleRecord, holder: str) -> CycleSumma
     except Exception as error:  # the boundary of a cycle: it must not be gone on with for ever
         if isinstance(error, UsageError) and step not in _UNREPEATABLE:
             raise
-        close(parts, replace(record, outcome="failed", reason=f"{step}: {_in_words(error)}"))
+        close(parts, replace(record, outcome="failed", reason=f"{step}: {in_one_line(error)}"))
         raise
     return close(parts, record)
 
@@ -192,8 +192,3 @@ def _summary(parts: CycleParts, record: CycleRecord) -> CycleSummary:
 
 def _without_refit(record: CycleRecord) -> str:
     return f"without the newest events: {record.why_no_refit}" if record.why_no_refit else ""
-
-
-def _in_words(error: Exception) -> str:
-    kind = "" if isinstance(error, UsageError | InvalidRelease) else f"{type(error).__name__}: "
-    return kind + " ".join(str(error).split())

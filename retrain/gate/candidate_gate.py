@@ -1,8 +1,8 @@
 """The gate: a candidate release, the one that runs, and the newest events in; a verdict out.
 
-Owns the order of the measuring, and the log lines of refusals. Both releases answer the same slice through
-the code that serves. All figures but times follow from releases, events and seed. Callers: the retrain cycle,
-`millrace releases gate`.
+Owns the order of the measuring, and how a verdict is logged by those who refuse by it. Both releases answer
+the same slice through the code that serves. All figures but times follow from releases, events and seed.
+Callers: the retrain cycle, `bench freshness`, `millrace releases gate`.
 """
 
 import logging
@@ -26,7 +26,7 @@ from retrain.gate.verdict import Circumstances, judge
 from schemas.errors import InvalidRelease
 from schemas.gate_report import GateReport
 from schemas.ids import ReleaseId
-from schemas.release_manifest import ReleaseManifest
+from schemas.release_manifest import DataRange, Refit, ReleaseManifest
 
 _LOGGER = logging.getLogger("millrace.retrain.gate")
 NO_INCUMBENT = "there is no incumbent"
@@ -48,6 +48,7 @@ def examine(
     rules: GateRules,
     progress: Progress = lambda _done, _total: None,
     clock: Clock = time.process_time,
+    refit_counts: bool = True,
 ) -> GateReport:
     """Measure a candidate beside the incumbent and hold every rule against it.
 
@@ -55,35 +56,37 @@ def examine(
         candidate: the local folder of the release, whole.
         incumbent: that of the running one; None: nothing runs. One that cannot be loaded is recorded, and the
             rules that compare are passed over.
-        events: the newest slice of the log, on which the candidate was not trained, in log order; columns as
-            of `schemas.event_files.read_events`. It may be empty. What the incumbent may have learned of it
-            does not count, see `retrain.gate.unlearned_predictions`.
+        events: the newest slice of the log, in log order; columns as of `schemas.event_files.read_events`. It
+            may be empty. A candidate was not trained on it; its refit was. What the incumbent may have
+            learned of it does not count, see `retrain.gate.unlearned_predictions`.
         rules: the thresholds.
         progress: called with the events answered and their total, over both releases.
         clock: seconds of the process's processor, so that a busy machine refuses nothing; for the times of
             encoder and index.
+        refit_counts: whether predictions of what the candidate itself learned in a refit count, as where it
+            is held against the candidate of before; without: as long as the others are enough, they do not.
 
     Raises:
         InvalidRelease: the candidate's folder has no manifest that can be read. Whatever else is wrong with
             it is a refusal.
     """
-    manifest = read_manifest(candidate)
     with np.errstate(all="ignore"):  # what is not finite is counted, and refused
-        report = _examined(candidate, manifest, _load_incumbent(incumbent), events, rules, progress, clock)
-    _log(manifest.release_id, report)
-    return report
+        return _examined(
+            candidate, _load_incumbent(incumbent), events, rules, progress, clock, refit_counts=refit_counts
+        )
 
 
 def _examined(
     folder: Path,
-    manifest: ReleaseManifest,
     incumbent: _Incumbent,
     events: pl.DataFrame,
     rules: GateRules,
     progress: Progress,
     clock: Clock,
+    *,
+    refit_counts: bool,
 ) -> GateReport:
-    nonfinite = _nonfinite_vectors(folder)
+    manifest, nonfinite = read_manifest(folder), _nonfinite_vectors(folder)
     incumbent_items = incumbent.release.manifest.items if incumbent.release else None
     circumstances = Circumstances(incumbent.release_id, no_comparison=incumbent.problem)
     try:
@@ -91,12 +94,23 @@ def _examined(
     except InvalidRelease as error:
         figures = GateFigures(manifest.items, nonfinite, incumbent_items)
         return judge(figures, rules, circumstances._replace(unloadable=str(error)))
-    counted = counted_predictions(events, incumbent.release, rules)
+    learners = _learners(None if refit_counts else manifest, incumbent.release)
+    counted = counted_predictions(events, learners, rules)
     circumstances = circumstances._replace(newer_than=counted.newer_than, why_all=counted.why_all)
     engine = measure_engine(release, events, counted.prefixes, rules, clock)
     lists, compared = _answers(release, incumbent.release, counted.prefixes, engine, rules, progress)
     figures = GateFigures(manifest.items, nonfinite, incumbent_items, engine, lists, compared)
     return judge(figures, rules, circumstances)
+
+
+def _learners(candidate: ReleaseManifest | None, incumbent: Release | None) -> dict[str, ReleaseManifest]:
+    """Who may have learned of the slice: the incumbent, and a candidate that was refitted."""
+    found = {}
+    if candidate and isinstance(candidate.refit, Refit) and isinstance(candidate.refit.learned, DataRange):
+        found["candidate"] = candidate
+    if incumbent is not None:
+        found["incumbent"] = incumbent.manifest
+    return found
 
 
 def _answers(
@@ -142,7 +156,7 @@ def _nonfinite_vectors(folder: Path) -> int:
     return count
 
 
-def _log(release_id: ReleaseId, report: GateReport) -> None:
+def log_verdict(release_id: ReleaseId, report: GateReport) -> None:
     """One line a refusal, one where there is none."""
     for refusal in report.refusals:
         _LOGGER.warning(

@@ -7,7 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from retrain.event_split import GREATEST_SHARE, read_log, test_events
-from retrain.gate.candidate_gate import examine
+from retrain.gate.candidate_gate import examine, log_verdict
 from retrain.gate_settings import GateSettings
 from retrain.releases.release_catalogue import verify_release
 from retrain.releases.release_copying import local_release
@@ -28,6 +28,8 @@ def examine_by_hand(
     test_share: float | None,
 ) -> GateReport:
     """Examine a release of the store.
+
+    What it learned in a refit does not count, as long as the rest is enough to judge on; the report says so.
 
     Args:
         settings: where the releases are, and the thresholds.
@@ -50,9 +52,11 @@ def examine_by_hand(
         workplace = Path(name)
         candidate = local_release(settings.releases, release_id, workplace)
         other = local_release(settings.releases, incumbent, workplace) if incumbent else None
-        return examine(candidate, other, newest, settings.gate_rules(), show)
+        report = examine(candidate, other, newest, settings.gate_rules(), show, refit_counts=False)
+    log_verdict(release_id, report)
+    return report
 
 
 def _share_of(manifest: ReleaseManifest) -> float:
-    """What its training left out; of one that left nothing out the usual share, which it has seen."""
+    """What its training left out, which a refit may have learned since; else the usual share, all seen."""
     return float(manifest.config.get("test_share") or _TEST_SHARE)

@@ -1,9 +1,10 @@
 """Refit: the pass in which a judged candidate learns the slice that it was judged on.
 
-The field's word for a training on all data once the choice is made. A GRU4Rec goes over the slice once, from
-its own weights; a factorization over the whole window, for its factors follow from all sessions at once. What
-is counted and not learned (vocabulary, popular list, index, probes) is of the whole window. Owns what is
-learned from; not owned: whether it did the candidate good. Caller: `retrain.cycle.refitting`.
+The field's word for a training on all data once the choice is made. A GRU4Rec goes over the slice
+`warm_epochs` times (1 by default), from its own weights; a factorization over the whole window, for its
+factors follow from all sessions at once. What is counted and not learned (vocabulary, popular list, index,
+probes) is of the whole window. Owns what is learned from; not owned: whether it did the candidate good.
+Callers: `retrain.cycle.refit_step`, `retrain.benches.freshness_trainings`.
 """
 
 from collections.abc import Callable
@@ -54,10 +55,14 @@ def refit_release(
 
     Raises:
         InvalidRelease: the candidate's files are not what its manifest promises.
-        UsageError: its weights do not fit the whole window, the slice has nothing to learn from, the training
-            diverged, or the folder cannot be made.
+        UsageError: the window has no times, its weights do not fit the whole window, the slice has nothing to
+            learn from, the training diverged, or the folder cannot be made.
     """
     events, newest = learnable_events(log), test_events(log, config.test_share)
+    if events["occurred_at_ms"].max() is None:
+        raise UsageError(
+            "the window's events have no times: no later gate could tell what is new from what was learned"
+        )
     vocabulary = build_vocabulary(events, config.min_item_support)
     sessions = sessionize(events, vocabulary, config.session_gap_s)
     start = _own_weights(candidate, config, vocabulary, sessions)

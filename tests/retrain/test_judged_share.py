@@ -20,13 +20,14 @@ def a_window(sessions: int = 100) -> pl.DataFrame:
     [
         (None, 1, 0.1),  # nothing runs
         (91_500, 1, 0.04),  # of eight new sessions the newest half
-        (91_500, 5, 0.08),  # half of them are too few: all
+        (91_500, 5, 0.05),  # four are too few: the least that are enough
+        (91_500, 8, 0.08),  # no fewer are enough than all
         (91_500, 9, 0.1),  # all of them are too few
         (20_000, 1, 0.1),  # half of them are more than is asked for
         (99_500, 1, 0.1),  # nothing is new
     ],
 )
-def test_share_is_half_of_what_is_new_where_that_is_enough(
+def test_share_is_half_of_what_is_new_or_the_least_that_is_enough(
     learned_until_ms: int | None, min_predictions: int, expected: float
 ) -> None:
     assert judged_share(a_window(), 0.1, learned_until_ms, min_predictions) == expected

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
@@ -10,13 +11,18 @@ import pytest
 from msgspec.structs import replace
 
 from models.model_config import ModelConfig
-from models.release import load_release
-from retrain.cycle.work_folder import WorkFolder
+from models.release import VOCABULARY_FILE, load_release
+from retrain.cycle.cycle_parts import CycleClock
+from retrain.cycle.work_folder import WINDOW_FILE, WorkFolder
 from retrain.event_split import test_events as slice_of
 from retrain.releases.release_catalogue import read_release_manifest
 from schemas.cycle_status import CycleSummary
+from schemas.errors import Unavailable, UsageError
 from schemas.gate_report import GateReport
+from schemas.ids import ReleaseId
 from schemas.release_manifest import Refit, ReleaseManifest
+from schemas.timestamps import from_epoch_ms, to_epoch_ms
+from tests.release_builder import corrupt
 from tests.retrain.cycle.cycle_stage import CONFIG, CycleStage, cycle_stage
 from tests.retrain.cycle.test_whole_cycles import at, newest_ms, report
 from tests.retrain.planted_sessions import ring_events
@@ -31,6 +37,13 @@ def with_news(events: Path, sessions: int = 150) -> None:
     is_last = pl.int_range(pl.len()) == len(log) - 1
     named = pl.when(is_last).then(pl.lit(NEWS)).otherwise("item_id")
     log.with_columns(item_id=named).write_parquet(events)
+
+
+def with_an_event_of_2099(events: Path, sessions: int) -> None:
+    """Sessions, of which the first goes on far ahead."""
+    log = ring_events(sessions=sessions, noise=0)
+    ahead = log.head(1).with_columns(occurred_at_ms=pl.lit(to_epoch_ms(datetime(2099, 1, 1, tzinfo=UTC))))
+    pl.concat([log, ahead]).rename({"occurred_at_ms": "timestamp"}).write_parquet(events)
 
 
 def manifest_of(stage: CycleStage, summary: CycleSummary) -> ReleaseManifest:
@@ -115,6 +128,71 @@ def test_candidate_whose_refit_fails_is_announced_as_it_was_judged(
     assert stage.board().history[0].reason == summary.reason
 
 
+def spoilt_cycle(stage: CycleStage, place: str, spoil: Callable[[], object]) -> tuple[CycleSummary, str]:
+    """A cycle that something befalls at a place: its summary, and why it announces the judged candidate."""
+    summary = stage.run(reached=at(place, spoil))
+    assert (summary.outcome, summary.judged, stage.generations()) == ("running", None, [1])
+    refit = manifest_of(stage, summary).refit
+    assert isinstance(refit, Refit)
+    assert summary.reason == f"without the newest events: {refit.why_not}"
+    return summary, str(refit.why_not)
+
+
+def test_refit_that_cannot_be_loaded_is_not_announced(stage: CycleStage) -> None:
+    def spoil() -> None:
+        (manifest,) = (stage.settings.retrain_work / "refit").glob("*/manifest.json")
+        corrupt(manifest.parent.parent, ReleaseId(manifest.parent.name), VOCABULARY_FILE)
+
+    _, why = spoilt_cycle(stage, "refit trained", spoil)
+    assert f": {VOCABULARY_FILE} is corrupt" in why
+
+
+def test_bug_in_the_pass_costs_no_cycle_and_is_logged_whole(
+    stage: CycleStage, caplog: pytest.LogCaptureFixture
+) -> None:
+    def spoil() -> None:
+        raise ArithmeticError("of the\n  export")
+
+    _, why = spoilt_cycle(stage, "refit trained", spoil)
+    assert why == "ArithmeticError: of the export"
+    (line,) = [one for one in caplog.records if one.exc_info]
+    assert line.name == "millrace.retrain.cycle"
+    assert isinstance(line.exc_info, tuple)
+    assert line.exc_info[0] is ArithmeticError
+
+
+def test_window_that_cannot_be_read_again_costs_the_refit_and_no_more(stage: CycleStage) -> None:
+    window = stage.settings.retrain_work / WINDOW_FILE
+    _, why = spoilt_cycle(stage, "judge saved", lambda: window.write_bytes(b"no Parquet"))
+    assert "the window cannot be read" in why
+
+
+def test_window_without_times_has_no_refit(stage: CycleStage) -> None:
+    pl.read_parquet(stage.events).drop("timestamp").write_parquet(stage.events)
+    _, why = spoilt_cycle(stage, "judge saved", lambda: None)
+    assert why.startswith("the window's events have no times")
+
+
+def test_disc_that_refuses_the_refits_folder_is_waited_for(stage: CycleStage) -> None:
+    in_its_place = stage.settings.retrain_work / "refit"
+    with pytest.raises(Unavailable, match=r"step refit: .*refit"):
+        stage.run(reached=at("judge saved", lambda: in_its_place.write_text("")))
+    assert (stage.board().history, stage.generations()) == ([], [])
+    in_its_place.unlink()
+    summary = stage.run()
+    assert (summary.outcome, summary.reason, summary.attempts) == ("running", "", 2)
+    assert summary.judged is not None
+
+
+def test_check_of_a_refit_is_no_verdict_in_the_log_of_the_gate(
+    stage: CycleStage, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.INFO, "millrace.retrain.gate"):
+        summary = stage.run()
+    lines = [one.getMessage() for one in caplog.records if one.name == "millrace.retrain.gate"]
+    assert [line.split()[:3] for line in lines] == [["gate", "passed", f"release={summary.judged}"]]
+
+
 def test_refit_beside_a_candidate_of_enough_predictions_is_compared_with_it(stage: CycleStage) -> None:
     enough = replace(report(), figures={"recall@20": 0.1, "predictions": 20.0})
     judge, asked = judged_then(enough, report())
@@ -122,9 +200,10 @@ def test_refit_beside_a_candidate_of_enough_predictions_is_compared_with_it(stag
     assert asked == [(summary.judged, None), (summary.release_id, summary.judged)]
 
 
-def test_refused_candidate_is_not_refitted(stage: CycleStage) -> None:
+def test_refused_candidate_is_not_refitted_nor_the_window_read_for_it(stage: CycleStage) -> None:
     judge, asked = judged_then(report("coverage"))
-    summary = stage.run(judge=judge)
+    window = stage.settings.retrain_work / WINDOW_FILE
+    summary = stage.run(judge=judge, reached=at("judge saved", lambda: window.write_bytes(b"no Parquet")))
     assert (summary.outcome, asked) == ("refused", [(summary.release_id, None)])
     assert manifest_of(stage, summary).refit is msgspec.UNSET
 
@@ -147,11 +226,11 @@ def test_factorization_learns_the_slice_too(stage: CycleStage) -> None:
 def test_refit_that_was_made_before_a_kill_is_not_made_again(stage: CycleStage) -> None:
     stage.die_at("refit trained")
     (folder,) = (stage.settings.retrain_work / "refit").glob("*/manifest.json")
-    made = folder.stat().st_mtime_ns, (folder.parent / "encoder.onnx").stat().st_mtime_ns
-    found: list[tuple[int, int]] = []
+    encoder = folder.parent / "encoder.onnx"
+    made, found = encoder.stat().st_mtime_ns, list[int]()
 
     def look() -> None:
-        found.append((made[0], (folder.parent / "encoder.onnx").stat().st_mtime_ns))
+        found.append(encoder.stat().st_mtime_ns)
 
     summary = stage.run(reached=at("refit saved", look))
     assert (summary.outcome, summary.release_id) == ("running", folder.parent.name)
@@ -195,7 +274,29 @@ def test_second_cycle_keeps_back_what_the_first_has_not_learned(
     assert "0 predictions of the slice are later than" in str(third.whole_slice)
 
 
-def test_log_says_where_nothing_was_learned_behind_the_gate(
+def test_event_of_a_clock_that_is_ahead_leaves_the_next_cycle_what_is_new(
+    kafka: Kafka, redis_url: str, prefix: str, tmp_path: Path
+) -> None:
+    stage = cycle_stage(kafka, redis_url, prefix, tmp_path, gate_min_predictions=10)
+    first, second = (from_epoch_ms(newest_ms(stage) + minutes * 60_000 + 30_000) for minutes in (0, 10))
+    with_an_event_of_2099(stage.events, sessions=150)
+    stage.run(clock=CycleClock(now=lambda: first))
+    with_an_event_of_2099(stage.events, sessions=160)
+    gate = manifest_of(stage, stage.run(clock=CycleClock(now=lambda: second))).gate
+    assert isinstance(gate, GateReport)
+    assert (gate.newer_than, gate.whole_slice) == (first, msgspec.UNSET)
+
+
+def test_damaged_window_ends_a_cycle_that_has_not_trained(stage: CycleStage) -> None:
+    stage.run()
+    window = stage.settings.retrain_work / WINDOW_FILE
+    with pytest.raises(UsageError, match="the window cannot be read"):
+        stage.run(reached=at("window saved", lambda: window.write_bytes(b"no Parquet")))
+    assert [one.outcome for one in stage.board().history] == ["failed", "running"]
+    assert stage.run().outcome == "running"
+
+
+def test_log_warns_of_no_refit_where_the_slice_was_learned(
     stage: CycleStage, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.WARNING, "millrace.retrain.cycle"):

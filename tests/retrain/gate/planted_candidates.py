@@ -24,6 +24,7 @@ from schemas.release_manifest import (
     EncoderSpec,
     FileDigest,
     IndexSpec,
+    Refit,
     decode_release_manifest,
     encode_release_manifest,
 )
@@ -66,10 +67,15 @@ def write_candidate(
     return folder
 
 
-def learned_until(folder: Path, last_event_at: datetime) -> Path:
-    """Have the manifest say what the release has learned; its folder."""
+def learned_until(
+    folder: Path, last_event_at: datetime, made_at: datetime | None = None, refit: bool = False
+) -> Path:
+    """Have the manifest say what the release has learned, when (by default at once), and how; its folder."""
     manifest = decode_release_manifest((folder / MANIFEST_FILE).read_bytes())
-    told = replace(manifest, data=replace(manifest.data, last_event_at=last_event_at))
+    data = replace(manifest.data, last_event_at=last_event_at)
+    told = replace(manifest, created_at=made_at or last_event_at, data=data)
+    if refit:
+        told = replace(told, refit=Refit(learned=data))
     (folder / MANIFEST_FILE).write_bytes(encode_release_manifest(told))
     return folder
 

@@ -14,11 +14,12 @@ from numpy.typing import NDArray
 
 from index.item_index import ItemIndex
 from models.release import ENCODER_FILE, INDEX_FILE, VECTORS_FILE, load_release
-from retrain.gate.candidate_gate import examine
+from retrain.gate.candidate_gate import examine, log_verdict
 from retrain.gate.engine_figures import measure_engine
 from retrain.gate.gate_rules import GateRules
 from schemas.errors import InvalidRelease
 from schemas.gate_report import GateReport
+from schemas.ids import ReleaseId
 from schemas.release_manifest import IndexSpec
 from tests.retrain.gate.planted_candidates import (
     ITEMS,
@@ -329,6 +330,7 @@ def test_every_refusal_is_a_log_line_with_rule_figure_and_threshold(
     tmp_path: Path, sound: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     report = examine(write_candidate(tmp_path, "r", lists_not_learned()), sound, EVENTS, RULES)
+    log_verdict(ReleaseId("r"), report)
     lines = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
     assert len(lines) == len(report.refusals) == 2
     for line, refusal in zip(lines, report.refusals, strict=True):

@@ -16,8 +16,16 @@ from retrain.settings import ReleaseSettings
 from schemas.errors import InvalidRelease, Unavailable
 from schemas.ids import ReleaseId
 from schemas.release_manifest import MANIFEST_FILE, FileDigest, encode_release_manifest
+from schemas.timestamps import from_epoch_ms
 from tests.failing_store import FailingStore, fail_on, upload
-from tests.retrain.gate.planted_candidates import ITEMS, slice_of, successor_answers, write_candidate
+from tests.retrain.gate.planted_candidates import (
+    ITEMS,
+    learned_until,
+    slice_of,
+    successor_answers,
+    write_candidate,
+)
+from tests.retrain.planted_sessions import START_MS
 
 
 @pytest.fixture(params=["folder", "object store"])
@@ -64,6 +72,24 @@ def test_refused_release_ends_with_1_and_the_reason(
     assert ["vocabulary", "0.5", "0.25", "REFUSED"] in [line.split() for line in lines]
     assert lines[-2] == "small beside sound: refused"
     assert lines[-1].startswith("  vocabulary: 30 items, 0.5000 fewer than the incumbent's 60")
+
+
+@pytest.mark.parametrize(("learned_sessions", "whole"), [(1810, False), (1990, True)])
+def test_what_a_refit_has_learned_does_not_count_or_is_told(
+    tmp_path: Path, events: str, learned_sessions: int, whole: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    last = from_epoch_ms(START_MS + learned_sessions * 60_000)
+    learned_until(write_candidate(tmp_path, "refit"), last, refit=True)
+    assert gate("refit", events, str(tmp_path)) == 0
+    lines = [line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines()]
+    (counted,) = [what for first, what in lines if first == "counted"]
+    told = [what for first, what in lines if first == "judged"]
+    if whole:
+        assert counted.startswith("the whole slice: ")
+        assert len(told) == 1
+        assert told[0].endswith("500 are needed: what the candidate learned counts too")
+    else:
+        assert (counted.strip(), told) == (f"predictions of events later than {last:%Y-%m-%dT%H:%M:%SZ}", [])
 
 
 def test_thresholds_come_from_the_environment(

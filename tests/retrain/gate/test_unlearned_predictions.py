@@ -1,5 +1,6 @@
 """The gate counts predictions of events that the incumbent has not learned, all where those are too few."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ from msgspec import UNSET
 from models.release import load_release
 from retrain.gate.candidate_gate import examine
 from retrain.gate.gate_rules import GateRules
-from retrain.gate.unlearned_predictions import NO_TIME, counted_predictions
+from retrain.gate.unlearned_predictions import counted_predictions
 from schemas.timestamps import from_epoch_ms
 from tests.retrain.gate.planted_candidates import (
     ITEMS,
@@ -24,6 +25,7 @@ from tests.retrain.planted_sessions import START_MS
 
 RULES = GateRules(resamples=200)
 CUT_MS = START_MS + 150 * 60_000
+LEARNED_TOO = "what the incumbent learned counts too"
 
 
 def weeks_long(sessions: int = 250) -> pl.DataFrame:
@@ -50,7 +52,7 @@ def test_what_the_incumbent_has_learned_does_not_count_for_it(tmp_path: Path) ->
     rules = GateRules(resamples=200, min_predictions=100)
     whole = examine(candidate, incumbent, weeks_long(), rules)
     assert {one.rule for one in whole.refusals} >= {"recall_loss"}
-    assert (whole.newer_than, whole.whole_slice) == (UNSET, NO_TIME)
+    assert (whole.newer_than, whole.whole_slice) == (UNSET, f"a manifest names no last event: {LEARNED_TOO}")
     last = from_epoch_ms(CUT_MS - 1)
     counted = examine(candidate, learned_until(incumbent, last), weeks_long(), rules)
     assert (counted.passed, counted.newer_than, counted.whole_slice) == (True, last, UNSET)
@@ -59,7 +61,9 @@ def test_what_the_incumbent_has_learned_does_not_count_for_it(tmp_path: Path) ->
 
 def test_lists_are_made_from_the_whole_session_though_its_past_is_not_predicted(tmp_path: Path) -> None:
     incumbent = load_release(learned_until(write_candidate(tmp_path, "r"), from_epoch_ms(CUT_MS - 1)))
-    prefixes = counted_predictions(weeks_long(), incumbent, GateRules(min_predictions=1)).prefixes
+    prefixes = counted_predictions(
+        weeks_long(), {"incumbent": incumbent.manifest}, GateRules(min_predictions=1)
+    ).prefixes
     assert prefixes is not None
     assert prefixes.position.min() > 1
     assert prefixes.target_times_ms.min() == CUT_MS
@@ -78,9 +82,29 @@ def test_whole_slice_counts_where_too_little_of_it_is_new(
     assert report.figures["predictions"] == len(follows)
     assert report.newer_than is UNSET
     assert str(report.whole_slice).startswith(f"{found} predictions of the slice are later than 2026-")
-    assert str(report.whole_slice).endswith(
-        f"{min_predictions} are needed: what the incumbent has learned counts too"
-    )
+    assert str(report.whole_slice).endswith(f"{min_predictions} are needed: {LEARNED_TOO}")
+
+
+def test_one_event_of_a_clock_that_is_ahead_makes_nothing_learned(tmp_path: Path) -> None:
+    incumbent = write_candidate(tmp_path, "incumbent", knows_the_past())
+    made_at = from_epoch_ms(CUT_MS - 1)
+    learned_until(incumbent, datetime(2099, 1, 1, tzinfo=UTC), made_at)
+    rules = GateRules(resamples=200, min_predictions=100)
+    report = examine(write_candidate(tmp_path, "candidate"), incumbent, weeks_long(), rules)
+    assert (report.passed, report.newer_than, report.whole_slice) == (True, made_at, UNSET)
+
+
+def test_refit_is_asked_what_it_has_learned_too_unless_that_is_not_to_count(tmp_path: Path) -> None:
+    refit = learned_until(write_candidate(tmp_path, "refit"), from_epoch_ms(CUT_MS - 1), refit=True)
+    incumbent = learned_until(write_candidate(tmp_path, "incumbent"), from_epoch_ms(START_MS - 1))
+    rules = GateRules(resamples=200, min_predictions=100)
+    newer = [
+        examine(refit, beside, slice_of(ITEMS), rules, refit_counts=counts).newer_than
+        for beside in (None, incumbent)
+        for counts in (True, False)
+    ]
+    cut = from_epoch_ms(CUT_MS - 1)
+    assert newer == [UNSET, cut, from_epoch_ms(START_MS - 1), cut]
 
 
 def test_without_an_incumbent_every_prediction_counts(tmp_path: Path) -> None:
