@@ -46,7 +46,7 @@ class Connection:
         piece = self._socket.recv(_READ_BYTES)
         self._answer += piece
         head, _, body = self._answer.partition(b"\r\n\r\n")
-        if not piece or not head.startswith(_OK):
+        if not piece or head[: len(_OK)] != _OK[: len(head)]:
             first_line = head.partition(b"\r\n")[0].decode(errors="replace")
             raise Unavailable(f"the server answered {first_line or 'nothing and hung up'}")
         length = head.lower().partition(_LENGTH)[2].partition(b"\r\n")[0]
