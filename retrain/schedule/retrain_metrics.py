@@ -83,11 +83,11 @@ class RetrainMetrics:
 
     def over(self, summary: CycleSummary) -> None:
         """A cycle has come to an outcome."""
-        self.cycles.labels(summary.outcome).inc()
         for step, seconds in summary.seconds.items():
             self.step_seconds.labels(step).observe(seconds)
         if "judge" in summary.seconds:
             self.gate.labels("refused" if summary.refusals else "passed").inc()
+        self.cycles.labels(summary.outcome).inc()  # the last: who sees the cycle counted sees the rest
 
     def serves(
         self, running: RunningRelease | None, history: list[CycleSummary], now: Callable[[], datetime]
