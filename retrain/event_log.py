@@ -135,14 +135,25 @@ def archived_log(settings: SharedSettings) -> ArchivedLog:
     """The archive of the event topics; an empty one where the settings name none.
 
     Raises:
+        UsageError: see `existing_archive`.
+        Unavailable: the store does not answer.
+    """
+    store = existing_archive(settings)
+    return NO_ARCHIVE if store is None else ArchivedLog(store, settings.event_topics)
+
+
+def existing_archive(settings: SharedSettings) -> ArchiveStore | None:
+    """The store of the archive, unlisted; None where the settings name none.
+
+    Raises:
         UsageError: its folder is not there: with a misspelt one, events and erasures would be missed.
         Unavailable: the store does not answer.
     """
     if not isinstance(settings, ArchivedLogSettings) or settings.archive is None:
-        return NO_ARCHIVE
+        return None
     store = ArchiveStore(settings.archive)
     store.must_be_there()
-    return ArchivedLog(store, settings.event_topics)
+    return store
 
 
 async def _kafka_spans(

@@ -4,17 +4,17 @@ Callers: `retrain.schedule.retrain_service`, `retrain.archive.archiving`,
 `retrain.side_index.side_index_serving`.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
+from functools import partial
 
 from prometheus_client import CollectorRegistry, start_http_server
 
-from schemas.errors import UsageError
-from schemas.status_pages import add_pages, alive, port_refused
+from schemas.status_pages import alive, serving
 
 
-@contextmanager
-def status_port(setting: str, host: str, port: int, registry: CollectorRegistry) -> Iterator[str]:
+def status_port(
+    setting: str, host: str, port: int, registry: CollectorRegistry
+) -> AbstractContextManager[str]:
     """Serve metrics and health within the context, at this URL.
 
     Args:
@@ -26,14 +26,4 @@ def status_port(setting: str, host: str, port: int, registry: CollectorRegistry)
     Raises:
         UsageError: the port is in use.
     """
-    try:
-        server, thread = start_http_server(port, host, registry)
-    except OSError as error:
-        raise UsageError(port_refused(setting, host, port, error)) from error
-    add_pages(server, {"/healthz": alive})
-    try:
-        yield f"http://{host}:{server.server_port}"
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    return serving(partial(start_http_server, port, host, registry), setting, host, port, {"/healthz": alive})

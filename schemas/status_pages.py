@@ -1,15 +1,18 @@
 """The pages of a process' own small HTTP port, beside `prometheus_client`'s: metrics, `/healthz`, `/readyz`.
 
-Owns what is answered, and how long a client may take; opens no socket. Callers: `streams.worker_http`,
-`retrain.status_port`.
+Owns what is answered, how long a client may take, and that the server ends; which server it is the callers
+say. Callers: `streams.worker_http`, `retrain.status_port`.
 """
 
 import json
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from http import HTTPStatus
+from threading import Thread
 from typing import TYPE_CHECKING, Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
+
+from schemas.errors import UsageError
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIEnvironment
@@ -23,6 +26,41 @@ PATIENCE_S = 10.0
 def alive() -> tuple[HTTPStatus, Mapping[str, Any]]:
     """`/healthz`: whoever can answer lives."""
     return HTTPStatus.OK, {"status": "alive"}
+
+
+@contextmanager
+def serving(
+    start: Callable[[], tuple[WSGIServer, Thread]],
+    setting: str,
+    host: str,
+    port: int,
+    pages: Mapping[str, Page],
+) -> Iterator[str]:
+    """Serve metrics and pages within the context, at this URL.
+
+    Args:
+        start: `prometheus_client.start_http_server`, bound to what it listens on.
+        setting: the variable that says the port, for the message.
+        host: the address.
+        port: 0 for any.
+        pages: by their paths.
+
+    Raises:
+        UsageError: the port is in use.
+    """
+    try:
+        server, thread = start()
+    except OSError as error:
+        raise UsageError(
+            f"{setting}={port}: {host}:{port} cannot be used ({error.strerror}); choose another, or 0 for any"
+        ) from error
+    add_pages(server, pages)
+    try:
+        yield f"http://{host}:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
 
 
 def add_pages(server: WSGIServer, pages: Mapping[str, Page]) -> None:
@@ -56,8 +94,3 @@ def add_pages(server: WSGIServer, pages: Mapping[str, Page]) -> None:
 
     server.RequestHandlerClass = PatientHandler
     server.set_app(answer)
-
-
-def port_refused(setting: str, host: str, port: int, error: OSError) -> str:
-    """Why a process cannot listen, and what to do."""
-    return f"{setting}={port}: {host}:{port} cannot be used ({error.strerror}); choose another, or 0 for any"

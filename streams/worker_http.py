@@ -5,20 +5,21 @@ In a thread, so that a busy loop still answers.
 Caller: `streams.worker`.
 """
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 
 from prometheus_client import CollectorRegistry, start_http_server
 
-from schemas.errors import UsageError
-from schemas.status_pages import add_pages, alive, port_refused
+from schemas.status_pages import alive, serving
 from streams.health import Health
 
 
-@contextmanager
-def worker_http(host: str, port: int, registry: CollectorRegistry, health: Health) -> Iterator[str]:
+def worker_http(
+    host: str, port: int, registry: CollectorRegistry, health: Health
+) -> AbstractContextManager[str]:
     """Serve metrics and health within the context, at this URL.
 
     Raises:
@@ -30,14 +31,6 @@ def worker_http(host: str, port: int, registry: CollectorRegistry, health: Healt
             return HTTPStatus.OK, {"status": "ready", "troubles": health.troubles}
         return HTTPStatus.SERVICE_UNAVAILABLE, {"status": "not ready", "troubles": health.troubles}
 
-    try:
-        server, thread = start_http_server(port, host, registry)
-    except OSError as error:
-        raise UsageError(port_refused("MILLRACE_WORKER_PORT", host, port, error)) from error
-    add_pages(server, {"/healthz": alive, "/readyz": ready})
-    try:
-        yield f"http://{host}:{server.server_port}"
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    pages = {"/healthz": alive, "/readyz": ready}
+    start = partial(start_http_server, port, host, registry)
+    return serving(start, "MILLRACE_WORKER_PORT", host, port, pages)

@@ -20,7 +20,7 @@ from prometheus_client import CollectorRegistry
 from models.model_config_file import load_model_config
 from retrain.cycle.retrain_once import check_announcing, check_config
 from retrain.cycle.retrain_redis import asked, open_retrain_redis
-from retrain.event_log import archived_log
+from retrain.event_log import existing_archive
 from retrain.schedule.agenda import Agenda, Begin, LeaveOut, Reasons
 from retrain.schedule.cron_times import CronTimes
 from retrain.schedule.cycle_reasons import CycleReasons
@@ -45,7 +45,7 @@ def serve_retrain(settings: RetrainSettings) -> None:
     """
     configure_logs(settings.log_level, settings.log_format)
     check_config(load_model_config(settings.retrain_config))
-    archived_log(settings)
+    existing_archive(settings)
     check_announcing(settings)
     check_request_topic(settings)
     redis = open_retrain_redis(settings)

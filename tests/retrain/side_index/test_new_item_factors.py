@@ -1,23 +1,18 @@
 """New items beside a release of strategy `als`: the equations by brute force, and planted sessions."""
 
-from datetime import UTC, datetime
-
 import numpy as np
 import pytest
 
 from models.als_fold_in import whitened
 from models.model_config import ModelConfig
-from models.release import Release, load_release
-from retrain.side_index.item_kinds import ItemKinds
+from models.release import Release
 from retrain.side_index.kind_evidence import OfKind
 from retrain.side_index.new_item_counts import Sums
 from retrain.side_index.new_item_factors import MODERATION, FactorSpace, whitened_ridge
 from retrain.side_index.query_spaces import Learned
-from retrain.training.training_run import train_release
 from schemas.ids import ItemId
 from schemas.item_metadata import ItemMetadata
-from tests.retrain.planted_sessions import RING, ring_events
-from tests.retrain.side_index.test_new_items import learned, listed, walks
+from tests.retrain.side_index.ring_walks import learned, listed, ring_kinds, ring_release, walks
 
 SMALL = ModelConfig(strategy="als", als_factors=16, als_regularization=0.1, test_share=0)
 
@@ -25,11 +20,7 @@ SMALL = ModelConfig(strategy="als", als_factors=16, als_regularization=0.1, test
 @pytest.fixture(scope="module")
 def release(tmp_path_factory: pytest.TempPathFactory) -> Release:
     """Trained on rings of items; the next item is the next of the ring."""
-    folder = tmp_path_factory.mktemp("releases")
-    manifest = train_release(
-        ring_events(sessions=400, noise=0), SMALL, folder, datetime(2026, 1, 1, tzinfo=UTC)
-    )
-    return load_release(folder / manifest.release_id)
+    return ring_release(tmp_path_factory.mktemp("releases"), SMALL)
 
 
 def test_ridge_is_the_regularization_of_factors_in_the_space_of_their_whitened_vectors() -> None:
@@ -80,10 +71,7 @@ def test_new_item_is_recommended_to_sessions_like_those_that_led_to_it_and_to_no
 def test_item_of_the_catalogue_is_recommended_beside_its_kind_before_anyone_has_seen_it(
     release: Release,
 ) -> None:
-    kinds = ItemKinds()
-    for ring in range(5):
-        for place in range(RING):
-            kinds.describe(ItemMetadata(item_id=ItemId(f"{ring}-{place}"), category=f"ring {ring}"))
+    kinds = ring_kinds()
     kinds.describe(ItemMetadata(item_id=ItemId("unseen"), category="ring 1"))
     items = learned(release, walks({}, sessions=200), kinds).build()
     assert items.vocabulary.item_ids == ("unseen",)

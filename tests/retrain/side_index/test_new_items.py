@@ -1,21 +1,17 @@
 """What events and catalogue tell of new items: planted sessions whose new items are known."""
 
-from datetime import UTC, datetime
-
 import numpy as np
 import pytest
 
 from models.model_config import ModelConfig
-from models.recommender import Recommender, SessionEvent
-from models.release import Release, load_release
-from models.side_index import SideIndex, SideItems
+from models.release import Release
 from retrain.side_index.item_kinds import ItemKinds
 from retrain.side_index.new_items import HALVING, Limits, NewItems
-from retrain.training.training_run import train_release
 from schemas.ids import ItemId
 from schemas.item_event import ItemEvent
 from schemas.item_metadata import ItemMetadata
-from tests.retrain.planted_sessions import RING, START_MS, ring_events
+from tests.retrain.planted_sessions import RING, START_MS
+from tests.retrain.side_index.ring_walks import learned, listed, ring_kinds, ring_release, walks
 from tests.retrain.side_index.side_events import click
 
 SMALL = ModelConfig(hidden_size=16, epochs=3, min_steps=400, batch_size=16, n_negatives=8, test_share=0)
@@ -24,42 +20,7 @@ SMALL = ModelConfig(hidden_size=16, epochs=3, min_steps=400, batch_size=16, n_ne
 @pytest.fixture(scope="module")
 def release(tmp_path_factory: pytest.TempPathFactory) -> Release:
     """Trained on rings of items; the next item is the next of the ring."""
-    folder = tmp_path_factory.mktemp("releases")
-    manifest = train_release(
-        ring_events(sessions=400, noise=0), SMALL, folder, datetime(2026, 1, 1, tzinfo=UTC)
-    )
-    return load_release(folder / manifest.release_id)
-
-
-def walks(new: dict[str, str], sessions: int = 60, start_ms: int = START_MS) -> list[SessionEvent]:
-    """Sessions that walk two steps around a ring, and then to the new item of that place, if it has one."""
-    events = []
-    for session in range(sessions):
-        ring, place = session % 5, session // 5 % RING
-        first, second = f"{ring}-{place}", f"{ring}-{(place + 1) % RING}"
-        third = new.get(second, f"{ring}-{(place + 2) % RING}")
-        events += [
-            click(f"walk-{start_ms}-{session}", item, start_ms + 60_000 * session + 1000 * at)
-            for at, item in enumerate((first, second, third))
-        ]
-    return events
-
-
-def learned(release: Release, events: list[SessionEvent], kinds: ItemKinds | None = None) -> NewItems:
-    """What one has learned of new items from events."""
-    new_items = NewItems(release, kinds or ItemKinds(), Limits())
-    new_items.take(events)
-    return new_items
-
-
-def listed(release: Release, items: SideItems, *item_ids: str, k: int = 3) -> list[str]:
-    """The list after a session of these items."""
-    side = SideIndex(items.vocabulary, items.vectors, items.popular, release.release_id, 1)
-    recommender = Recommender(release, k).with_items(None, side)
-    events = [click("asks", item_id, START_MS + 1000 * at) for at, item_id in enumerate(item_ids)]
-    last = recommender.recommend({}, events).recommendations[-1]
-    assert last is not None
-    return list(recommender.items.item_ids(last.ranked.rows.tolist()))
+    return ring_release(tmp_path_factory.mktemp("releases"), SMALL)
 
 
 def test_new_item_reached_by_similar_sessions_is_recommended_to_the_next_such_session(
@@ -106,10 +67,7 @@ def test_item_that_begins_sessions_is_popular_though_no_query_led_to_it(release:
 def test_item_of_the_catalogue_is_recommended_beside_its_kind_before_anyone_has_seen_it(
     release: Release,
 ) -> None:
-    kinds = ItemKinds()
-    for ring in range(5):
-        for place in range(RING):
-            kinds.describe(ItemMetadata(item_id=ItemId(f"{ring}-{place}"), category=f"ring {ring}"))
+    kinds = ring_kinds()
     kinds.describe(ItemMetadata(item_id=ItemId("unseen"), category="ring 1"))
 
     items = learned(release, walks({}, sessions=200), kinds).build()
